@@ -1,0 +1,23 @@
+#pragma once
+// Small questions about text that several rooms ask.
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace lockstep {
+
+/// Of `candidates` the one that `word` was probably meant to be (at most a third of its letters wrong, case ignored), or "".
+std::string_view closest_match(std::string_view word, std::span<const std::string_view> candidates);
+
+/// One line for a log or a terminal: control characters and invalid UTF-8 escaped as \n, \x1b, …, cut at `limit` bytes
+/// with "…" behind it.
+std::string printable(std::string_view text, std::size_t limit = 200);
+
+/// `text` as one word of a POSIX shell: bare if that is safe, else in single quotes.
+std::string shell_quoted(std::string_view text);
+
+/// A job's, lock's or step's name: [A-Za-z_][A-Za-z0-9_-]*
+bool is_name(std::string_view text);
+
+}  // namespace lockstep

@@ -1,0 +1,124 @@
+#pragma once
+// Runtime expressions (OpenAPI 3.1 "Runtime Expressions", Arazzo 1.0) and texts that hold them: $inputs.a,
+// $response.body#/id, $steps.NAME.first.outputs.a, {$…} inside a longer string, $$ for a dollar sign.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.hpp"
+
+namespace lockstep {
+
+enum class PhaseName : std::uint8_t { first, second, compensate };
+std::string_view to_string(PhaseName phase);
+
+/// One parsed expression.
+struct Expression {
+    enum class Kind : std::uint8_t {
+        inputs,           ///< $inputs.NAME — and /pointer behind '#': $inputs.address#/city
+        params,           ///< $params.NAME
+        run_id,           ///< $run.id
+        run_date,         ///< $run.date: the local date of the run's start, YYYY-MM-DD
+        secrets,          ///< $secrets.NAME
+        idempotency_key,  ///< $idempotencyKey
+        status_code,      ///< $statusCode
+        response_body,    ///< $response.body, $response.body#/pointer
+        response_header,  ///< $response.header.NAME
+        step_output,      ///< $steps.STEP.first|second.outputs.NAME
+        exit_status,      ///< $exitStatus
+        stdout_text,      ///< $stdout (without its last newline), $stdout#/pointer (parsed as JSON)
+    };
+    Kind kind = Kind::inputs;
+    std::string name;     ///< input, param, secret, header or output
+    std::string step;     ///< step_output
+    PhaseName phase = PhaseName::first;
+    bool has_pointer = false;
+    std::string pointer;  ///< RFC 6901
+    std::string source;   ///< as written, with its '$'
+};
+
+/// What is wrong with an expression, and where in the string it begins.
+struct ExpressionError {
+    std::string what;
+    std::size_t offset = 0;
+};
+
+std::expected<Expression, ExpressionError> parse_expression(std::string_view source);
+
+/// The answer of one attempt, against which success, refused, applied, outputs, … are evaluated.
+struct Answer {
+    // http
+    std::optional<int> status_code;
+    std::vector<std::pair<std::string, std::string>> headers;
+    // command
+    std::optional<int> exit_status;
+    // both: the body, or stdout
+    std::string body;
+    /// The body as JSON, parsed at the first use; nullopt when it is none.
+    const Json* body_json() const;
+
+  private:
+    mutable bool parsed_ = false;
+    mutable std::optional<Json> json_;
+};
+
+/// Outputs of one phase: an object.
+struct StepOutputs {
+    std::map<std::pair<std::string, PhaseName>, Json> by_phase;
+};
+
+/// Everything an expression can refer to. Pointers that are null mean "missing".
+struct Scope {
+    const Json* inputs = nullptr;  ///< the item: an object
+    const Json* params = nullptr;  ///< an object
+    std::string run_id;
+    std::string run_date;
+    std::string idempotency_key;
+    const StepOutputs* outputs = nullptr;
+    const Answer* answer = nullptr;
+    /// Resolves a secret; unset where secrets are to stay references.
+    std::function<std::optional<std::string>(std::string_view name)> secret;
+};
+
+/// The value, or nullopt if it is missing (a missing value is not an error by itself: `$x == null` asks for it).
+std::optional<Json> evaluate(const Expression& expression, const Scope& scope);
+
+/// A string of the job file: literal text and expressions.
+struct Template {
+    struct Part {
+        bool is_expression = false;
+        std::string literal;  ///< with $$ already reduced
+        Expression expression;
+    };
+    std::vector<Part> parts;
+    bool single_expression = false;  ///< the whole string is one expression: its value keeps its JSON type
+    std::string source;
+
+    bool is_constant() const;
+};
+
+std::expected<Template, ExpressionError> parse_template(std::string_view source);
+
+/// How {$…} is written into the text around it.
+enum class Quoting : std::uint8_t {
+    none,
+    percent,  ///< all but RFC 3986 unreserved characters percent-encoded (URLs); a URL that is one expression stays as it is
+};
+
+/// The text of a template. An expression whose value is missing or null is an error that names it.
+/// Secrets stay references ("{$secrets.token}", and every other '$' doubled) when scope.secret is unset: the result is then a
+/// template again, which a second render() with secrets turns into the final text.
+Result<std::string> render(const Template& text, const Scope& scope, Quoting quoting = Quoting::none);
+
+/// The JSON value of a template: a single expression keeps its type, anything else becomes a string.
+Result<Json> render_value(const Template& text, const Scope& scope);
+
+/// Body templates: every string inside is a template; keys are taken as they are.
+Result<Json> render_json(const Json& body, const Scope& scope);
+
+}  // namespace lockstep

@@ -1,0 +1,93 @@
+#pragma once
+// The lock: a directory that everybody sees, held by flock(2) on its inode.
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/duration.hpp"
+#include "base/error.hpp"
+#include "lock/lock_record.hpp"
+#include "sys/unique_fd.hpp"
+
+namespace lockstep {
+
+/// A lock's place: the parent is opened once, so that a later chdir or rename of a parent changes nothing.
+class LockPath {
+  public:
+    /// A name without '/' means `<root>/<name>.lock` with root /tmp, anything else is a path; relative ones are to the working directory.
+    /// Errors (Failure::lock): no such parent, a parent that others may write without the sticky bit, a network file system
+    /// (an allowlist by statfs(2): flock on a directory is not to be trusted elsewhere), a last component of "." or "..".
+    static Result<LockPath> open(const std::string& name_or_path);
+
+    const std::string& text() const { return text_; }  ///< absolute, for people and the record
+    int parent_fd() const { return parent_.get(); }
+    const std::string& name() const { return name_; }
+
+  private:
+    std::string text_;
+    std::string name_;
+    UniqueFd parent_;
+};
+
+/// How long to wait for a busy lock.
+struct LockWait {
+    bool forever = false;
+    Millis limit{0};   ///< 0: about 100 ms of retries, so that a passing prober is no false "busy"
+    int wake_fd = -1;  ///< readable: give up at once (Failure::stopped)
+    /// Called once, before the first wait, with who holds it ("pid 812 since 03:00:01, order o17, second").
+    std::function<void(const std::string& holder)> on_wait;
+};
+
+struct AdoptedFrom {
+    LockRecord record;  ///< what the dead run left
+};
+
+/// The lock while it is held. release() is the normal way out; the destructor is the backup.
+class [[nodiscard]] DirectoryLock {
+  public:
+    /// Takes the lock by the protocol of the header comment in directory_lock.cpp.
+    ///
+    /// Errors: Failure::busy, the text names the holder · Failure::stopped, wake_fd became readable first ·
+    /// Failure::lock, the place is hostile or unusable: nothing was changed.
+    ///
+    /// Waiting is done by a helper thread in flock(2). If the wait ends early that thread stays behind in the kernel: the
+    /// process is expected to end soon (it may still take and thereby drop the lock of a dying process, never a live one's).
+    static Result<DirectoryLock> acquire(const LockPath& path, const LockRecord& record, const LockWait& wait);
+
+    DirectoryLock(DirectoryLock&&) noexcept;
+    DirectoryLock& operator=(DirectoryLock&&) noexcept;
+    ~DirectoryLock();
+
+    /// Removes marks, record and directory, then closes: in that order. Does nothing in a process other than the one that
+    /// acquired it, nothing if already released, and leaves a successor's directory alone ("lock lost").
+    Result<void> release();
+
+    /// Is the directory at the path still the one we hold? Two system calls.
+    bool still_ours() const;
+
+    /// Rewrites the record in place by one pwrite(2).
+    Result<void> update(const LockRecord& record);
+
+    /// Creates `c.<n>` with the given text, flocks it shared, and returns the descriptor that a command inherits.
+    Result<UniqueFd> mark_command(unsigned n, const std::string& text);
+    /// Removes `c.<n>`.
+    void unmark_command(unsigned n);
+
+    /// The run that died holding this lock, if it was adopted.
+    const std::optional<AdoptedFrom>& adopted() const { return adopted_; }
+    const std::string& path() const { return text_; }
+
+  private:
+    DirectoryLock() = default;
+    std::string text_;
+    std::string name_;
+    UniqueFd parent_;
+    UniqueFd directory_;
+    UniqueFd record_;
+    pid_t owner_ = -1;
+    std::optional<AdoptedFrom> adopted_;
+};
+
+}  // namespace lockstep

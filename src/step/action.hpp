@@ -1,0 +1,99 @@
+#pragma once
+// Carrying out a phase's action: first rendered into a request that can be journalled, then performed.
+
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "job/job_spec.hpp"
+#include "step/attempt.hpp"
+#include "sys/http_client.hpp"
+#include "sys/interrupt.hpp"
+#include "sys/subprocess.hpp"
+#include "sys/unique_fd.hpp"
+
+namespace lockstep {
+
+/// A request with every expression resolved but the secrets, which stay references: JSON, as the journal keeps it.
+struct RenderedRequest {
+    Json json;
+};
+
+/// Resolves the templates of an action. Error (its text for people): a missing or null value, or CR, LF or NUL in a header
+/// or an argument. Nothing has begun then. The idempotency key is scope.idempotency_key; it is put into the declared header,
+/// and into a command's LOCKSTEP_IDEMPOTENCY_KEY.
+Result<RenderedRequest> render_request(const ActionSpec& action, const std::optional<IdempotencySpec>& idempotency, const Scope& scope);
+
+/// What a command gets from its surroundings: its mark in the lock directory, and where its output goes.
+class CommandHost {
+  public:
+    virtual ~CommandHost() = default;
+    /// A descriptor that the command inherits, or -1. Called before it is started.
+    virtual Result<UniqueFd> command_mark() = 0;
+    virtual void command_started(pid_t pid) = 0;
+    /// The command has been reaped; `mark` is the descriptor of command_mark().
+    virtual void command_ended(pid_t pid, UniqueFd mark) = 0;
+    /// Output as it comes: 1 for stdout, 2 for stderr.
+    virtual void command_output(int fd, std::string_view bytes) = 0;
+    /// A line for the log: "reserve: pid 812 is stopped (SIGTTIN)".
+    virtual void command_notice(std::string_view line) = 0;
+};
+
+/// What all attempts of one worker thread share.
+struct Workbench {
+    CommandHost* commands = nullptr;
+    const Interrupt* cut = nullptr;      ///< fired when the phase in hand must be cut (the grace is used up)
+    std::unique_ptr<HttpClient> http{};  ///< made by the first HTTP action
+    bool shield = false;
+};
+
+struct AttemptOptions {
+    Millis timeout{10'000};
+    bool resend = false;           ///< the same request was sent before: 409 and 422 have their key meaning
+    bool cut_on_interrupt = true;
+};
+
+/// Performs a phase's request once and classes the outcome exactly as the table in src/README.md ("What an answer means").
+/// `scope` must resolve secrets; its `answer` is ignored. Never throws, never retries.
+Attempt perform(const PhaseSpec& phase, const RenderedRequest& request, const Scope& scope, const AttemptOptions& options, Workbench& bench);
+
+/// The outcome of a probe: applied (with outputs), absent, or unclear.
+struct ProbeOutcome {
+    enum class Answer { applied, absent, unclear } answer = Answer::unclear;
+    Json outputs = Json::object();
+    std::string reason;
+};
+ProbeOutcome probe(const ProbeSpec& probe, const Scope& scope, Workbench& bench);
+
+/// A GET or a command that lists items: the raw answer. A stop (`stop`) ends it at once.
+struct Listing {
+    Answer answer;
+};
+Result<Listing> fetch_listing(const ActionSpec& action, const Scope& scope, Millis timeout, const Interrupt& stop, Workbench& bench);
+
+/// "curl -X POST http://… -H 'Authorization: ***'": what `--dry-run` prints. Commands as a shell line. Secrets are "***".
+std::string describe_request(const RenderedRequest& request);
+
+/// Pause before attempt `next_attempt` (2, 3, …): exponential with full jitter (a random share of the interval), never
+/// less than `retry_after`.
+Millis retry_pause(const RetrySpec& retry, int next_attempt, std::optional<Millis> retry_after);
+
+/// The idempotency key: SHA-256 over job, item key, step, phase and generation.
+std::string idempotency_key(std::string_view job, std::string_view item_key, std::string_view step, PhaseName phase, int generation);
+
+/// Reads secrets when they are used and hides their values in any text that goes to a person or a log.
+class SecretStore {
+  public:
+    explicit SecretStore(const std::map<std::string, SecretSpec, std::less<>>& specs) : specs_(&specs) {}
+    /// The value now: the environment variable, or the file's content without its last newline. Error names what is missing.
+    Result<std::string> resolve(std::string_view name) const;
+    /// `text` with every value resolved so far (of at least 4 bytes) replaced by "***".
+    std::string redact(std::string text) const;
+
+  private:
+    const std::map<std::string, SecretSpec, std::less<>>* specs_;
+    struct Seen;
+    std::shared_ptr<Seen> seen_;
+};
+
+}  // namespace lockstep

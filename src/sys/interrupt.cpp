@@ -1,0 +1,32 @@
+#include "sys/interrupt.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#include <cstdint>
+
+namespace lockstep {
+
+Result<Interrupt> Interrupt::create() {
+    UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!fd) return os_error(Failure::os, "creating an eventfd");
+    return Interrupt(std::move(fd));
+}
+
+void Interrupt::fire() noexcept {
+    if (fired_.exchange(true, std::memory_order_acq_rel)) return;
+    const std::uint64_t one = 1;
+    // Cannot fail: the counter is far from its limit. The flag alone is seen at the next check anyway.
+    [[maybe_unused]] const auto written = ::write(fd_.get(), &one, sizeof one);
+}
+
+bool Interrupt::wait_until(MonotonicTime deadline) const {
+    while (!fired()) {
+        pollfd wait{fd_.get(), POLLIN, 0};
+        const int timeout = millis_until(deadline);
+        if (::poll(&wait, 1, timeout) == 0 && monotonic_now() >= deadline) break;
+    }
+    return fired();
+}
+
+}  // namespace lockstep

@@ -1,0 +1,37 @@
+#pragma once
+// A flag that threads can wait for together with anything else that poll(2) knows.
+
+#include <atomic>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "sys/unique_fd.hpp"
+
+namespace lockstep {
+
+/// Starts unset; fire() sets it for good. The eventfd behind it is never read, so fd() stays readable for every thread
+/// that polls it, now or later.
+class Interrupt {
+  public:
+    /// Error: Failure::os when there is no descriptor left.
+    static Result<Interrupt> create();
+
+    Interrupt(Interrupt&& other) noexcept : fd_(std::move(other.fd_)), fired_(other.fired_.load()) {}
+
+    void fire() noexcept;
+    bool fired() const noexcept { return fired_.load(std::memory_order_acquire); }
+    /// Readable (POLLIN) once fired.
+    int fd() const { return fd_.get(); }
+
+    /// Sleeps until fired or until `deadline`.
+    /// @return true if it has fired
+    bool wait_until(MonotonicTime deadline) const;
+
+  private:
+    explicit Interrupt(UniqueFd fd) : fd_(std::move(fd)) {}
+
+    UniqueFd fd_;
+    std::atomic<bool> fired_ = false;
+};
+
+}  // namespace lockstep

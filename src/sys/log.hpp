@@ -1,0 +1,53 @@
+#pragma once
+// The run's log: lines on stderr through one thread with a bounded queue (spdlog's async logger). A full pipe, Ctrl-S,
+// EPIPE or a full disk drops lines and counts them; nobody who logs ever waits.
+
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+
+namespace lockstep::log {
+
+enum class Format { text, json };
+enum class Level { debug, info, warning, error, off };
+
+struct Options {
+    std::string_view job;  ///< what every line names first
+    Format format = Format::text;
+    Level level = Level::info;
+};
+
+/// Starts the log's thread. Call it after the last fork; before it, lines go to stderr at once.
+void start(const Options& options);
+
+/// Gives the queue at most half a second to drain, then forgets it: a reader that sleeps does not hold up the end.
+void finish();
+
+void write(Level level, std::string_view line);
+
+/// A command's own output: to stdout (1) or stderr (2) as it is, in the order of the log's lines.
+void pass_through(int fd, std::string_view bytes);
+
+template <class... Args>
+void debug(fmt::format_string<Args...> format, Args&&... args) {
+    write(Level::debug, fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void info(fmt::format_string<Args...> format, Args&&... args) {
+    write(Level::info, fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void warning(fmt::format_string<Args...> format, Args&&... args) {
+    write(Level::warning, fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void error(fmt::format_string<Args...> format, Args&&... args) {
+    write(Level::error, fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// Writes to a descriptor without ever waiting; what does not fit is dropped. For the few lines said outside the log's thread.
+void write_now(int fd, std::string_view text) noexcept;
+
+}  // namespace lockstep::log

@@ -1,0 +1,68 @@
+#pragma once
+// Starting a child process and waiting for it without signals, timers or races of pid reuse.
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "sys/unique_fd.hpp"
+
+namespace lockstep {
+
+struct SpawnRequest {
+    std::vector<std::string> argv;         ///< argv[0] is looked up in PATH when it holds no slash
+    std::vector<std::string> environment;  ///< NAME=VALUE; used only if `own_environment`
+    bool own_environment = false;          ///< false: the child gets ours
+    std::string cwd;                       ///< empty: ours
+    int stdin_fd = -1;                     ///< -1: inherited; any other becomes the child's 0
+    int stdout_fd = -1;
+    int stderr_fd = -1;
+    std::vector<int> kept_fds;             ///< close-on-exec descriptors that the child keeps under their own number
+    bool shield = false;                   ///< ignore TERM, INT, HUP and QUIT in the child (SIG_IGN is inherited by exec)
+};
+
+/// How a child ended, from waitpid(2).
+struct WaitStatus {
+    int exit_status = 0;  ///< meaningful if signal is 0
+    int signal = 0;       ///< the signal that ended it, or 0
+
+    /// As a shell reports it: the exit status, or 128 + signal.
+    int shell_status() const { return signal != 0 ? 128 + signal : exit_status; }
+};
+
+/// A running child, leader of a process group of its own. All its signals are unblocked and at their default (or ignored: `shield`).
+/// The destructor does not wait and does not kill: whoever starts a command decides what becomes of it.
+class [[nodiscard]] Subprocess {
+  public:
+    /// posix_spawn(3) into a process group of its own.
+    /// Error: Failure::os with errno_value ENOENT (not found), EACCES, ENOEXEC, … naming argv[0] (or cwd); nothing runs then.
+    static Result<Subprocess> spawn(const SpawnRequest& request);
+
+    pid_t pid() const { return pid_; }
+    /// Readable (POLLIN) when the child has ended: pidfd_open(2).
+    int pidfd() const { return pidfd_.get(); }
+
+    /// Collects the status if the child has ended, without waiting.
+    /// @return true once it has ended; `status` is valid then
+    bool try_wait(WaitStatus& status);
+    /// Waits for the end.
+    WaitStatus wait();
+
+    /// Sends `signal` to the child's process group; an empty or foreign group is not an error.
+    void signal_group(int signal) const;
+    /// State letter of /proc/PID/stat ('T' stopped, 'Z' zombie, …), or 0 if it is gone.
+    char state() const;
+
+  private:
+    Subprocess(pid_t pid, UniqueFd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+
+    pid_t pid_ = -1;
+    UniqueFd pidfd_;
+    bool ended_ = false;
+    WaitStatus status_;
+};
+
+}  // namespace lockstep
