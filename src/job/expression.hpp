@@ -20,35 +20,40 @@ std::string_view to_string(PhaseName phase);
 /// One parsed expression.
 struct Expression {
     enum class Kind : std::uint8_t {
-        inputs,           ///< $inputs.NAME — and /pointer behind '#': $inputs.address#/city
+        inputs,           ///< $inputs.NAME — and a pointer behind '#': $inputs.address#/city
         params,           ///< $params.NAME
         run_id,           ///< $run.id
         run_date,         ///< $run.date: the local date of the run's start, YYYY-MM-DD
         secrets,          ///< $secrets.NAME
         idempotency_key,  ///< $idempotencyKey
         status_code,      ///< $statusCode
-        response_body,    ///< $response.body, $response.body#/pointer
-        response_header,  ///< $response.header.NAME
-        step_output,      ///< $steps.STEP.first|second.outputs.NAME
+        response_body,    ///< $response.body (its JSON, or its text if it is none), $response.body#/pointer
+        response_header,  ///< $response.header.NAME (whatever its case; repeated ones joined by ", ")
+        step_output,      ///< $steps.STEP.first|second.outputs.NAME, and #/pointer
         exit_status,      ///< $exitStatus
         stdout_text,      ///< $stdout (without its last newline), $stdout#/pointer (parsed as JSON)
     };
     Kind kind = Kind::inputs;
-    std::string name;     ///< input, param, secret, header or output
-    std::string step;     ///< step_output
+    std::string name;  ///< input, param, secret, header or output
+    std::string step;  ///< step_output
     PhaseName phase = PhaseName::first;
     bool has_pointer = false;
-    std::string pointer;  ///< RFC 6901
-    std::string source;   ///< as written, with its '$'
+    std::string pointer;     ///< RFC 6901
+    std::string source;      ///< as written, with its '$'
+    std::size_t offset = 0;  ///< of the '$' in the string it was found in
 };
 
 /// What is wrong with an expression, and where in the string it begins.
 struct ExpressionError {
     std::string what;
     std::size_t offset = 0;
+    std::string advice{};  ///< what to write instead; may be empty
 };
 
 std::expected<Expression, ExpressionError> parse_expression(std::string_view source);
+
+/// Whether `text` begins like an expression: "$inputs.", "$statusCode", but not "$HOME" or "$1".
+bool looks_like_expression(std::string_view text);
 
 /// The answer of one attempt, against which success, refused, applied, outputs, … are evaluated.
 struct Answer {
@@ -88,7 +93,8 @@ struct Scope {
 /// The value, or nullopt if it is missing (a missing value is not an error by itself: `$x == null` asks for it).
 std::optional<Json> evaluate(const Expression& expression, const Scope& scope);
 
-/// A string of the job file: literal text and expressions.
+/// A string of the job file: literal text and expressions. A '$' that begins no expression ("$1", "100$") is itself; what
+/// looks like an expression but is none ("$inptus.a", "at $inputs.a" without braces) is an error.
 struct Template {
     struct Part {
         bool is_expression = false;
@@ -115,7 +121,8 @@ enum class Quoting : std::uint8_t {
 /// template again, which a second render() with secrets turns into the final text.
 Result<std::string> render(const Template& text, const Scope& scope, Quoting quoting = Quoting::none);
 
-/// The JSON value of a template: a single expression keeps its type, anything else becomes a string.
+/// The JSON value of a template: a single expression keeps its type (null, too), anything else becomes a string. A missing
+/// value is an error, and so is a secret if scope.secret is unset. No '$' is doubled.
 Result<Json> render_value(const Template& text, const Scope& scope);
 
 /// Body templates: every string inside is a template; keys are taken as they are.

@@ -14,9 +14,9 @@ namespace lockstep {
 struct Finding {
     std::size_t line = 0;  ///< from 1; 0: not about a place (for instance --set of an undeclared parameter)
     std::size_t column = 0;
-    std::string pointer;   ///< RFC 6901 pointer to the value
+    std::string pointer;  ///< RFC 6901 pointer to the value
     std::string what;
-    std::string advice;    ///< what to do; may be empty
+    std::string advice;  ///< what to do; may be empty
 };
 
 /// "jobs/a.json:14:17: /steps/0/first/http/method: "PSOT" is not an HTTP method; did you mean "POST"?"

@@ -114,10 +114,22 @@ struct StepSpec {
 // ---- where items come from ----------------------------------------------------------------------------------------
 
 struct ItemsSpec {
-    struct Ndjson { std::string path; };  ///< absolute, or "-"
-    struct Csv { std::string path; };     ///< absolute; first row: the names (RFC 4180)
-    struct Command { CommandSpec command; Millis timeout; };  ///< prints NDJSON
-    struct Http { HttpSpec request; Expression select; std::optional<Expression> next; Millis timeout; };
+    struct Ndjson {
+        std::string path;
+    };  ///< absolute, or "-"
+    struct Csv {
+        std::string path;
+    };  ///< absolute; first row: the names (RFC 4180)
+    struct Command {
+        CommandSpec command;
+        Millis timeout;
+    };  ///< prints NDJSON
+    struct Http {
+        HttpSpec request;
+        Expression select;
+        std::optional<Expression> next;
+        Millis timeout;
+    };
 
     std::variant<Ndjson, Csv, Command, Http> source;
     Template key;

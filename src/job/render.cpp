@@ -1,0 +1,177 @@
+// Values of expressions, and templates turned into text.
+
+#include <strings.h>
+
+#include "job/expression.hpp"
+
+namespace lockstep {
+
+const Json* Answer::body_json() const {
+    if (!parsed_) {
+        parsed_ = true;
+        if (auto parsed = parse_json(body)) json_ = std::move(*parsed);
+    }
+    return json_ ? &*json_ : nullptr;
+}
+
+namespace {
+
+using Kind = Expression::Kind;
+
+std::optional<Json> copy_of(const Json* value) { return value != nullptr ? std::optional(*value) : std::nullopt; }
+
+std::optional<Json> pointed(const Json* root, const Expression& expression) {
+    return copy_of(root != nullptr ? at_pointer(*root, expression.pointer) : nullptr);
+}
+
+std::optional<Json> header_value(const Answer& answer, const std::string& name) {
+    std::optional<Json> value;
+    for (const auto& [key, text] : answer.headers) {
+        if (::strcasecmp(key.c_str(), name.c_str()) != 0) continue;
+        if (value) {
+            value->text += ", " + text;
+        } else {
+            value = Json::of_string(text);
+        }
+    }
+    return value;
+}
+
+std::optional<Json> answer_value(const Expression& expression, const Answer& answer) {
+    const auto number = [](std::optional<int> n) { return n ? std::optional(Json::of_number(*n)) : std::nullopt; };
+    switch (expression.kind) {
+        case Kind::status_code: return number(answer.status_code);
+        case Kind::exit_status: return number(answer.exit_status);
+        case Kind::response_header: return header_value(answer, expression.name);
+        case Kind::response_body:
+            if (expression.has_pointer) return pointed(answer.body_json(), expression);
+            return answer.body_json() != nullptr ? *answer.body_json() : Json::of_string(answer.body);
+        case Kind::stdout_text:
+            if (expression.has_pointer) return pointed(answer.body_json(), expression);
+            return Json::of_string(answer.body.ends_with('\n') ? answer.body.substr(0, answer.body.size() - 1) : answer.body);
+        default: return std::nullopt;
+    }
+}
+
+std::optional<Json> output_value(const Expression& expression, const StepOutputs& outputs) {
+    const auto phase = outputs.by_phase.find({expression.step, expression.phase});
+    if (phase == outputs.by_phase.end()) return std::nullopt;
+    return pointed(phase->second.find(expression.name), expression);
+}
+
+}  // namespace
+
+std::optional<Json> evaluate(const Expression& expression, const Scope& scope) {
+    switch (expression.kind) {
+        case Kind::inputs: return pointed(scope.inputs != nullptr ? scope.inputs->find(expression.name) : nullptr, expression);
+        case Kind::params: return copy_of(scope.params != nullptr ? scope.params->find(expression.name) : nullptr);
+        case Kind::run_id: return Json::of_string(scope.run_id);
+        case Kind::run_date: return Json::of_string(scope.run_date);
+        case Kind::idempotency_key: return Json::of_string(scope.idempotency_key);
+        case Kind::secrets: {
+            auto value = scope.secret ? scope.secret(expression.name) : std::nullopt;
+            return value ? std::optional(Json::of_string(std::move(*value))) : std::nullopt;
+        }
+        case Kind::step_output: return scope.outputs != nullptr ? output_value(expression, *scope.outputs) : std::nullopt;
+        default: return scope.answer != nullptr ? answer_value(expression, *scope.answer) : std::nullopt;
+    }
+}
+
+namespace {
+
+void append_percent_encoded(std::string& out, std::string_view text) {
+    constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    constexpr std::string_view kHex = "0123456789ABCDEF";
+    for (const char c : text) {
+        if (kUnreserved.find(c) != std::string_view::npos) {
+            out += c;
+            continue;
+        }
+        const auto byte = static_cast<unsigned char>(c);
+        out += '%';
+        out += kHex[byte >> 4U];
+        out += kHex[byte & 0xFU];
+    }
+}
+
+void append_doubling_dollars(std::string& out, std::string_view text) {
+    for (const char c : text) out.append(c == '$' ? 2 : 1, c);
+}
+
+enum class Form : std::uint8_t { text, template_again };
+
+Result<std::string> value_text(const Expression& expression, const Scope& scope) {
+    const std::optional<Json> value = evaluate(expression, scope);
+    if (!value) return fail(Failure::items, expression.source + " is missing");
+    if (value->is_null()) return fail(Failure::items, expression.source + " is null");
+    return to_plain_text(*value);
+}
+
+Result<std::string> render_as(Form form, const Template& text, const Scope& scope, Quoting quoting) {
+    std::string out;
+    const auto append = [&](std::string_view piece) {
+        if (form == Form::template_again) {
+            append_doubling_dollars(out, piece);
+        } else {
+            out += piece;
+        }
+    };
+    for (const Template::Part& part : text.parts) {
+        if (!part.is_expression) {
+            append(part.literal);
+            continue;
+        }
+        if (form == Form::template_again && part.expression.kind == Kind::secrets) {
+            out += "{" + part.expression.source + "}";
+            continue;
+        }
+        const Result<std::string> value = value_text(part.expression, scope);
+        if (!value) return std::unexpected(value.error());
+        if (quoting == Quoting::percent && !text.single_expression) {
+            append_percent_encoded(out, *value);
+        } else {
+            append(*value);
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
+Result<std::string> render(const Template& text, const Scope& scope, Quoting quoting) {
+    return render_as(scope.secret ? Form::text : Form::template_again, text, scope, quoting);
+}
+
+Result<Json> render_value(const Template& text, const Scope& scope) {
+    if (text.single_expression) {
+        const Expression& expression = text.parts.front().expression;
+        std::optional<Json> value = evaluate(expression, scope);
+        if (!value) return fail(Failure::items, expression.source + " is missing");
+        return std::move(*value);
+    }
+    Result<std::string> done = render_as(Form::text, text, scope, Quoting::none);
+    if (!done) return std::unexpected(std::move(done.error()));
+    return Json::of_string(std::move(*done));
+}
+
+Result<Json> render_json(const Json& body, const Scope& scope) {
+    if (body.is_string() && body.text.find('$') != std::string::npos) {
+        const auto text = parse_template(body.text);
+        if (!text) return fail(Failure::job_file, "\"" + body.text + "\": " + text.error().what);
+        return render_value(*text, scope);
+    }
+    Json out = body;
+    for (Json& element : out.elements) {
+        Result<Json> value = render_json(element, scope);
+        if (!value) return value;
+        element = std::move(*value);
+    }
+    for (JsonMember& member : out.members) {
+        Result<Json> value = render_json(member.value, scope);
+        if (!value) return value;
+        member.value = std::move(*value);
+    }
+    return out;
+}
+
+}  // namespace lockstep
