@@ -17,11 +17,11 @@ struct SpawnRequest {
     std::vector<std::string> environment;  ///< NAME=VALUE; used only if `own_environment`
     bool own_environment = false;          ///< false: the child gets ours
     std::string cwd;                       ///< empty: ours
-    int stdin_fd = -1;                     ///< -1: inherited; any other becomes the child's 0
+    int stdin_fd = -1;                     ///< -1: inherited (the same for the next two); any other becomes the child's 0
     int stdout_fd = -1;
     int stderr_fd = -1;
-    std::vector<int> kept_fds;             ///< close-on-exec descriptors that the child keeps under their own number
-    bool shield = false;                   ///< ignore TERM, INT, HUP and QUIT in the child (SIG_IGN is inherited by exec)
+    std::vector<int> kept_fds;  ///< close-on-exec descriptors (above 2) that the child keeps under their own number
+    bool shield = false;        ///< ignore TERM, INT, HUP and QUIT in the child (SIG_IGN is inherited by exec)
 };
 
 /// How a child ended, from waitpid(2).
@@ -33,19 +33,24 @@ struct WaitStatus {
     int shell_status() const { return signal != 0 ? 128 + signal : exit_status; }
 };
 
-/// A running child, leader of a process group of its own. All its signals are unblocked and at their default (or ignored: `shield`).
-/// The destructor does not wait and does not kill: whoever starts a command decides what becomes of it.
+/// A running child, leader of a process group of its own. All its signals are unblocked and at their default (or ignored:
+/// `shield`). The destructor does not wait and does not kill: whoever starts a command decides what becomes of it.
 class [[nodiscard]] Subprocess {
   public:
-    /// posix_spawn(3) into a process group of its own.
-    /// Error: Failure::os with errno_value ENOENT (not found), EACCES, ENOEXEC, … naming argv[0] (or cwd); nothing runs then.
+    /// Starts `argv` in a process group of its own; when this returns, exec has succeeded and the group exists. Any thread may
+    /// call it. A name without a slash is looked up in *our* PATH, a relative path with one is relative to `cwd`. Error:
+    /// Failure::os with errno_value ENOENT (not found), EACCES, ENOEXEC, … naming argv[0] (or cwd); nothing runs then. Source:
+    /// clone(2); why not posix_spawn(3): see subprocess.cpp.
     static Result<Subprocess> spawn(const SpawnRequest& request);
 
     pid_t pid() const { return pid_; }
     /// Readable (POLLIN) when the child has ended: pidfd_open(2).
     int pidfd() const { return pidfd_.get(); }
 
-    /// Collects the status if the child has ended, without waiting.
+    /// Whether it has ended, without collecting the status: until then its pid, and so its group's number, belong to nobody
+    /// else.
+    bool has_ended() const;
+    /// Collects the status if the child has ended, without waiting. A status that somebody else collected reads as 255.
     /// @return true once it has ended; `status` is valid then
     bool try_wait(WaitStatus& status);
     /// Waits for the end.
@@ -55,6 +60,8 @@ class [[nodiscard]] Subprocess {
     void signal_group(int signal) const;
     /// State letter of /proc/PID/stat ('T' stopped, 'Z' zombie, …), or 0 if it is gone.
     char state() const;
+    /// The signal (SIGSTOP, SIGTTIN, …) that has stopped it since this was last asked, or 0.
+    int newly_stopped_by();
 
   private:
     Subprocess(pid_t pid, UniqueFd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
