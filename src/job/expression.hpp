@@ -84,6 +84,7 @@ struct Scope {
     std::string run_id;
     std::string run_date;
     std::string idempotency_key;
+    std::string item_key;  ///< no expression names it; commands get it as LOCKSTEP_ITEM_KEY
     const StepOutputs* outputs = nullptr;
     const Answer* answer = nullptr;
     /// Resolves a secret; unset where secrets are to stay references.

@@ -27,6 +27,9 @@ void finish();
 
 void write(Level level, std::string_view line);
 
+/// A line on stderr as it stands, whatever the level and format: what scripts look for.
+void plain(std::string_view line);
+
 /// A command's own output: to stdout (1) or stderr (2) as it is, in the order of the log's lines.
 void pass_through(int fd, std::string_view bytes);
 

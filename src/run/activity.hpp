@@ -1,0 +1,39 @@
+#pragma once
+// What is being done right now, by which worker: for the log, the lock's record and the answer to an impatient Ctrl-C.
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/duration.hpp"
+
+namespace lockstep {
+
+struct Activity {
+    std::string item;
+    std::string step;
+    std::string phase;
+    MonotonicTime since{};
+    Millis limit{0};  ///< the phase's deadline, counted from `since`
+};
+
+/// Written by the workers, read by the main thread.
+class ActivityBoard {
+  public:
+    explicit ActivityBoard(std::size_t workers) : slots_(workers) {}
+
+    void begin(std::size_t worker, Activity activity);
+    void end(std::size_t worker);
+
+    /// "o17 reserve-and-capture second, 3.2s of at most 20s; o18 …", or "" when nothing is in hand.
+    std::string describe(MonotonicTime now) const;
+    /// For the lock's record: "o17, second" or "o17, second and 3 more".
+    std::string brief() const;
+
+  private:
+    mutable std::mutex mutex_;
+    std::vector<Activity> slots_;  ///< an empty step: idle
+};
+
+}  // namespace lockstep

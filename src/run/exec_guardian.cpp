@@ -1,0 +1,187 @@
+#include "run/exec_guardian.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
+#include <cstring>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "base/exit_status.hpp"
+#include "base/text.hpp"
+#include "lock/directory_lock.hpp"
+#include "sys/log.hpp"
+
+namespace lockstep {
+
+namespace {
+
+std::string command_line(char** argv) {
+    std::string text;
+    for (; *argv != nullptr && text.size() < 300; ++argv) text.append(text.empty() ? "" : " ").append(shell_quoted(*argv));
+    return printable(text, 300);
+}
+
+class ExecGuardian {
+  public:
+    ExecGuardian(const ExecOptions& options, GuardianLink& link) : options_(options), link_(link) {}
+
+    int run() {
+        auto signals = open_signal_fd(link_.inherited, true);
+        if (!signals) return give_up(signals.error());
+        signal_fd_ = std::move(*signals);
+        const auto path = LockPath::open(options_.lock);
+        if (!path) return give_up(path.error());
+
+        LockRecord record;
+        record.job = path->name();
+        record.guardian_pid = ::getpid();
+        record.front_pid = ::getppid();
+        record.command = command_line(options_.argv);
+        fill_in_self(record);
+        auto lock = acquire(*path, record);
+        if (!lock) return give_up(lock.error());
+        if (const auto& dead = lock->adopted(); dead && !options_.quiet) {
+            say("took over what run " + dead->record.run_id + " (" + describe_holder(dead->record) + ") left behind");
+        }
+        // Once more, now that the lock is ours: from here on a stop waits for the command.
+        if (take_notice()) return to_int(ExitStatus::try_again);
+
+        const int status = run_command(*lock);
+        if (const auto released = lock->release(); !released) {
+            say(released.error().text);
+        }
+        return status;
+    }
+
+  private:
+    Result<DirectoryLock> acquire(const LockPath& path, const LockRecord& record) {
+        LockWait wait;
+        wait.forever = options_.wait_forever;
+        wait.limit = options_.wait;
+        // Only a wait needs something to wake it: one descriptor that is readable when a signal or a notice is.
+        UniqueFd wake;
+        if (wait.forever || wait.limit.count() > 0) {
+            wake.reset(::epoll_create1(EPOLL_CLOEXEC));
+            for (const int fd : {signal_fd_.get(), link_.socket.get()}) {
+                epoll_event event{};
+                event.events = EPOLLIN;
+                ::epoll_ctl(wake.get(), EPOLL_CTL_ADD, fd, &event);
+            }
+            wait.wake_fd = wake.get();
+            wait.on_wait = [this](const std::string& holder) {
+                if (!options_.quiet) say("waiting: " + holder);
+            };
+        }
+        return DirectoryLock::acquire(path, record, wait);
+    }
+
+    int run_command(DirectoryLock& lock) {
+        auto mark = lock.mark_command(1, "command " + std::to_string(::getpid()) + "\n");
+        if (!mark) {
+            say(mark.error().text);
+            return to_int(ExitStatus::lock);
+        }
+        const pid_t pid = start(mark->get());
+        mark->reset();
+        if (pid < 0) {
+            say(std::string(options_.argv[0]) + ": " + errno_text(-pid));
+            return to_int(-pid == ENOENT ? ExitStatus::not_found : ExitStatus::cannot_execute);
+        }
+        link_.commands->add(pid);
+        const int status = wait_for(pid);
+        link_.commands->remove(pid);
+        return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    }
+
+    /// @return the pid, or -errno when the command could not be started
+    pid_t start(int mark_fd) {
+        // A terminal belongs to the front's session; a command that reads from it would stop, or take what is typed for the shell.
+        UniqueFd null_input;
+        if (::isatty(STDIN_FILENO) != 0) null_input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY));
+        volatile int error = 0;  // written by the child: after vfork(2) both share the memory
+        const pid_t pid = ::vfork();
+        if (pid == 0) {
+            ::setpgid(0, 0);
+            if (null_input) ::dup2(null_input.get(), STDIN_FILENO);
+            ::fcntl(mark_fd, F_SETFD, 0);
+            // SIGCHLD and the stop signals still have the actions that we were started with; only the mask was changed.
+            ::sigprocmask(SIG_SETMASK, &link_.inherited.mask, nullptr);
+            ::execvp(options_.argv[0], options_.argv);
+            error = errno;
+            ::_exit(127);
+        }
+        if (pid < 0) return -errno;
+        if (error != 0) {
+            ::waitpid(pid, nullptr, 0);
+            return -error;
+        }
+        return pid;
+    }
+
+    int wait_for(pid_t pid) {
+        std::optional<MonotonicTime> forward_at;
+        bool stopping = false;
+        for (;;) {
+            int status = 0;
+            if (::waitpid(pid, &status, WNOHANG) == pid) return status;
+            pollfd wait[2] = {{signal_fd_.get(), POLLIN, 0}, {stopping_by_front_death_ ? -1 : link_.socket.get(), POLLIN, 0}};
+            ::poll(wait, 2, forward_at ? millis_until(*forward_at) : -1);
+            if (const auto notice = take_notice(); notice) {
+                if (!stopping && options_.grace) forward_at = monotonic_now() + *options_.grace;
+                stopping = true;
+                say_deferred(*notice, pid, forward_at);
+            }
+            if (forward_at && monotonic_now() >= *forward_at) {
+                forward_at.reset();
+                ::kill(-pid, SIGTERM);
+                say("the grace of " + format_duration(*options_.grace) + " is used up: SIGTERM sent to " + options_.argv[0] + " (pid " +
+                    std::to_string(pid) + "); waiting for its end");
+            }
+        }
+    }
+
+    void say_deferred(const StopNotice& notice, pid_t pid, const std::optional<MonotonicTime>& forward_at) {
+        if (options_.quiet) return;
+        std::string line = describe(notice) + ": waiting for " + options_.argv[0] + " (pid " + std::to_string(pid) + ")";
+        if (forward_at) line += ", SIGTERM for it in " + describe_duration(Millis{millis_until(*forward_at)});
+        say(line);
+    }
+
+    /// The next stop request from the kernel or the front; SIGCHLD only wakes us.
+    std::optional<StopNotice> take_notice() {
+        while (const auto notice = read_signal(signal_fd_.get())) {
+            if (notice->signal != SIGCHLD) return notice;
+        }
+        if (stopping_by_front_death_) return std::nullopt;
+        const auto notice = read_notice(link_.socket.get());
+        if (notice && notice->signal == 0) stopping_by_front_death_ = true;
+        return notice;
+    }
+
+    int give_up(const Error& error) {
+        if (error.failure == Failure::busy) {
+            if (!options_.quiet) say("busy: " + error.text);
+            return options_.busy_status;
+        }
+        if (error.failure != Failure::stopped) say(error.text);
+        return to_int(exit_status_of(error.failure));
+    }
+
+    void say(const std::string& line) const {
+        log::write_now(STDERR_FILENO, std::string("lockstep: ") + options_.lock + ": " + line + "\n");
+    }
+
+    const ExecOptions& options_;
+    GuardianLink& link_;
+    UniqueFd signal_fd_;
+    bool stopping_by_front_death_ = false;
+};
+
+}  // namespace
+
+int exec_under_lock(const ExecOptions& options, GuardianLink& link) { return ExecGuardian(options, link).run(); }
+
+}  // namespace lockstep

@@ -1,0 +1,163 @@
+#include "run/front.hpp"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <cstring>
+
+#include "base/exit_status.hpp"
+#include "sys/log.hpp"
+
+namespace lockstep {
+
+void CommandTable::add(pid_t pid) noexcept {
+    for (auto& slot : pids_) {
+        pid_t expected = 0;
+        if (slot.compare_exchange_strong(expected, pid)) return;
+    }
+}
+
+void CommandTable::remove(pid_t pid) noexcept {
+    for (auto& slot : pids_) {
+        pid_t expected = pid;
+        if (slot.compare_exchange_strong(expected, 0)) return;
+    }
+}
+
+bool CommandTable::contains(pid_t pid) const noexcept {
+    for (const auto& slot : pids_) {
+        if (slot.load() == pid) return true;
+    }
+    return false;
+}
+
+bool CommandTable::empty() const noexcept {
+    for (const auto& slot : pids_) {
+        if (slot.load() != 0) return false;
+    }
+    return true;
+}
+
+std::optional<StopNotice> read_notice(int socket) {
+    StopNotice notice;
+    const ssize_t length = ::recv(socket, &notice, sizeof notice, MSG_DONTWAIT);
+    if (length == static_cast<ssize_t>(sizeof notice)) return notice;
+    if (length == 0 || (length < 0 && errno == ECONNRESET)) return StopNotice::front_died();
+    return std::nullopt;
+}
+
+namespace {
+
+class Front {
+  public:
+    Front(const InheritedSignals& inherited, const char* name, UniqueFd socket, CommandTable& commands, pid_t guardian)
+        : inherited_(inherited), name_(name), socket_(std::move(socket)), commands_(commands), guardian_(guardian) {}
+
+    int wait() {
+        sigset_t set = stop_signals(inherited_);
+        ::sigaddset(&set, SIGCHLD);
+        while (!guardian_ended_ || waiting_for_orphans()) {
+            siginfo_t info{};
+            const int signal = ::sigwaitinfo(&set, &info);
+            if (signal == SIGCHLD) {
+                reap();
+            } else if (signal > 0) {
+                pass_on(StopNotice::from(info));
+            }
+        }
+        return result();
+    }
+
+  private:
+    void pass_on(const StopNotice& notice) {
+        if (notice.signal == SIGINT && notice.from_keyboard) interrupted_ = true;
+        // A full socket means that the guardian has hundreds of requests to read already; one that is gone needs none.
+        ::send(socket_.get(), &notice, sizeof notice, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+
+    /// Every child: our own guardian, its orphans (we are their subreaper), and as pid 1 whatever a container leaves to us.
+    void reap() {
+        int status = 0;
+        for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+            if (pid == guardian_) {
+                guardian_ended_ = true;
+                guardian_status_ = status;
+                if (WIFSIGNALED(status)) say_guardian_killed();
+            } else {
+                commands_.remove(pid);
+            }
+        }
+        no_children_ = errno == ECHILD;
+    }
+
+    bool waiting_for_orphans() const { return WIFSIGNALED(guardian_status_) && !no_children_ && !commands_.empty(); }
+
+    void say_guardian_killed() const {
+        std::string line = std::string("lockstep: ") + name_ + ": the guardian (pid " + std::to_string(guardian_) + ") was killed by " +
+                           signal_name(WTERMSIG(guardian_status_));
+        line += commands_.empty() ? "" : "; waiting for the commands that it ran";
+        log::write_now(STDERR_FILENO, line + "\n");
+    }
+
+    int result() const {
+        if (WIFSIGNALED(guardian_status_)) return to_int(ExitStatus::guardian_killed);
+        const int status = WEXITSTATUS(guardian_status_);
+        if (interrupted_ && (status == to_int(ExitStatus::ok) || status == to_int(ExitStatus::try_again))) die_by_interrupt();
+        return status;
+    }
+
+    [[noreturn]] static void die_by_interrupt() {
+        ::signal(SIGINT, SIG_DFL);
+        sigset_t interrupt;
+        ::sigemptyset(&interrupt);
+        ::sigaddset(&interrupt, SIGINT);
+        ::sigprocmask(SIG_UNBLOCK, &interrupt, nullptr);
+        ::raise(SIGINT);
+        ::_exit(128 + SIGINT);  // pid 1: the kernel does not deliver a signal that has its default action
+    }
+
+    const InheritedSignals& inherited_;
+    const char* name_;
+    UniqueFd socket_;
+    CommandTable& commands_;
+    pid_t guardian_;
+    int guardian_status_ = 0;
+    bool guardian_ended_ = false;
+    bool no_children_ = false;
+    bool interrupted_ = false;
+};
+
+int cannot_start(const char* name, const char* what) {
+    const std::string text = errno_text(errno);
+    log::write_now(STDERR_FILENO, std::string("lockstep: ") + name + ": " + what + ": " + text + "\n");
+    return to_int(ExitStatus::os);
+}
+
+}  // namespace
+
+int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*guardian)(GuardianLink& link, void* context), void* context) {
+    int pair[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return cannot_start(name, "creating a socket pair");
+    UniqueFd front_end(pair[0]);
+    UniqueFd guardian_end(pair[1]);
+    void* shared = ::mmap(nullptr, sizeof(CommandTable), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) return cannot_start(name, "mapping the command table");
+    auto& commands = *static_cast<CommandTable*>(shared);
+    // Orphans of a killed guardian come to us, not to init, so that we can wait for them.
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+
+    const pid_t pid = ::fork();
+    if (pid < 0) return cannot_start(name, "starting the guardian");
+    if (pid == 0) {
+        front_end.reset();
+        ::setsid();
+        GuardianLink link{std::move(guardian_end), &commands, inherited};
+        ::_exit(guardian(link, context));
+    }
+    guardian_end.reset();
+    return Front(inherited, name, std::move(front_end), commands, pid).wait();
+}
+
+}  // namespace lockstep

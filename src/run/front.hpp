@@ -1,0 +1,54 @@
+#pragma once
+// The process that the supervisor sees. It does no work: it forks the guardian, passes stop requests on to it, reaps,
+// and exits as the guardian exits.
+
+#include <sys/types.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <optional>
+
+#include "base/error.hpp"
+#include "sys/stop_signals.hpp"
+#include "sys/unique_fd.hpp"
+
+namespace lockstep {
+
+/// The commands that run right now, in memory that front and guardian share: if the guardian is killed, the front still knows which
+/// orphans to wait for.
+class CommandTable {
+  public:
+    void add(pid_t pid) noexcept;
+    void remove(pid_t pid) noexcept;
+    bool contains(pid_t pid) const noexcept;
+    bool empty() const noexcept;
+
+  private:
+    // More commands at once than this are run all the same; only the front would not wait for them.
+    static constexpr std::size_t kSlots = 255;
+    std::array<std::atomic<pid_t>, kSlots> pids_;  // zero from mmap
+    static_assert(std::atomic<pid_t>::is_always_lock_free);
+};
+
+/// The guardian's end of what connects the two.
+struct GuardianLink {
+    UniqueFd socket;  ///< StopNotice messages; end of file: the front is dead
+    CommandTable* commands = nullptr;
+    InheritedSignals inherited;
+};
+
+/// Forks the guardian (before any thread exists), which leads a session of its own and calls `guardian`; its return value is the
+/// exit status of both. Returns in the front only, after everything is over.
+///
+/// Exit status: the guardian's; 70 when the guardian was killed (after the commands that it ran have ended). After a Ctrl-C with a
+/// result of 0 or 75 this does not return: the process ends by SIGINT, which alone stops a shell's loop around it (as pid 1, for which
+/// the kernel drops that signal, it exits 130).
+///
+/// @param name  what messages begin with: "lockstep: NAME: …"
+int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*guardian)(GuardianLink& link, void* context), void* context);
+
+/// Reads the next stop request from the front, or nullopt if none is waiting.
+std::optional<StopNotice> read_notice(int socket);
+
+}  // namespace lockstep

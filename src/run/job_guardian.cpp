@@ -1,0 +1,115 @@
+#include "run/job_guardian.hpp"
+
+#include <poll.h>
+
+#include <thread>
+
+#include "run/runner.hpp"
+#include "run/stop_policy.hpp"
+
+namespace lockstep {
+
+namespace {
+
+class JobGuardian {
+  public:
+    JobGuardian(const JobSpec& job, GuardianLink& link, StopState stop, Interrupt finished, UniqueFd signals, const RunOptions& options)
+        : link_(link),
+          stop_(std::move(stop)),
+          finished_(std::move(finished)),
+          signals_(std::move(signals)),
+          policy_(job.stop.grace, job.stop.at_deadline == AtDeadline::cut),
+          runner_(job, options, stop_, *link.commands) {}
+
+    int run() {
+        ExitStatus status = ExitStatus::ok;
+        std::thread worker([&] {
+            status = runner_.run();
+            finished_.fire();
+        });
+        while (!finished_.fired()) wait_for_something();
+        worker.join();
+        return to_int(status);
+    }
+
+  private:
+    void wait_for_something() {
+        pollfd wait[3] = {{finished_.fd(), POLLIN, 0}, {signals_.get(), POLLIN, 0}, {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0}};
+        const auto deadline = policy_.deadline();
+        ::poll(wait, 3, deadline ? millis_until(*deadline) : -1);
+        while (const auto notice = next_notice()) act(policy_.on_request(*notice, monotonic_now()), describe(*notice));
+        if (policy_.deadline() && monotonic_now() >= *policy_.deadline()) act(policy_.on_deadline(), "the grace is used up");
+    }
+
+    std::optional<StopNotice> next_notice() {
+        if (const auto notice = read_signal(signals_.get())) return notice;
+        if (front_is_dead_) return std::nullopt;
+        const auto notice = read_notice(link_.socket.get());
+        front_is_dead_ = notice && notice->signal == 0;
+        return notice;
+    }
+
+    void act(StopPolicy::Action action, const std::string& why) {
+        const std::string in_hand = runner_.in_hand();
+        const std::string finishing = in_hand.empty() ? "nothing is in hand" : "finishing " + in_hand;
+        switch (action) {
+            case StopPolicy::Action::begin:
+                // The log line first: an idle run ends within milliseconds of the flag.
+                log::info("{}: {}; {}", why == "the death of the front" ? "stop request" : "signal received", why, finishing);
+                stop_.requested.fire();
+                runner_.note_stopping(why);
+                return;
+            case StopPolicy::Action::say: say_again(why, in_hand); return;
+            case StopPolicy::Action::ask:
+                log::warning("{}: {}; press Ctrl-C once more within 5 s to cut it", why, finishing);
+                return;
+            case StopPolicy::Action::cut:
+                log::error("{}: cutting {}", why, in_hand.empty() ? "nothing" : in_hand);
+                stop_.cut.fire();
+                return;
+            case StopPolicy::Action::say_overtime: log::warning("{}; {} all the same", why, finishing); return;
+        }
+    }
+
+    /// Ten thousand signals are no reason for ten thousand lines.
+    void say_again(const std::string& why, const std::string& in_hand) {
+        const MonotonicTime now = monotonic_now();
+        if (said_at_ && now - *said_at_ < Millis{200}) return;
+        said_at_ = now;
+        const auto deadline = policy_.deadline();
+        const std::string left = deadline ? ", " + describe_duration(Millis{millis_until(*deadline)}) + " of the grace left" : "";
+        log::info("{}: already stopping; {}{}", why, in_hand.empty() ? "nothing is in hand" : "still finishing " + in_hand, left);
+    }
+
+    GuardianLink& link_;
+    StopState stop_;
+    Interrupt finished_;
+    UniqueFd signals_;
+    StopPolicy policy_;
+    Runner runner_;
+    bool front_is_dead_ = false;
+    std::optional<MonotonicTime> said_at_;
+};
+
+int cannot_start(const Error& error) {
+    log::error("{}", error.text);
+    log::finish();
+    return to_int(exit_status_of(error.failure));
+}
+
+}  // namespace
+
+int guard_job(const JobSpec& job, const RunOptions& options, GuardianLink& link) {
+    log::start({job.name, options.log_format, options.log_level});
+    auto stop = StopState::create();
+    if (!stop) return cannot_start(stop.error());
+    auto finished = Interrupt::create();
+    if (!finished) return cannot_start(finished.error());
+    auto signals = open_signal_fd(link.inherited, false);
+    if (!signals) return cannot_start(signals.error());
+    const int status = JobGuardian(job, link, std::move(*stop), std::move(*finished), std::move(*signals), options).run();
+    log::finish();
+    return status;
+}
+
+}  // namespace lockstep

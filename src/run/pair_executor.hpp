@@ -1,0 +1,57 @@
+#pragma once
+// One pair from the state that the journal has of it to an end: the control flow of the whole product, written to be read
+// beside the table of states in src/README.md.
+
+#include <optional>
+
+#include "base/error.hpp"
+#include "journal/journal.hpp"
+#include "run/pass_context.hpp"
+#include "run/phase_course.hpp"
+
+namespace lockstep {
+
+enum class PairEnd {
+    done,      ///< in this pass
+    skipped,   ///< done by an earlier pass
+    failed,    ///< refused or compensated, or never applied: nothing is open
+    parked,    ///< waits for a person
+    open,      ///< half done or in doubt: a later pass has to settle it
+    left,      ///< a stop request came before anything had happened
+    cut,       ///< cut in the middle, in doubt
+};
+
+class PairExecutor {
+  public:
+    PairExecutor(PassContext& pass, Workbench& bench, std::size_t worker) : pass_(pass), bench_(bench), worker_(worker) {}
+
+    /// Carries out `step` for one item. `outputs` has the outputs of the item's earlier steps and gets this one's.
+    /// Error: Failure::journal or Failure::lock, after which nothing more may be begun.
+    Result<PairEnd> execute(const StepSpec& step, const std::string& item_key, const Json& inputs, StepOutputs& outputs);
+
+  private:
+    struct Task {
+        Pair& pair;
+        const StepSpec& step;
+        const Json& inputs;
+        StepOutputs& outputs;
+    };
+    // Of the phases and of what follows them: an end for this pass, or nullopt where the pair's new state says how to go on.
+    Result<std::optional<PairEnd>> first(const Task& task);
+    Result<std::optional<PairEnd>> second(const Task& task);
+    Result<std::optional<PairEnd>> compensate(const Task& task);
+    Result<std::optional<PairEnd>> remain(const Task& task, PhaseName name, const PhaseResult& result);
+    Result<std::optional<PairEnd>> park(const Task& task, const std::string& reason);
+    Result<std::optional<PairEnd>> enter(const Task& task, PairState state, const std::string& reason);
+
+    Result<Pair> load(const StepSpec& step, const std::string& item_key, const Json& inputs) const;
+    Result<PairEnd> advance(const Task& task);
+    Result<PhaseResult> run_phase(const Task& task, PhaseName name);
+    static void remember_outputs(const Task& task, PhaseName name, const Json& values);
+
+    PassContext& pass_;
+    Workbench& bench_;
+    std::size_t worker_;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,61 @@
+#pragma once
+// One pass over all items, inside the lock: what an earlier run left open is reported, then every item is gone through once.
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/error.hpp"
+#include "base/exit_status.hpp"
+#include "run/item_source.hpp"
+#include "run/pair_executor.hpp"
+#include "run/pass_context.hpp"
+
+namespace lockstep {
+
+struct PassResult {
+    PassTotals totals;
+    ExitStatus status = ExitStatus::ok;
+    std::string ended_because = "all items done";  ///< for the log and the history
+    std::optional<Error> error;                    ///< what ended it early, if it was no stop
+};
+
+/// "done 40, failed 1, parked 0, left 0 in 12s", and what else there is to say.
+std::string summary_text(const PassTotals& totals, Millis elapsed);
+
+class Pass {
+  public:
+    Pass(PassContext& context, CommandHost& commands, std::int64_t number, const std::optional<std::string>& only)
+        : context_(context), commands_(commands), number_(number), only_(only) {}
+
+    PassResult run();
+
+  private:
+    bool report_unfinished();
+    void work(std::size_t worker);
+    std::optional<Item> take_item();
+    void carry_out(const Item& item, Workbench& bench, std::size_t worker);
+    void count(PairEnd end, const Item& item);
+    void end_with(Error error);
+    void end_with(ExitStatus status, const std::string& because);
+    bool may_begin() const;
+    void count_what_is_left();
+    Workbench make_bench();
+
+    PassContext& context_;
+    CommandHost& commands_;
+    std::int64_t number_;
+    const std::optional<std::string>& only_;
+
+    std::unique_ptr<ItemSource> items_;
+    std::mutex mutex_;  ///< guards items_, result_ and open_items_
+    PassResult result_;
+    bool only_found_ = false;
+    bool exhausted_ = false;
+    std::set<std::string, std::less<>> open_items_;
+    std::atomic<bool> ended_ = false;
+};
+
+}  // namespace lockstep

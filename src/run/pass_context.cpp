@@ -1,0 +1,21 @@
+#include "run/pass_context.hpp"
+
+namespace lockstep {
+
+Scope PassContext::base_scope() const {
+    Scope scope;
+    scope.params = &job.params;
+    scope.run_id = run_id;
+    scope.run_date = run_date;
+    return scope;
+}
+
+void PassContext::publish_activity() const {
+    std::string phase = activity.brief();
+    const std::lock_guard guard(record_mutex);
+    if (record.phase == phase) return;
+    record.phase = std::move(phase);
+    (void)lock.update(record);
+}
+
+}  // namespace lockstep

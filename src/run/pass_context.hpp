@@ -1,0 +1,40 @@
+#pragma once
+// What everything that works in one pass shares.
+
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "job/job_spec.hpp"
+#include "journal/journal.hpp"
+#include "lock/directory_lock.hpp"
+#include "run/activity.hpp"
+#include "run/stop_state.hpp"
+#include "step/action.hpp"
+
+namespace lockstep {
+
+struct PassContext {
+    const JobSpec& job;
+    const std::string& run_id;
+    const std::string& run_date;
+    Journal& journal;
+    DirectoryLock& lock;
+    const StopState& stop;
+    const SecretStore& secrets;
+    ActivityBoard& activity;
+    LockRecord& record;        ///< guarded by record_mutex
+    std::mutex& record_mutex;
+
+    /// The scope that every expression of this run starts from.
+    Scope base_scope() const;
+    /// Tells the lock's record what is in hand. Failures do not matter: the record decides nothing.
+    void publish_activity() const;
+};
+
+/// Another run holds or removed our lock directory: nothing more may be begun.
+inline Error lock_lost(const DirectoryLock& lock) {
+    return {Failure::lock, "lock lost: " + lock.path() + " was removed or replaced while we held it; nothing more is begun"};
+}
+
+}  // namespace lockstep

@@ -1,0 +1,165 @@
+#include "run/phase_course.hpp"
+
+#include <algorithm>
+
+#include "sys/log.hpp"
+
+namespace lockstep {
+
+namespace {
+
+PairState begun_state(PhaseName name) {
+    switch (name) {
+        case PhaseName::first: return PairState::first_begun;
+        case PhaseName::second: return PairState::second_begun;
+        case PhaseName::compensate: return PairState::compensate_begun;
+    }
+    return PairState::first_begun;
+}
+
+PairState not_applied_state(PhaseName name) {
+    switch (name) {
+        case PhaseName::first: return PairState::first_not_applied;
+        case PhaseName::second: return PairState::second_not_applied;
+        case PhaseName::compensate: return PairState::compensate_not_applied;
+    }
+    return PairState::first_not_applied;
+}
+
+}  // namespace
+
+PhaseCourse::PhaseCourse(PassContext& pass, Workbench& bench, std::size_t worker, Pair& pair, const StepSpec& step, PhaseName name,
+                         const Scope& scope)
+    : pass_(pass), bench_(bench), worker_(worker), pair_(pair), step_(step), name_(name), phase_(*step.phase(name)), scope_(scope) {}
+
+Result<PhaseResult> PhaseCourse::run() {
+    const auto request = render_request(phase_.action, phase_.idempotency, scope_);
+    if (!request) {
+        finish(PhaseEnd::refused, request.error().text);
+        return result_;
+    }
+    pair_.request = to_text(request->json);
+    pair_.attempt = 0;
+    deadline_ = monotonic_now() + phase_.deadline;
+    pass_.activity.begin(worker_, {pair_.item_key, step_.name, std::string(to_string(name_)), monotonic_now(), phase_.deadline});
+    pass_.publish_activity();
+    for (;;) {
+        const auto answer = attempt(*request);
+        if (!answer) return std::unexpected(answer.error());
+        const auto next = judge(*answer);
+        if (!next) return std::unexpected(next.error());
+        if (*next == Next::end) return result_;
+    }
+}
+
+Result<Attempt> PhaseCourse::attempt(const RenderedRequest& request) {
+    if (!pass_.lock.still_ours()) return std::unexpected(lock_lost(pass_.lock));
+    ++attempts_;
+    ++pair_.attempt;
+    if (auto written = write(begun_state(name_), Durability::synced); !written) return std::unexpected(written.error());
+    attempt_started_ = monotonic_now();
+    AttemptOptions options;
+    options.timeout = std::min(phase_.timeout, std::max(Millis{1}, Millis{millis_until(deadline_)}));
+    options.resend = doubtful_;
+    Attempt answer = perform(phase_, request, scope_, options, bench_);
+    result_.not_connected = answer.not_connected;
+    pair_.reason = answer.reason;
+    log::debug("{} {} {}: attempt {}: {} ({})", pair_.item_key, step_.name, to_string(name_), pair_.attempt, to_string(answer.verdict),
+               answer.reason);
+    return answer;
+}
+
+Result<PhaseCourse::Next> PhaseCourse::judge(const Attempt& attempt) {
+    switch (attempt.verdict) {
+        case Verdict::done:
+            result_.outputs = attempt.outputs;
+            return finish(PhaseEnd::done, attempt.reason);
+        case Verdict::refused:
+            // With a key the answer is that of the first attempt, replayed. Without one it speaks of this attempt only.
+            if (doubtful_ && !phase_.idempotency) {
+                return finish(PhaseEnd::parked, attempt.reason + "; but an earlier attempt may have taken effect");
+            }
+            return finish(PhaseEnd::refused, attempt.reason);
+        case Verdict::not_applied:
+            if (doubtful_) return settle(attempt);
+            return certainly_not_applied(attempt);
+        case Verdict::in_doubt: break;
+    }
+    doubtful_ = true;
+    if (attempt.was_cut) return finish(PhaseEnd::cut, attempt.reason);
+    if (attempt.park) return finish(PhaseEnd::parked, attempt.reason);
+    return settle(attempt);
+}
+
+Result<PhaseCourse::Next> PhaseCourse::settle(const Attempt& attempt) {
+    for (; policy_ < phase_.in_doubt.size(); ++policy_) {
+        switch (phase_.in_doubt[policy_]) {
+            case InDoubtPolicy::probe:
+                switch (probe_until_settled()) {
+                    case Probed::applied: return finish(PhaseEnd::done, "the probe found it applied");
+                    case Probed::absent: doubtful_ = false; return certainly_not_applied(attempt);
+                    case Probed::cut: return finish(PhaseEnd::cut, attempt.reason);
+                    case Probed::out_of_time: return finish(PhaseEnd::in_doubt, attempt.reason);
+                    case Probed::unclear: break;  // the next policy
+                }
+                break;
+            case InDoubtPolicy::resend: return pause_and_retry(attempt);
+            case InDoubtPolicy::park: return finish(PhaseEnd::parked, attempt.reason);
+        }
+    }
+    return finish(PhaseEnd::in_doubt, attempt.reason);
+}
+
+PhaseCourse::Probed PhaseCourse::probe_until_settled() {
+    const ProbeSpec& spec = *phase_.probe;
+    // What has not arrived yet may still arrive: "absent" is believed only when the request has had its time.
+    const MonotonicTime settled = attempt_started_ + spec.settle.value_or(phase_.timeout);
+    for (;;) {
+        const bool late_enough = monotonic_now() >= settled;
+        ProbeOutcome outcome = probe(spec, scope_, bench_);
+        log::debug("{} {} {}: probe: {}", pair_.item_key, step_.name, to_string(name_), outcome.reason);
+        if (pass_.stop.cut.fired()) return Probed::cut;
+        switch (outcome.answer) {
+            case ProbeOutcome::Answer::applied: result_.outputs = std::move(outcome.outputs); return Probed::applied;
+            case ProbeOutcome::Answer::unclear: return Probed::unclear;
+            case ProbeOutcome::Answer::absent: break;
+        }
+        if (late_enough) return Probed::absent;
+        if (settled >= deadline_) return Probed::out_of_time;
+        if (pass_.stop.cut.wait_until(settled)) return Probed::cut;
+    }
+}
+
+Result<PhaseCourse::Next> PhaseCourse::certainly_not_applied(const Attempt& attempt) {
+    // Journalled, so that a crash in the pause leaves nothing in doubt.
+    if (auto written = write(not_applied_state(name_), Durability::ordered); !written) return std::unexpected(written.error());
+    return pause_and_retry(attempt);
+}
+
+PhaseCourse::Next PhaseCourse::pause_and_retry(const Attempt& attempt) {
+    const PhaseEnd used_up = doubtful_ ? PhaseEnd::in_doubt : PhaseEnd::not_applied;
+    if (attempts_ >= phase_.retry.max_attempts) return finish(used_up, attempt.reason);
+    const MonotonicTime next = monotonic_now() + retry_pause(phase_.retry, attempts_ + 1, attempt.retry_after);
+    if (next >= deadline_) return finish(used_up, attempt.reason);
+
+    // Only where nothing has happened may a stop end the pair here; else the pair is finished first.
+    const bool untouched = name_ == PhaseName::first && !doubtful_;
+    if (untouched && pass_.stop.requested.wait_until(next)) return finish(PhaseEnd::stopped, attempt.reason);
+    if (pass_.stop.cut.wait_until(next)) return finish(PhaseEnd::cut, attempt.reason);
+    return Next::attempt;
+}
+
+PhaseCourse::Next PhaseCourse::finish(PhaseEnd end, std::string reason) {
+    result_.end = end;
+    result_.reason = std::move(reason);
+    pass_.activity.end(worker_);
+    return Next::end;
+}
+
+Result<void> PhaseCourse::write(PairState state, Durability durability) {
+    pair_.state = state;
+    pair_.changed_ms = wall_now_ms();
+    return pass_.journal.write(pair_, durability);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,70 @@
+#pragma once
+// One phase of one pair, from its first attempt to a verdict: attempts, pauses, and what to do in doubt, all within the
+// phase's deadline, each effect journalled before it may happen.
+
+#include "base/error.hpp"
+#include "job/job_spec.hpp"
+#include "journal/journal.hpp"
+#include "run/pass_context.hpp"
+#include "step/action.hpp"
+
+namespace lockstep {
+
+enum class PhaseEnd {
+    done,         ///< it took effect; its outputs are in PhaseResult
+    not_applied,  ///< attempts or time are used up, and it certainly has not taken effect
+    refused,      ///< it never will
+    in_doubt,     ///< time is used up and nobody knows; the pair stays open
+    parked,       ///< no rule can finish it
+    stopped,      ///< a stop request came while nothing had happened
+    cut,          ///< the grace was used up before its end was known
+};
+
+struct PhaseResult {
+    PhaseEnd end = PhaseEnd::in_doubt;
+    std::string reason;
+    Json outputs = Json::object();
+    bool not_connected = false;  ///< the last attempt found nobody to talk to
+};
+
+class PhaseCourse {
+  public:
+    /// @param scope  inputs, outputs of earlier phases and the idempotency key; resolves secrets
+    PhaseCourse(PassContext& pass, Workbench& bench, std::size_t worker, Pair& pair, const StepSpec& step, PhaseName name,
+                const Scope& scope);
+
+    /// Carries the phase out, writing the pair's states up to, but not including, the one in which the phase ends.
+    /// Error: Failure::journal or Failure::lock, after which nothing more may be begun.
+    Result<PhaseResult> run();
+
+  private:
+    enum class Next { attempt, end };
+    enum class Probed { applied, absent, unclear, out_of_time, cut };
+
+    Result<Attempt> attempt(const RenderedRequest& request);
+    Result<Next> judge(const Attempt& attempt);
+    Result<Next> settle(const Attempt& attempt);
+    Probed probe_until_settled();
+    Result<Next> certainly_not_applied(const Attempt& attempt);
+    Next pause_and_retry(const Attempt& attempt);
+    Next finish(PhaseEnd end, std::string reason);
+    Result<void> write(PairState state, Durability durability);
+
+    PassContext& pass_;
+    Workbench& bench_;
+    std::size_t worker_;
+    Pair& pair_;
+    const StepSpec& step_;
+    PhaseName name_;
+    const PhaseSpec& phase_;
+    const Scope& scope_;
+
+    MonotonicTime deadline_{};
+    MonotonicTime attempt_started_{};
+    int attempts_ = 0;
+    bool doubtful_ = false;     ///< an earlier attempt may have taken effect: nothing that a later one says undoes that
+    std::size_t policy_ = 0;    ///< which of phase_.in_doubt is tried now
+    PhaseResult result_;
+};
+
+}  // namespace lockstep

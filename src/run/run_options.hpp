@@ -1,0 +1,33 @@
+#pragma once
+// What the command line says about a run, beside the job file.
+
+#include <optional>
+#include <string>
+
+#include "base/duration.hpp"
+#include "base/exit_status.hpp"
+#include "job/job_spec.hpp"
+#include "sys/log.hpp"
+
+namespace lockstep {
+
+struct RunOptions {
+    bool loop = false;
+    bool wait_forever = false;
+    Millis wait{0};
+    Millis pause{0};  ///< loop: between the end of a pass and the start of the next
+    std::optional<std::string> only;
+    std::string state_directory;
+    int busy_status = to_int(ExitStatus::try_again);
+    bool quiet = false;
+    log::Format log_format = log::Format::text;
+    log::Level log_level = log::Level::info;
+};
+
+/// A run's id: when it began and something random, so that ids sort by time: "20261123T030001-7f3a9c21".
+std::string new_run_id();
+
+/// "2026-11-23", in the local time zone: $run.date.
+std::string run_date_now();
+
+}  // namespace lockstep

@@ -1,0 +1,159 @@
+#include "run/runner.hpp"
+
+#include <fmt/format.h>
+
+#include "journal/sqlite_journal.hpp"
+#include "sys/log.hpp"
+
+namespace lockstep {
+
+Runner::Runner(const JobSpec& job, const RunOptions& options, const StopState& stop, CommandTable& commands)
+    : job_(job),
+      options_(options),
+      stop_(stop),
+      commands_(commands),
+      activity_(static_cast<std::size_t>(job.max_concurrency)),
+      secrets_(job.secrets),
+      run_id_(new_run_id()),
+      run_date_(run_date_now()) {}
+
+ExitStatus Runner::run() {
+    const auto journal = sqlite_journal_path({options_.state_directory, job_.name});
+    if (!journal) {
+        log::error("{}", journal.error().text);
+        return ExitStatus::journal;
+    }
+    journal_path_ = *journal;
+    if (options_.loop) return loop();
+    log::info("run {}, journal {}", run_id_, journal_path_);
+    return one_pass().status;
+}
+
+ExitStatus Runner::loop() {
+    log::info("start daemon: run {}, journal {}", run_id_, journal_path_);
+    ExitStatus status = ExitStatus::ok;
+    while (!stop_.requested.fired()) {
+        const PassResult result = one_pass();
+        status = result.status;
+        // Nothing that the next pass could find better: the supervisor is to know.
+        const bool hopeless = status == ExitStatus::lock || status == ExitStatus::journal || status == ExitStatus::cut || status == ExitStatus::os;
+        if (hopeless) break;
+        status = ExitStatus::ok;
+        stop_.requested.wait_until(monotonic_now() + options_.pause);
+    }
+    log::info("end daemon: {} passes", passes_);
+    return status;
+}
+
+PassResult Runner::failed(const Error& error) const {
+    PassResult result;
+    result.status = exit_status_of(error.failure);
+    result.ended_because = error.text;
+    if (error.failure == Failure::busy) {
+        if (!options_.loop) result.status = static_cast<ExitStatus>(options_.busy_status);
+        if (!options_.quiet) log::plain("lockstep: " + job_.name + ": busy: " + error.text);
+    } else if (error.failure == Failure::stopped) {
+        if (!options_.loop) log::info("stopped before anything was begun");
+    } else {
+        log::error("{}", error.text);
+    }
+    return result;
+}
+
+PassResult Runner::one_pass() {
+    if (stop_.requested.fired()) return failed({Failure::stopped, "stopped"});
+    const MonotonicTime started = monotonic_now();
+    auto lock = acquire();
+    if (!lock) return failed(lock.error());
+    ++passes_;
+    PassResult result = pass_under(*lock);
+    {
+        const std::lock_guard guard(record_mutex_);
+        lock_ = nullptr;
+    }
+    if (auto released = lock->release(); !released) {
+        log::error("{}", released.error().text);
+        result.status = graver(result.status, ExitStatus::lock);
+    }
+    say_summary(result, started);
+    return result;
+}
+
+Result<DirectoryLock> Runner::acquire() {
+    const auto path = LockPath::open(job_.lock);
+    if (!path) return std::unexpected(path.error());
+    {
+        const std::lock_guard guard(record_mutex_);
+        record_ = LockRecord{};
+        record_.run_id = run_id_;
+        record_.job = job_.name;
+        record_.journal = journal_path_;
+        record_.guardian_pid = ::getpid();
+        record_.front_pid = ::getppid();
+        fill_in_self(record_);
+    }
+    LockWait wait;
+    wait.forever = options_.wait_forever || options_.loop;
+    wait.limit = options_.wait;
+    wait.wake_fd = stop_.requested.fd();
+    wait.on_wait = [](const std::string& holder) { log::info("waiting for the lock: {}", holder); };
+    auto lock = DirectoryLock::acquire(*path, record_, wait);
+    if (!lock) return lock;
+    if (const auto& dead = lock->adopted()) {
+        log::warning("took over the lock that run {} left behind ({})", dead->record.run_id, describe_holder(dead->record));
+    }
+    return lock;
+}
+
+PassResult Runner::pass_under(DirectoryLock& lock) {
+    // The last moment at which a stop leaves everything untouched.
+    if (stop_.requested.fired()) return failed({Failure::stopped, "stopped"});
+    {
+        const std::lock_guard guard(record_mutex_);
+        lock_ = &lock;
+    }
+    auto journal = open_sqlite_journal({options_.state_directory, job_.name});
+    if (!journal) return failed(journal.error());
+    CommandMarks marks(&lock, commands_);
+    PassContext context{job_, run_id_, run_date_, **journal, lock, stop_, secrets_, activity_, record_, record_mutex_};
+
+    PassResult result;
+    RunStart start{run_id_, wall_now_ms(), ::getpid(), record_.host, options_.loop ? "loop" : "run"};
+    auto begun = passes_ == 1 ? (*journal)->begin_run(start) : Result<void>();
+    if (begun) {
+        result = Pass(context, marks, passes_, options_.only).run();
+        begun = (*journal)->end_pass(run_id_, passes_, result.totals, result.ended_because);
+        if (begun) begun = (*journal)->flush();
+    }
+    if (!begun && !result.error) result.error = begun.error();
+    if (result.error) {
+        result.status = graver(result.status, exit_status_of(result.error->failure));
+        log::error("{}", result.error->text);
+    }
+    return result;
+}
+
+void Runner::say_summary(const PassResult& result, MonotonicTime started) const {
+    if (passes_ == 0 || result.ended_because == "stopped") return;
+    const auto elapsed = std::chrono::duration_cast<Millis>(monotonic_now() - started);
+    const std::string text = summary_text(result.totals, elapsed);
+    // A loop that finds nothing to do says so only on request, or its log would be nothing else.
+    const bool idle = options_.loop && result.totals.done + result.totals.failed + result.totals.parked + result.totals.open == 0;
+    if (result.status != ExitStatus::ok) {
+        log::warning("{}", text);
+    } else if (idle) {
+        log::debug("{}", text);
+    } else {
+        log::info("{}", text);
+    }
+}
+
+void Runner::note_stopping(const std::string& by) {
+    const std::lock_guard guard(record_mutex_);
+    if (lock_ == nullptr) return;
+    record_.stopping_since_ms = wall_now_ms();
+    record_.stopping_by = by;
+    (void)lock_->update(record_);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,49 @@
+#pragma once
+// A run: one pass, or passes with a pause between them until it is stopped. Works in a thread of its own, while the
+// guardian's main thread reads signals.
+
+#include <string>
+
+#include "run/pass.hpp"
+#include "run/run_options.hpp"
+
+namespace lockstep {
+
+class Runner {
+  public:
+    Runner(const JobSpec& job, const RunOptions& options, const StopState& stop, CommandTable& commands);
+
+    /// The whole life of the run. Never throws; every failure has been logged when it returns.
+    ExitStatus run();
+
+    /// For the main thread: "o17 reserve second, 3.2s of at most 20s", or "".
+    std::string in_hand() const { return activity_.describe(monotonic_now()); }
+    /// Tells the lock's record who asked for a stop and when.
+    void note_stopping(const std::string& by);
+
+  private:
+    ExitStatus loop();
+    /// @return nullopt: nothing was wrong, there just was no pass (stopped while waiting)
+    PassResult one_pass();
+    PassResult pass_under(DirectoryLock& lock);
+    Result<DirectoryLock> acquire();
+    PassResult failed(const Error& error) const;
+    void say_summary(const PassResult& result, MonotonicTime started) const;
+
+    const JobSpec& job_;
+    const RunOptions& options_;
+    const StopState& stop_;
+    CommandTable& commands_;
+    ActivityBoard activity_;
+    SecretStore secrets_;
+    const std::string run_id_;
+    const std::string run_date_;
+    std::string journal_path_;
+    std::int64_t passes_ = 0;
+
+    std::mutex record_mutex_;  ///< guards record_ and lock_, for note_stopping() comes from the main thread
+    LockRecord record_;
+    DirectoryLock* lock_ = nullptr;
+};
+
+}  // namespace lockstep
