@@ -1,6 +1,9 @@
 #pragma once
 // The lock: a directory that everybody sees, held by flock(2) on its inode.
 
+#include <sys/stat.h>
+
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <string>
@@ -16,9 +19,10 @@ namespace lockstep {
 /// A lock's place: the parent is opened once, so that a later chdir or rename of a parent changes nothing.
 class LockPath {
   public:
-    /// A name without '/' means `<root>/<name>.lock` with root /tmp, anything else is a path; relative ones are to the working directory.
-    /// Errors (Failure::lock): no such parent, a parent that others may write without the sticky bit, a network file system
-    /// (an allowlist by statfs(2): flock on a directory is not to be trusted elsewhere), a last component of "." or "..".
+    /// A name without '/' means `<root>/<name>.lock` with root /tmp or $LOCKSTEP_LOCK_ROOT, anything else is a path; relative
+    /// ones are to the working directory. Errors (Failure::lock): no such parent, a parent that others may write without the
+    /// sticky bit, a network file system (an allowlist by statfs(2): flock on a directory is not to be trusted elsewhere), a
+    /// last component of "." or "..".
     static Result<LockPath> open(const std::string& name_or_path);
 
     const std::string& text() const { return text_; }  ///< absolute, for people and the record
@@ -47,13 +51,16 @@ struct AdoptedFrom {
 /// The lock while it is held. release() is the normal way out; the destructor is the backup.
 class [[nodiscard]] DirectoryLock {
   public:
-    /// Takes the lock by the protocol of the header comment in directory_lock.cpp.
+    /// Takes the lock by the protocol of the header comment in directory_lock.cpp. `record` is completed with what this
+    /// process knows of itself (fill_in_self) and the time at which the lock was taken: see record().
     ///
-    /// Errors: Failure::busy, the text names the holder · Failure::stopped, wake_fd became readable first ·
-    /// Failure::lock, the place is hostile or unusable: nothing was changed.
+    /// Errors: Failure::busy, the text is "busy: " and who holds it · Failure::stopped, wake_fd became readable first ·
+    /// Failure::lock, the place is hostile or unusable, or the run that died here kept another journal for the same job:
+    /// nothing was changed, and nothing is left behind · Failure::os, no thread or descriptor to wait with.
     ///
-    /// Waiting is done by a helper thread in flock(2). If the wait ends early that thread stays behind in the kernel: the
-    /// process is expected to end soon (it may still take and thereby drop the lock of a dying process, never a live one's).
+    /// Waiting is done by a helper thread in flock(2); who need not wait starts none. If the wait ends early that thread
+    /// stays behind in the kernel: the process is expected to end soon (it may still take and thereby drop the lock of a
+    /// dying process, never a live one's).
     static Result<DirectoryLock> acquire(const LockPath& path, const LockRecord& record, const LockWait& wait);
 
     DirectoryLock(DirectoryLock&&) noexcept;
@@ -62,15 +69,22 @@ class [[nodiscard]] DirectoryLock {
 
     /// Removes marks, record and directory, then closes: in that order. Does nothing in a process other than the one that
     /// acquired it, nothing if already released, and leaves a successor's directory alone ("lock lost").
+    /// Error: Failure::lock, also when files of others keep the directory in place; it is given up in any case, and the
+    /// next run takes it as it is.
     Result<void> release();
 
-    /// Is the directory at the path still the one we hold? Two system calls.
+    /// Is the directory at the path still the one we hold? One system call.
     bool still_ours() const;
 
-    /// Rewrites the record in place by one pwrite(2).
+    /// The record as it was written last: the one to change and hand to update().
+    const LockRecord& record() const { return written_; }
+
+    /// Rewrites the record in place by one pwrite(2). Not from two threads at once.
     Result<void> update(const LockRecord& record);
 
-    /// Creates `c.<n>` with the given text, flocks it shared, and returns the descriptor that a command inherits.
+    /// Creates `c.<n>` with the given text, flocks it shared, and returns the descriptor that a command inherits. The first
+    /// number in the text is taken for the command's pid; the descriptor is writable, so that it can be written (pwrite)
+    /// when it is known. Any thread may call it.
     Result<UniqueFd> mark_command(unsigned n, const std::string& text);
     /// Removes `c.<n>`.
     void unmark_command(unsigned n);
@@ -80,13 +94,22 @@ class [[nodiscard]] DirectoryLock {
     const std::string& path() const { return text_; }
 
   private:
+    friend class Acquisition;
+
     DirectoryLock() = default;
+    Result<void> write_record(const LockRecord& record);
+    void forget();
+
     std::string text_;
     std::string name_;
     UniqueFd parent_;
-    UniqueFd directory_;
+    UniqueFd directory_;  // its flock is the lock
+    struct stat identity_{};
     UniqueFd record_;
+    LockRecord written_;
+    std::size_t record_bytes_ = 0;  // what was written last: the record never gets shorter
     pid_t owner_ = -1;
+    std::atomic<bool> marked_ = false;  // there may be files c.<n> inside
     std::optional<AdoptedFrom> adopted_;
 };
 

@@ -6,42 +6,60 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/error.hpp"
 
 namespace lockstep {
 
 /// One `name value` pair a line, so that a shell script can read it too; at most 4096 bytes, rewritten by one pwrite(2).
+/// Control characters and backslashes in a value are written as \xHH.
 struct LockRecord {
     std::string run_id;
     std::string job;
     std::string journal;  ///< path of the journal's database, empty for `exec`
     pid_t guardian_pid = 0;
     pid_t front_pid = 0;
-    std::uint64_t guardian_start = 0;  ///< start time in clock ticks since boot: field 22 of /proc/PID/stat
+    /// Clock ticks since boot, as field 22 of /proc/PID/stat counts them, by which that process had started: a process
+    /// that has the pid now and started later is another one (see is_same_process).
+    std::uint64_t guardian_start = 0;
     std::uint64_t front_start = 0;
     std::string boot_id;
     std::uint64_t pid_namespace = 0;  ///< inode of /proc/self/ns/pid
     std::string host;
     uid_t uid = 0;
-    std::int64_t since_ms = 0;  ///< wall clock
-    std::string command;        ///< exec: the command line, printable
-    std::string phase;          ///< "order o17, second"
+    std::int64_t since_ms = 0;           ///< wall clock
+    std::string command;                 ///< exec: the command line, printable
+    std::string phase;                   ///< "order o17, second"
     std::int64_t stopping_since_ms = 0;  ///< 0: not stopping
-    std::string stopping_by;    ///< "SIGTERM from pid 1 (uid 0)"
+    std::string stopping_by;             ///< "SIGTERM from pid 1 (uid 0)"
 };
 
+inline constexpr std::size_t kLongestRecord = 4096;
+
+/// The record's lines, `check <FNV-1a of all before it>` last, so that a reader can tell a torn record from a whole one.
+/// The longest values are cut where the whole would not fit.
 std::string to_text(const LockRecord& record);
 /// Unknown lines are skipped; a damaged record gives what could be read.
-LockRecord parse_lock_record(const std::string& text);
+LockRecord parse_lock_record(std::string_view text);
+/// Does the text end in a `check` line that is true?
+bool is_whole_record(std::string_view text);
 
-/// "pid 812 since 03:00:01, order o17, second"
+/// The record inside the lock directory `directory_fd`, or nothing if there is none. Takes no lock: a record that is being
+/// rewritten at this moment is read again until it is whole; one that stays damaged gives what could be read.
+std::optional<LockRecord> read_lock_record(int directory_fd);
+
+/// "pid 812 since 03:00:01, order o17, second": the front's pid as long as it lives, for that is the one people know.
 std::string describe_holder(const LockRecord& record);
 
-/// Fills in what this process knows of itself: boot id, pid namespace, host, uid, start times, now.
+/// Fills in what this process knows of itself: boot id, pid namespace, host, uid, start times, now; its own pid as the
+/// guardian's if none is set. What is set already stays.
 void fill_in_self(LockRecord& record);
 
 /// Start time in clock ticks since boot, or 0 if there is no such process.
 std::uint64_t process_start_time(pid_t pid);
+
+/// Does `pid` still name the process that was there at `started_by` (0: unknown, then any process counts)?
+bool is_same_process(pid_t pid, std::uint64_t started_by);
 
 }  // namespace lockstep

@@ -1,0 +1,139 @@
+// The lock protocol. Whoever holds flock(2) on the inode that is now at the path holds the lock.
+//
+//   acquire   mkdirat(parent, name, 01700)   EEXIST is fine
+//             openat, fstat                  another uid: refused · no sticky bit: a plain mkdir lock, held until it is removed
+//             flock(LOCK_EX)                 of the directory itself
+//             fstatat                        not the same inode any more: from the start
+//             flock(LOCK_EX) of every c.*    held: the command of a killed run is still at work
+//             record                         there: its run died, adopted in place · ENOENT: from the start
+//   release   unlink c.*, unlink record · same inode at the path? rmdir · close, which drops the flock
+//
+// The record makes the directory non-empty, and it is written under the flock: so an rmdir that comes before it only sends
+// the contender back to the start, and one that comes after it fails.
+
+#include "lock/directory_lock.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "base/text.hpp"
+#include "lock/lock_attempt.hpp"
+#include "lock/orphaned_commands.hpp"
+#include "sys/log.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::size_t kRecordBlock = 1024;
+
+std::string mark_name(unsigned n) { return "c." + std::to_string(n); }
+
+}  // namespace
+
+DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept
+    : text_(std::move(other.text_)),
+      name_(std::move(other.name_)),
+      parent_(std::move(other.parent_)),
+      directory_(std::move(other.directory_)),
+      identity_(other.identity_),
+      record_(std::move(other.record_)),
+      written_(std::move(other.written_)),
+      record_bytes_(other.record_bytes_),
+      owner_(other.owner_),
+      marked_(other.marked_.load()),
+      adopted_(std::move(other.adopted_)) {}
+
+DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
+    if (this == &other) return *this;
+    std::destroy_at(this);
+    return *std::construct_at(this, std::move(other));
+}
+
+DirectoryLock::~DirectoryLock() {
+    if (const auto released = release(); !released) log::write(log::Level::error, released.error().text);
+}
+
+void DirectoryLock::forget() {
+    record_.reset();
+    directory_.reset();
+    parent_.reset();
+}
+
+Result<void> DirectoryLock::release() {
+    if (!directory_) return {};
+    if (::getpid() != owner_) {
+        // A copy made by fork: the flock belongs to the open file that we share, and closing our end of it drops nothing.
+        forget();
+        return {};
+    }
+    // Record, directory, then close. Closing first would hand the flock to a waiter while the name still exists, and we
+    // would then delete the waiter's lock.
+    if (marked_) remove_command_marks(directory_.get());
+    ::unlinkat(directory_.get(), "record", 0);
+    int error = ENOENT;
+    if (still_ours()) error = ::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR) == 0 ? 0 : errno;
+    const std::string contents = error == ENOTEMPTY || error == EEXIST ? list_contents(directory_.get()) : "";
+    forget();
+    if (error == 0) return {};
+
+    const std::string shown = printable(text_, 4096);
+    if (error == ENOENT) {
+        return fail(
+            Failure::lock,
+            shown + ": lock lost: the directory was removed or replaced while it was held; what is there now was left alone");
+    }
+    if (!contents.empty()) {
+        return fail(Failure::lock,
+                    shown + ": the lock is given up, but its directory stays, for somebody has put files into it: " + contents +
+                        ". Remove them and it",
+                    error);
+    }
+    return os_error(Failure::lock, shown + ": the lock is given up, but its directory could not be removed", error);
+}
+
+bool DirectoryLock::still_ours() const { return directory_ && is_at(parent_.get(), name_, identity_); }
+
+Result<void> DirectoryLock::update(const LockRecord& record) {
+    if (!record_) return fail(Failure::lock, printable(text_, 4096) + ": the lock is not held: its record stays as it is");
+    auto written = write_record(record);
+    if (written) written_ = record;
+    return written;
+}
+
+Result<void> DirectoryLock::write_record(const LockRecord& record) {
+    // In place, in one call, and never shorter than before: no reader finds the file empty or the tail of an older record,
+    // and on a full disk there is nothing to allocate. Who reads in the middle of it sees that by the check line.
+    std::string text = to_text(record);
+    record_bytes_ = std::max(record_bytes_, (text.size() + kRecordBlock - 1) / kRecordBlock * kRecordBlock);
+    text.resize(record_bytes_, '\n');
+    const ssize_t written = ::pwrite(record_.get(), text.data(), text.size(), 0);
+    if (written == static_cast<ssize_t>(text.size())) return {};
+    const int error = written < 0 ? errno : ENOSPC;  // a short write to a regular file: no room for the rest
+    return os_error(Failure::lock, printable(text_, 4096) + ": writing the lock's record", error);
+}
+
+Result<UniqueFd> DirectoryLock::mark_command(unsigned n, const std::string& text) {
+    const std::string what = printable(text_, 4096) + ": marking a command as " + mark_name(n);
+    if (!directory_) return fail(Failure::lock, what + ": the lock is not held");
+    marked_ = true;
+    UniqueFd file(::openat(directory_.get(), mark_name(n).c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!file) return os_error(Failure::lock, what);
+    const bool written = ::pwrite(file.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
+    // Nobody but the directory's holder looks for marks, so that there is nobody to wait for here.
+    if (!written || ::flock(file.get(), LOCK_SH | LOCK_NB) != 0) {
+        auto error = os_error(Failure::lock, what);
+        unmark_command(n);
+        return error;
+    }
+    return file;
+}
+
+void DirectoryLock::unmark_command(unsigned n) {
+    if (directory_) ::unlinkat(directory_.get(), mark_name(n).c_str(), 0);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,175 @@
+#include "lock/lock_attempt.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/clock.hpp"
+#include "base/text.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+LockAttempt refuse(std::string text, int error = 0) {
+    LockAttempt attempt;
+    attempt.kind = LockAttempt::Kind::refused;
+    attempt.error = Error{Failure::lock, std::move(text), error};
+    return attempt;
+}
+
+std::string shown(const LockPath& path) { return printable(path.text(), 4096); }
+
+std::string parent_of(const LockPath& path) {
+    const std::string text = shown(path);
+    return text.substr(0, std::max<std::size_t>(text.rfind('/'), 1));
+}
+
+LockAttempt refuse_mkdir(const LockPath& path, int error) {
+    const std::string text = shown(path) + ": the lock directory cannot be made: ";
+    const std::string uid = "you (uid " + std::to_string(::geteuid()) + ")";
+    switch (error) {
+        case EACCES:
+        case EPERM:
+            return refuse(text + uid + " may not write in " + parent_of(path) + ". Choose another place with --lock", error);
+        case EROFS:
+            return refuse(text + parent_of(path) + " is on a read-only file system. Choose another place with --lock", error);
+        case ENOENT: return refuse(text + parent_of(path) + " has been removed. Create it again", error);
+        case ENAMETOOLONG: return refuse(text + "its name is too long. Choose a shorter one", error);
+        case ENOSPC:
+        case EDQUOT: return refuse(text + errno_text(error) + ". Free some space or choose another place with --lock", error);
+        default: return refuse(text + errno_text(error), error);
+    }
+}
+
+LockAttempt refuse_owner(const LockPath& path, uid_t owner) {
+    return refuse(shown(path) + " is owned by uid " + std::to_string(owner) + ", not by you (uid " +
+                      std::to_string(::geteuid()) + "): refusing to touch it. Choose another lock with --lock",
+                  EACCES);
+}
+
+std::string kind_of_file(const LockPath& path, const struct stat& info) {
+    if (S_ISLNK(info.st_mode)) {
+        std::array<char, 4096> target{};
+        const ssize_t length = ::readlinkat(path.parent_fd(), path.name().c_str(), target.data(), target.size());
+        struct stat behind{};
+        const bool dangling = ::fstatat(path.parent_fd(), path.name().c_str(), &behind, 0) != 0;
+        const std::string_view text(target.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+        return std::string(dangling ? "a dangling symbolic link to " : "a symbolic link to ") + printable(text);
+    }
+    if (S_ISFIFO(info.st_mode)) return "a fifo";
+    if (S_ISSOCK(info.st_mode)) return "a socket";
+    if (S_ISREG(info.st_mode)) return "a plain file";
+    return "a device";
+}
+
+LockAttempt foreign(const struct stat& info) {
+    LockAttempt attempt;
+    attempt.kind = LockAttempt::Kind::foreign;
+    attempt.foreign_text = "a directory made by another program (uid " + std::to_string(info.st_uid) + ") at " +
+                           format_local(static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1000) +
+                           "; it counts as held until it is removed";
+    return attempt;
+}
+
+/// What the opened directory is, apart from its lock.
+LockAttempt judge(const LockPath& path, const struct stat& info) {
+    if (info.st_uid != ::geteuid()) return refuse_owner(path, info.st_uid);
+    if ((info.st_mode & S_ISVTX) == 0) return foreign(info);
+    // A sticky directory that others may use is /tmp or its like, never one of ours: 01700 less the umask, with setgid
+    // where the parent has it.
+    if ((info.st_mode & 0077) != 0) {
+        return refuse(
+            shown(path) +
+                " is a directory that others may use, not a lock: refusing to touch it. Choose another lock with --lock",
+            EEXIST);
+    }
+    return {};
+}
+
+/// openat(2) said EACCES: not ours, or made under an odd umask.
+LockAttempt judge_unreadable(const LockPath& path) {
+    struct stat info{};
+    if (::fstatat(path.parent_fd(), path.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+        return errno == ENOENT ? LockAttempt{}
+                               : refuse(shown(path) + ": looking at the lock directory: " + errno_text(errno), errno);
+    }
+    LockAttempt judged = judge(path, info);
+    if (judged.kind != LockAttempt::Kind::retry) return judged;
+    const bool odd_mode = (info.st_mode & 0700) != 0700;
+    if (odd_mode && make_usable(path.parent_fd(), path.name(), S_IFDIR | S_ISVTX, kOurMode)) return {};
+    return refuse(shown(path) + ": the lock directory cannot be opened: " + errno_text(EACCES), EACCES);
+}
+
+LockAttempt judge_not_a_directory(const LockPath& path, int error) {
+    struct stat info{};
+    if (::fstatat(path.parent_fd(), path.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(info.st_mode)) return {};
+    return refuse(shown(path) + " is " + kind_of_file(path, info) +
+                      ", not a lock directory: refusing to touch it. "
+                      "Remove it, or choose another lock with --lock",
+                  error);
+}
+
+/// There was a descriptor for mkdir's parent, but none for the directory that it made.
+void undo_mkdir(const LockPath& path, UniqueFd& spare) {
+    spare.reset();
+    const UniqueFd directory(::openat(path.parent_fd(), path.name().c_str(), kOpenDirectory));
+    struct stat info{};
+    if (!directory || ::fstat(directory.get(), &info) != 0 || judge(path, info).kind != LockAttempt::Kind::retry) return;
+    if (::flock(directory.get(), LOCK_EX | LOCK_NB) != 0 || !is_at(path.parent_fd(), path.name(), info)) return;
+    ::unlinkat(path.parent_fd(), path.name().c_str(), AT_REMOVEDIR);
+}
+
+}  // namespace
+
+bool is_at(int parent_fd, const std::string& name, const struct stat& identity) {
+    struct stat now{};
+    return ::fstatat(parent_fd, name.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0 && now.st_ino == identity.st_ino &&
+           now.st_dev == identity.st_dev;
+}
+
+bool make_usable(int parent_fd, const std::string& name, mode_t required, mode_t mode) {
+    const UniqueFd file(::openat(parent_fd, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat info{};
+    if (!file || ::fstat(file.get(), &info) != 0 || info.st_uid != ::geteuid()) return false;
+    if ((info.st_mode & required) != required || (info.st_mode & S_IFMT) != (required & S_IFMT)) return false;
+    return ::chmod(("/proc/self/fd/" + std::to_string(file.get())).c_str(), mode) == 0;
+}
+
+LockAttempt attempt_lock(const LockPath& path, UniqueFd& spare) {
+    const int parent = path.parent_fd();
+    const char* name = path.name().c_str();
+    const bool created = ::mkdirat(parent, name, kOurMode) == 0;
+    if (!created && errno != EEXIST) return refuse_mkdir(path, errno);
+
+    LockAttempt attempt;
+    attempt.created = created;
+    attempt.directory.reset(::openat(parent, name, kOpenDirectory));
+    if (!attempt.directory) {
+        const int error = errno;
+        if (error == ENOENT) return {};
+        if (error == EACCES) return judge_unreadable(path);
+        if (error == ENOTDIR || error == ELOOP) return judge_not_a_directory(path, error);
+        if (created) undo_mkdir(path, spare);
+        return refuse(shown(path) + ": the lock directory cannot be opened: " + errno_text(error), error);
+    }
+    if (::fstat(attempt.directory.get(), &attempt.identity) != 0) {
+        return refuse(shown(path) + ": looking at the lock directory: " + errno_text(errno), errno);
+    }
+    if (LockAttempt judged = judge(path, attempt.identity); judged.kind != LockAttempt::Kind::retry) return judged;
+    if (::flock(attempt.directory.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) return refuse(shown(path) + ": flock(2) on the lock directory: " + errno_text(errno), errno);
+        attempt.kind = LockAttempt::Kind::busy;
+        return attempt;
+    }
+    // The creator, too, must look again: a contender or systemd-tmpfiles can have come between mkdir and flock.
+    if (!is_at(parent, path.name(), attempt.identity)) return {};
+    attempt.kind = LockAttempt::Kind::held;
+    return attempt;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,202 @@
+#include "lock/lock_record.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+
+#include "base/clock.hpp"
+#include "base/text.hpp"
+#include "sys/unique_fd.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::string_view kCheck = "check ";
+constexpr std::size_t kCheckLine = 6 + 16 + 1;
+constexpr std::string_view kHex = "0123456789abcdef";
+
+/// FNV-1a, 64 bit.
+std::uint64_t fnv1a(std::string_view text) {
+    std::uint64_t hash = 0xcbf29ce484222325U;
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+    return hash;
+}
+
+std::string check_line(std::string_view text) {
+    std::string line(kCheck);
+    const std::uint64_t hash = fnv1a(text);
+    for (int shift = 60; shift >= 0; shift -= 4) line += kHex[(hash >> static_cast<unsigned>(shift)) & 15U];
+    return line + '\n';
+}
+
+bool is_plain(unsigned char c) { return c >= 0x20 && c != 0x7F && c != '\\'; }
+
+/// Appends `name value\n`, the value cut so that the whole text stays within `limit`; empty values are left out.
+void append_line(std::string& out, std::string_view name, std::string_view value, std::size_t limit) {
+    if (value.empty() || out.size() + name.size() + 2 > limit) return;
+    const std::size_t end = limit - 1;
+    out.append(name) += ' ';
+    for (const char c : value) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (out.size() + (is_plain(byte) ? 1 : 4) > end) break;
+        if (is_plain(byte)) {
+            out += c;
+        } else {
+            out.append("\\x") += kHex[byte >> 4U];
+            out += kHex[byte & 15U];
+        }
+    }
+    out += '\n';
+}
+
+template <class Number>
+void append_line(std::string& out, std::string_view name, Number value) {
+    if (value == 0) return;
+    std::array<char, 24> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+    append_line(out, name, std::string_view(digits.data(), end), kLongestRecord - kCheckLine);
+}
+
+int hex_digit(char c) {
+    const std::size_t at = kHex.find(c);
+    return at == std::string_view::npos ? -1 : static_cast<int>(at);
+}
+
+std::string unescaped(std::string_view value) {
+    std::string out;
+    for (std::size_t i = 0; i < value.size(); ++i) {
+        const bool escape = value[i] == '\\' && i + 3 < value.size() && value[i + 1] == 'x';
+        const int high = escape ? hex_digit(value[i + 2]) : -1;
+        const int low = escape ? hex_digit(value[i + 3]) : -1;
+        if (high >= 0 && low >= 0) {
+            out += static_cast<char>(high * 16 + low);
+            i += 3;
+        } else {
+            out += value[i];
+        }
+    }
+    return out;
+}
+
+template <class Number>
+Number number(std::string_view value) {
+    Number result{};
+    std::from_chars(value.data(), value.data() + value.size(), result);
+    return result;
+}
+
+void parse_line(LockRecord& record, std::string_view name, std::string_view value) {
+    if (name == "run")
+        record.run_id = unescaped(value);
+    else if (name == "job")
+        record.job = unescaped(value);
+    else if (name == "journal")
+        record.journal = unescaped(value);
+    else if (name == "guardian")
+        record.guardian_pid = number<pid_t>(value);
+    else if (name == "guardian_start")
+        record.guardian_start = number<std::uint64_t>(value);
+    else if (name == "front")
+        record.front_pid = number<pid_t>(value);
+    else if (name == "front_start")
+        record.front_start = number<std::uint64_t>(value);
+    else if (name == "boot")
+        record.boot_id = unescaped(value);
+    else if (name == "pid_namespace")
+        record.pid_namespace = number<std::uint64_t>(value);
+    else if (name == "host")
+        record.host = unescaped(value);
+    else if (name == "uid")
+        record.uid = number<uid_t>(value);
+    else if (name == "since_ms")
+        record.since_ms = number<std::int64_t>(value);
+    else if (name == "stopping_since_ms")
+        record.stopping_since_ms = number<std::int64_t>(value);
+    else if (name == "stopping_by")
+        record.stopping_by = unescaped(value);
+    else if (name == "phase")
+        record.phase = unescaped(value);
+    else if (name == "command")
+        record.command = unescaped(value);
+}
+
+}  // namespace
+
+std::string to_text(const LockRecord& record) {
+    std::string out;
+    out.reserve(1024);  // what the file is padded to: one allocation
+    const std::size_t all = kLongestRecord - kCheckLine;
+    append_line(out, "run", record.run_id, 256);
+    append_line(out, "job", record.job, out.size() + 256);
+    append_line(out, "guardian", record.guardian_pid);
+    append_line(out, "guardian_start", record.guardian_start);
+    append_line(out, "front", record.front_pid);
+    append_line(out, "front_start", record.front_start);
+    append_line(out, "boot", record.boot_id, out.size() + 64);
+    append_line(out, "pid_namespace", record.pid_namespace);
+    append_line(out, "host", record.host, out.size() + 128);
+    append_line(out, "uid", record.uid);
+    append_line(out, "since_ms", record.since_ms);
+    append_line(out, "stopping_since_ms", record.stopping_since_ms);
+    append_line(out, "stopping_by", record.stopping_by, out.size() + 128);
+    append_line(out, "phase", record.phase, out.size() + 256);
+    append_line(out, "journal", record.journal, all);
+    append_line(out, "command", record.command, std::min(all, out.size() + 384));
+    return out + check_line(out);
+}
+
+LockRecord parse_lock_record(std::string_view text) {
+    LockRecord record;
+    while (!text.empty()) {
+        const std::size_t end = text.find('\n');
+        const std::string_view line = text.substr(0, end);
+        const std::size_t space = line.find(' ');
+        if (space != std::string_view::npos) parse_line(record, line.substr(0, space), line.substr(space + 1));
+        if (end == std::string_view::npos) break;
+        text.remove_prefix(end + 1);
+    }
+    return record;
+}
+
+bool is_whole_record(std::string_view text) {
+    const std::size_t last = text.find_last_not_of('\n');
+    if (last == std::string_view::npos || last + 2 < kCheckLine || last + 1 == text.size()) return false;
+    const std::size_t start = last + 2 - kCheckLine;
+    return text.substr(start, kCheckLine) == check_line(text.substr(0, start));
+}
+
+std::optional<LockRecord> read_lock_record(int directory_fd) {
+    // O_NONBLOCK: a fifo of that name must not hold us up.
+    const UniqueFd file(::openat(directory_fd, "record", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (!file) return std::nullopt;
+    std::string text;
+    for (int attempt = 0; attempt < 20; ++attempt) {
+        text.resize(kLongestRecord);
+        const ssize_t length = ::pread(file.get(), text.data(), text.size(), 0);
+        text.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+        // Neither ext4 nor tmpfs makes a read atomic with a write of the same page: hence the check line.
+        if (text.empty() || is_whole_record(text)) break;
+    }
+    return parse_lock_record(text);
+}
+
+std::string describe_holder(const LockRecord& record) {
+    const bool front_lives = record.front_pid > 0 && is_same_process(record.front_pid, record.front_start);
+    const pid_t pid = front_lives || record.guardian_pid <= 0 ? record.front_pid : record.guardian_pid;
+    std::string text = pid > 0 ? "pid " + std::to_string(pid) : "a process that has not written down its pid yet";
+    if (record.since_ms > 0) text += " since " + format_local(record.since_ms);
+    if (!record.phase.empty()) {
+        text += ", " + printable(record.phase);
+    } else if (!record.command.empty()) {
+        text += ", running " + printable(record.command);
+    }
+    if (record.stopping_since_ms > 0) text += ", stopping since " + format_local(record.stopping_since_ms);
+    if (record.stopping_since_ms > 0 && !record.stopping_by.empty()) text += " (" + printable(record.stopping_by) + ")";
+    return text;
+}
+
+}  // namespace lockstep

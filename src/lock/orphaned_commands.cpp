@@ -1,0 +1,93 @@
+#include "lock/orphaned_commands.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/text.hpp"
+#include "lock/lock_attempt.hpp"
+
+namespace lockstep {
+
+namespace {
+
+Result<std::vector<std::string>> entries(int directory_fd) {
+    // A file description of its own: fdopendir(3) takes the descriptor over, and a dup would share the offset.
+    UniqueFd again(::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!again) return os_error(Failure::lock, "reading the lock directory");
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(again.get()), ::closedir);
+    if (!stream) return os_error(Failure::lock, "reading the lock directory");
+    again.release();
+    std::vector<std::string> names;
+    while (const dirent* entry = ::readdir(stream.get())) {
+        const std::string_view name = entry->d_name;
+        if (name != "." && name != "..") names.emplace_back(name);
+    }
+    std::ranges::sort(names);
+    return names;
+}
+
+bool is_mark(std::string_view name) {
+    return name.size() > 2 && name.starts_with("c.") && name.find_first_not_of("0123456789", 2) == std::string_view::npos;
+}
+
+/// The first number in the mark's text is the command's pid.
+std::string describe(int mark_fd) {
+    std::array<char, 256> buffer{};
+    const ssize_t length = ::pread(mark_fd, buffer.data(), buffer.size(), 0);
+    const std::string_view text(buffer.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+    const std::size_t digit = std::min(text.find_first_of("0123456789"), text.size());
+    pid_t pid = 0;
+    std::from_chars(text.data() + digit, text.data() + text.size(), pid);
+    return (pid > 0 ? "pid " + std::to_string(pid) + ", " : "") + "a command that a killed run left at work";
+}
+
+}  // namespace
+
+Result<OrphanedCommand> find_orphaned_command(int directory_fd) {
+    auto names = entries(directory_fd);
+    if (!names) return std::unexpected(std::move(names.error()));
+    for (const std::string& name : *names) {
+        if (!is_mark(name)) continue;
+        constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+        UniqueFd file(::openat(directory_fd, name.c_str(), kFlags));
+        // Made under a umask of 0777: its flock counts all the same.
+        if (!file && errno == EACCES && make_usable(directory_fd, name, S_IFREG, 0600)) {
+            file.reset(::openat(directory_fd, name.c_str(), kFlags));
+        }
+        if (!file && (errno == ENOENT || errno == ELOOP || errno == ENXIO)) continue;
+        if (!file) return os_error(Failure::lock, "opening " + name + " in the lock directory");
+        // Free: nobody can take it any more, for only its heirs have the descriptor.
+        if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) continue;
+        std::string holder = describe(file.get());
+        return OrphanedCommand{std::move(file), std::move(holder)};
+    }
+    return OrphanedCommand{};
+}
+
+void remove_command_marks(int directory_fd) {
+    const auto names = entries(directory_fd);
+    if (!names) return;
+    for (const std::string& name : *names) {
+        if (is_mark(name)) ::unlinkat(directory_fd, name.c_str(), 0);
+    }
+}
+
+std::string list_contents(int directory_fd) {
+    const auto names = entries(directory_fd);
+    if (!names) return "unknown files";
+    std::string list;
+    for (std::size_t i = 0; i < names->size() && i < 5; ++i) list += (i > 0 ? ", " : "") + printable((*names)[i], 60);
+    return names->size() > 5 ? list + " and " + std::to_string(names->size() - 5) + " more" : list;
+}
+
+}  // namespace lockstep

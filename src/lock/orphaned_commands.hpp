@@ -1,0 +1,26 @@
+#pragma once
+// The files `c.<n>` in a lock directory. Each is kept under a shared flock by the command that inherited it: where it is
+// locked although the guardian is dead, an orphan is still at work.
+
+#include <string>
+
+#include "base/error.hpp"
+#include "sys/unique_fd.hpp"
+
+namespace lockstep {
+
+struct OrphanedCommand {
+    UniqueFd file;       ///< to wait for in flock(2)
+    std::string holder;  ///< "pid 913, a command that a killed run left at work"
+};
+
+/// The first command that still holds its mark; `file` is empty if there is none. Call it under the directory's flock.
+Result<OrphanedCommand> find_orphaned_command(int directory_fd);
+
+/// Unlinks every `c.<n>`; anything else in the directory is left alone.
+void remove_command_marks(int directory_fd);
+
+/// What is in the directory, for the message that it cannot be removed: "notes.txt, core".
+std::string list_contents(int directory_fd);
+
+}  // namespace lockstep
