@@ -16,21 +16,22 @@ struct Pair {
     std::string item_key;
     std::string step;
     PairState state = PairState::pending;
-    int generation = 0;          ///< enters the idempotency key; rises before a new attempt after a refusal or a compensation
-    int attempt = 0;             ///< attempts of the present phase
-    int pair_attempts = 0;       ///< passes that began this pair
-    std::string item;            ///< the item's own JSON, so that it can be finished without its source
-    std::string definition;      ///< the step's JSON as it was when the pair began
-    std::string request;         ///< the present phase's request, secrets as references
-    std::string outputs;         ///< JSON: {"first": {…}, "second": {…}}
-    std::string reason;          ///< the last answer or refusal, for people
-    std::string run_id;          ///< the run that wrote this state
-    std::int64_t begun_ms = 0;   ///< wall clock
-    std::int64_t changed_ms = 0; ///< wall clock
+    int generation = 0;           ///< enters the idempotency key; rises before a new attempt after a refusal or a compensation
+    int attempt = 0;              ///< attempts of the present phase
+    int pair_attempts = 0;        ///< passes that began this pair
+    std::string item;             ///< the item's own JSON, so that it can be finished without its source
+    std::string definition;       ///< the step's JSON as it was when the pair began
+    std::string request;          ///< the present phase's request, secrets as references
+    std::string outputs;          ///< JSON: {"first": {…}, "second": {…}}
+    std::string reason;           ///< the last answer or refusal, for people
+    std::string run_id;           ///< the run that wrote this state
+    std::int64_t begun_ms = 0;    ///< wall clock
+    std::int64_t changed_ms = 0;  ///< wall clock
 };
 
 /// How long an item of work took and how it ended; a line of `history`.
 struct PassTotals {
+    std::int64_t begun_ms = 0;  ///< wall clock
     std::int64_t done = 0;
     std::int64_t failed = 0;
     std::int64_t parked = 0;
@@ -49,8 +50,8 @@ struct RunStart {
 
 /// How much must be true when write() returns.
 enum class Durability {
-    synced,    ///< on the disk: the next external effect may follow
-    ordered,   ///< queued: survives the process at once or nearly so, a power cut only with the next synced write
+    synced,   ///< on the disk: the next external effect may follow
+    ordered,  ///< queued: survives SIGKILL within a millisecond or two, a power cut only with the next synced write
 };
 
 /// One job's journal, held exclusively while it is open. Every function may be called from any thread.
@@ -59,14 +60,15 @@ class Journal {
     virtual ~Journal() = default;
 
     virtual Result<void> begin_run(const RunStart& run) = 0;
-    virtual Result<void> end_pass(const std::string& run_id, std::int64_t pass, const PassTotals& totals, const std::string& ended_because) = 0;
+    virtual Result<void> end_pass(const std::string& run_id, std::int64_t pass, const PassTotals& totals,
+                                  const std::string& ended_because) = 0;
 
     /// The pair as it was last written, whether or not that is on the disk yet; nullopt if it never began.
     virtual Result<std::optional<Pair>> find(const std::string& item_key, const std::string& step) = 0;
 
-    /// Records a pair's new state. Refused (and the run ended) if it may not follow the state on record.
-    /// Error: Failure::journal, once and for all: after a failed write or sync every further call fails with the same error,
-    /// since what the kernel still holds after a failed fsync is unknown.
+    /// Records a pair's new state. One that may not follow the state on record (may_follow; nothing on record counts as
+    /// pending) is a bug of ours, and ends the run. Error: Failure::journal, once and for all: after it every further call
+    /// fails with the same error, for what the kernel still holds after a failed fsync is unknown.
     virtual Result<void> write(const Pair& pair, Durability durability) = 0;
 
     /// All pairs that are open or parked, oldest first.
@@ -74,6 +76,10 @@ class Journal {
 
     /// Everything written so far is on the disk when this returns.
     virtual Result<void> flush() = 0;
+
+    /// The normal way out: everything written is on the disk, and the next run may open it. Idempotent; every other
+    /// call fails after it. The destructor is the backup.
+    virtual Result<void> close() = 0;
 
     /// Where it lies, for the log and the lock's record.
     virtual const std::string& place() const = 0;

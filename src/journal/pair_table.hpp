@@ -1,0 +1,64 @@
+#pragma once
+// The rows of the journal: pairs, runs and passes, read and written through prepared statements.
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+
+#include "journal/journal.hpp"
+#include "journal/sqlite_db.hpp"
+
+namespace lockstep {
+
+/// The end of a pass, as it is kept.
+struct PassRow {
+    std::string run_id;
+    std::int64_t pass = 0;
+    std::int64_t ended_ms = 0;
+    PassTotals totals;
+    std::string ended_because;
+};
+
+/// Writes rows inside the transactions of the writer's connection.
+class PairWriter {
+  public:
+    static Result<PairWriter> create(SqliteDb& db);
+
+    Result<void> put(const Pair& pair);
+    Result<void> put(const RunStart& run);
+    Result<void> put(const PassRow& pass);
+
+  private:
+    PairWriter() = default;
+    Result<std::int64_t> definition_id(const std::string& text);
+
+    SqliteDb* db_ = nullptr;
+    Statement put_pair_;
+    Statement put_run_;
+    Statement put_pass_;
+    Statement add_definition_;
+    Statement find_definition_;
+    std::unordered_map<std::string, std::int64_t> definitions_;  // one a step of the job, so a handful
+};
+
+/// Reads pairs through a connection of its own, which never waits for the writer (WAL).
+class PairReader {
+  public:
+    static Result<PairReader> create(SqliteDb& db);
+
+    Result<std::optional<Pair>> find(const std::string& item_key, const std::string& step);
+    Result<std::vector<Pair>> unfinished();
+
+  private:
+    PairReader() = default;
+    Result<Pair> row(const Statement& statement) const;
+
+    SqliteDb* db_ = nullptr;
+    Statement find_;
+    Statement unfinished_;
+};
+
+/// The key of a pair in memory: item key and step, which cannot run together, for a step's name holds no NUL.
+std::string pair_key(const std::string& item_key, const std::string& step);
+
+}  // namespace lockstep

@@ -1,0 +1,240 @@
+#include "journal/sqlite_journal.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "base/clock.hpp"
+#include "base/text.hpp"
+#include "journal/group_commit.hpp"
+#include "journal/sqlite_schema.hpp"
+#include "journal/state_directory.hpp"
+#include "sys/log.hpp"
+
+namespace lockstep {
+namespace {
+
+class SqliteJournal final : public Journal {
+  public:
+    static Result<std::unique_ptr<Journal>> open(const std::string& path, RunLock run_lock);
+    ~SqliteJournal() override;
+
+    Result<void> begin_run(const RunStart& run) override;
+    Result<void> end_pass(const std::string& run_id, std::int64_t pass, const PassTotals& totals,
+                          const std::string& ended_because) override;
+    Result<std::optional<Pair>> find(const std::string& item_key, const std::string& step) override;
+    Result<void> write(const Pair& pair, Durability durability) override;
+    Result<std::vector<Pair>> unfinished() override;
+    Result<void> flush() override;
+    Result<void> close() override;
+    const std::string& place() const override { return path_; }
+
+  private:
+    SqliteJournal(const std::string& path, RunLock run_lock, SqliteDb writer, SqliteDb reader)
+        : path_(path), run_lock_(std::move(run_lock)), writer_db_(std::move(writer)), reader_db_(std::move(reader)) {}
+    Result<void> start();
+    Result<std::optional<Pair>> read(const std::string& item_key, const std::string& step);
+    Result<void> close_databases(bool healthy);
+    Error closed_error() const { return {Failure::journal, fmt::format("journal {}: it is closed already", path_)}; }
+
+    const std::string path_;
+    std::optional<RunLock> run_lock_;  // outlives the connections
+    std::optional<SqliteDb> writer_db_;
+    std::optional<PairWriter> rows_;
+    std::mutex reader_mutex_;
+    std::optional<SqliteDb> reader_db_;
+    std::optional<PairReader> reader_;
+    std::optional<GroupCommit> commits_;
+    bool closed_ = false;
+};
+
+Result<void> use_write_ahead_log(SqliteDb& db) {
+    auto mode = db.prepare("PRAGMA journal_mode = WAL");
+    if (!mode) return std::unexpected(std::move(mode.error()));
+    const int code = mode->step();
+    if (code != SQLITE_ROW) return std::unexpected(db.failure("switching to a write-ahead log", code));
+    if (const std::string got = mode->text(0); got != "wal") {
+        return fail(Failure::journal,
+                    fmt::format("journal {}: its file system has no shared memory for a write-ahead log (SQLite stays at "
+                                "\"{}\"); name another directory with --state-dir",
+                                db.path(), got));
+    }
+    return db.run("PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL", "setting it up");
+}
+
+Result<SqliteDb> open_for_writing(const std::string& path) {
+    // Only here and before SQLite opens it: closing any descriptor of the file would drop SQLite's own locks on it.
+    if (auto file = open_own_file(path); !file) return std::unexpected(std::move(file.error()));
+    struct stat left{};
+    const bool crashed = ::stat((path + "-wal").c_str(), &left) == 0 && left.st_size > 0;
+
+    auto db = SqliteDb::open(path);
+    if (!db) return db;
+    if (auto ours = bring_up_to_date(*db, journal_migrations()); !ours) return std::unexpected(std::move(ours.error()));
+    if (auto set = use_write_ahead_log(*db); !set) return std::unexpected(std::move(set.error()));
+    // What a killed run left in the log may be in the kernel's memory only. It is about to be acted on: it must not be gone
+    // after a power cut.
+    if (crashed) {
+        if (auto synced = sync_write_ahead_log(*db); !synced) return std::unexpected(std::move(synced.error()));
+    }
+    return db;
+}
+
+Result<std::unique_ptr<Journal>> SqliteJournal::open(const std::string& path, RunLock run_lock) {
+    auto writer = open_for_writing(path);
+    if (!writer) return std::unexpected(std::move(writer.error()));
+    auto reader = SqliteDb::open(path);
+    if (!reader) return std::unexpected(std::move(reader.error()));
+    if (auto set = reader->run("PRAGMA query_only = 1", "setting it up"); !set) return std::unexpected(std::move(set.error()));
+    std::unique_ptr<SqliteJournal> journal(
+        new SqliteJournal(path, std::move(run_lock), std::move(*writer), std::move(*reader)));
+    if (auto started = journal->start(); !started) return std::unexpected(std::move(started.error()));
+    return journal;
+}
+
+Result<void> SqliteJournal::start() {
+    auto rows = PairWriter::create(*writer_db_);
+    if (!rows) return std::unexpected(std::move(rows.error()));
+    rows_ = std::move(*rows);
+    auto reader = PairReader::create(*reader_db_);
+    if (!reader) return std::unexpected(std::move(reader.error()));
+    reader_ = std::move(*reader);
+    commits_.emplace(*writer_db_, *rows_);
+    return {};
+}
+
+SqliteJournal::~SqliteJournal() {
+    bool sound = true;  // an error that a call has returned already is not told twice
+    if (commits_) {
+        const std::lock_guard lock(commits_->mutex());
+        sound = commits_->check_locked().has_value();
+    }
+    if (const auto ended = close(); !ended && sound) log::error("{}", ended.error().text);
+}
+
+Result<void> SqliteJournal::begin_run(const RunStart& run) {
+    const std::lock_guard lock(commits_->mutex());
+    if (auto sound = commits_->check_locked(); !sound) return sound;
+    commits_->enqueue_locked(run, Durability::ordered);
+    return {};
+}
+
+// Synced, so that the last `done` of a pass does not wait for the next pass to be safe from a power cut.
+Result<void> SqliteJournal::end_pass(const std::string& run_id, std::int64_t pass, const PassTotals& totals,
+                                     const std::string& ended_because) {
+    std::unique_lock lock(commits_->mutex());
+    if (auto sound = commits_->check_locked(); !sound) return sound;
+    return commits_->wait_durable_locked(
+        lock, commits_->enqueue_locked(PassRow{run_id, pass, wall_now_ms(), totals, ended_because}, Durability::synced));
+}
+
+Result<std::optional<Pair>> SqliteJournal::read(const std::string& item_key, const std::string& step) {
+    const std::lock_guard lock(reader_mutex_);
+    if (!reader_) return std::unexpected(closed_error());  // since the caller looked
+    return reader_->find(item_key, step);
+}
+
+Result<std::optional<Pair>> SqliteJournal::find(const std::string& item_key, const std::string& step) {
+    {
+        const std::lock_guard lock(commits_->mutex());
+        if (auto sound = commits_->check_locked(); !sound) return std::unexpected(std::move(sound.error()));
+        if (const auto recent = commits_->recent_locked(pair_key(item_key, step))) return *recent;
+    }
+    return read(item_key, step);
+}
+
+Result<void> SqliteJournal::write(const Pair& pair, Durability durability) {
+    const std::string key = pair_key(pair.item_key, pair.step);
+    auto copy = std::make_shared<const Pair>(pair);
+
+    std::unique_lock lock(commits_->mutex());
+    if (auto sound = commits_->check_locked(); !sound) return sound;
+    PairState before = PairState::pending;
+    if (auto recent = commits_->recent_locked(key)) {
+        before = recent->state;
+    } else {
+        lock.unlock();  // nobody else writes this pair meanwhile: a pair is one worker's
+        auto on_record = read(pair.item_key, pair.step);
+        lock.lock();
+        if (!on_record) return commits_->break_locked(std::move(on_record.error()));
+        if (*on_record) before = (*on_record)->state;
+    }
+    if (!may_follow(before, pair.state)) {
+        return commits_->break_locked(
+            Error{Failure::journal,
+                  fmt::format(
+                      "journal {}: item {}, step {}: \"{}\" may not follow \"{}\"; this is a bug of lockstep, and ends the run",
+                      path_, printable(pair.item_key), pair.step, to_string(pair.state), to_string(before))});
+    }
+    const std::uint64_t number = commits_->enqueue_locked(std::move(copy), durability);
+    if (durability == Durability::ordered) return {};
+    return commits_->wait_durable_locked(lock, number);
+}
+
+Result<std::vector<Pair>> SqliteJournal::unfinished() {
+    {
+        std::unique_lock lock(commits_->mutex());
+        if (auto committed = commits_->wait_committed_locked(lock); !committed)
+            return std::unexpected(std::move(committed.error()));
+    }
+    const std::lock_guard lock(reader_mutex_);
+    if (!reader_) return std::unexpected(closed_error());
+    return reader_->unfinished();
+}
+
+Result<void> SqliteJournal::flush() {
+    std::unique_lock lock(commits_->mutex());
+    return commits_->flush_locked(lock);
+}
+
+Result<void> SqliteJournal::close() {
+    if (std::exchange(closed_, true)) return {};
+    Result<void> result;
+    if (commits_) {
+        result = flush();
+        commits_->stop();
+        const std::lock_guard lock(commits_->mutex());
+        (void)commits_->break_locked(closed_error());
+    }
+    const std::lock_guard lock(reader_mutex_);
+    auto closed = close_databases(result.has_value());
+    run_lock_.reset();
+    return result ? closed : result;
+}
+
+Result<void> SqliteJournal::close_databases(bool healthy) {
+    Result<void> result;
+    if (healthy) {
+        const int code =
+            ::sqlite3_wal_checkpoint_v2(writer_db_->handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+        if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) {
+            result = std::unexpected(writer_db_->failure("copying its write-ahead log into the database", code));
+        }
+    }
+    if (!healthy || !result) {
+        // After a failed sync nobody knows what the disk has: leave the log as it is for the next run.
+        for (auto* db : {&*writer_db_, &*reader_db_})
+            ::sqlite3_db_config(db->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    }
+    reader_.reset();
+    reader_db_.reset();
+    rows_.reset();
+    writer_db_.reset();
+    return result;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Journal>> open_sqlite_journal(const SqliteJournalOptions& options) {
+    if (!is_name(options.job)) {
+        return fail(Failure::journal,
+                    fmt::format("\"{}\" is no job's name: a journal cannot be named after it", printable(options.job)));
+    }
+    if (auto made = prepare_state_directory(options.state_directory); !made) return std::unexpected(std::move(made.error()));
+    const std::string stem = fmt::format("{}/{}", options.state_directory, options.job);
+    const std::string path = stem + ".sqlite3";
+    auto run_lock = RunLock::take(stem + ".run", path);
+    if (!run_lock) return std::unexpected(std::move(run_lock.error()));
+    return SqliteJournal::open(path, std::move(*run_lock));
+}
+
+}  // namespace lockstep

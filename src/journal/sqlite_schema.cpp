@@ -1,0 +1,105 @@
+#include "journal/sqlite_schema.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string>
+
+namespace lockstep {
+namespace {
+
+// pairs: new rows go to the end of the table, only the index on the key is hit at random, so a long history costs a write
+// next to nothing. `unfinished` is open or parked. A definition is the same for all pairs of a step: it is kept once.
+constexpr const char* kVersion1 = R"sql(
+CREATE TABLE definitions (
+    id    INTEGER PRIMARY KEY,
+    text  TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE pairs (
+    id             INTEGER PRIMARY KEY,
+    item_key       TEXT NOT NULL,
+    step           TEXT NOT NULL,
+    state          TEXT NOT NULL,
+    unfinished     INTEGER NOT NULL,
+    generation     INTEGER NOT NULL,
+    attempt        INTEGER NOT NULL,
+    pair_attempts  INTEGER NOT NULL,
+    item           TEXT NOT NULL,
+    definition_id  INTEGER NOT NULL REFERENCES definitions (id),
+    request        TEXT NOT NULL,
+    outputs        TEXT NOT NULL,
+    reason         TEXT NOT NULL,
+    run_id         TEXT NOT NULL,
+    begun_ms       INTEGER NOT NULL,
+    changed_ms     INTEGER NOT NULL,
+    UNIQUE (item_key, step)
+) STRICT;
+CREATE INDEX unfinished_pairs ON pairs (begun_ms, id) WHERE unfinished = 1;
+CREATE TABLE runs (
+    run_id        TEXT PRIMARY KEY NOT NULL,
+    started_ms    INTEGER NOT NULL,
+    guardian_pid  INTEGER NOT NULL,
+    host          TEXT NOT NULL,
+    command       TEXT NOT NULL
+) STRICT;
+CREATE TABLE passes (
+    id             INTEGER PRIMARY KEY,
+    run_id         TEXT NOT NULL REFERENCES runs (run_id),
+    pass           INTEGER NOT NULL,
+    begun_ms       INTEGER NOT NULL,
+    ended_ms       INTEGER NOT NULL,
+    done           INTEGER NOT NULL,
+    failed         INTEGER NOT NULL,
+    parked         INTEGER NOT NULL,
+    left_over      INTEGER NOT NULL,
+    skipped        INTEGER NOT NULL,
+    open           INTEGER NOT NULL,
+    ended_because  TEXT NOT NULL
+) STRICT;
+)sql";
+
+constexpr std::array kMigrations = {kVersion1};
+
+Result<void> migrate_one(SqliteDb& db, const char* sql, std::int64_t version) {
+    const std::string all = fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
+                                        sql, kJournalApplicationId, version);
+    auto done = db.run(all.c_str(), fmt::format("bringing it to version {}", version));
+    if (!done && ::sqlite3_get_autocommit(db.handle()) == 0) (void)db.run("ROLLBACK", "rolling back");
+    return done;
+}
+
+}  // namespace
+
+std::span<const char* const> journal_migrations() { return kMigrations; }
+
+Result<void> bring_up_to_date(SqliteDb& db, std::span<const char* const> migrations) {
+    const auto application = db.number("PRAGMA application_id", "reading its header");
+    if (!application) return std::unexpected(application.error());
+    const auto version = db.number("PRAGMA user_version", "reading its header");
+    if (!version) return std::unexpected(version.error());
+    const auto objects = db.number("SELECT count(*) FROM sqlite_schema", "reading its schema");
+    if (!objects) return std::unexpected(objects.error());
+
+    // Nothing in it yet: the file was made a moment ago, now or by a run that was killed right there.
+    const bool fresh = *application == 0 && *version == 0 && *objects == 0;
+    if (!fresh && (*application != kJournalApplicationId || *version < 1)) {
+        return fail(
+            Failure::journal,
+            fmt::format("journal {}: this SQLite database belongs to another program (application_id {:#x}); move it away, or "
+                        "name another directory with --state-dir",
+                        db.path(), *application));
+    }
+    const auto newest = static_cast<std::int64_t>(migrations.size());
+    if (*version > newest) {
+        return fail(
+            Failure::journal,
+            fmt::format("journal {}: it was written by a newer lockstep (schema version {}, this one knows {}); use that one",
+                        db.path(), *version, newest));
+    }
+    for (std::int64_t next = *version; next < newest; ++next) {
+        if (auto migrated = migrate_one(db, migrations[static_cast<std::size_t>(next)], next + 1); !migrated) return migrated;
+    }
+    return {};
+}
+
+}  // namespace lockstep

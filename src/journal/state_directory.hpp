@@ -1,0 +1,34 @@
+#pragma once
+// The directory that journals lie in, and the file whose flock(2) says that a journal is in use.
+
+#include <string>
+
+#include "base/error.hpp"
+#include "sys/unique_fd.hpp"
+
+namespace lockstep {
+
+/// Creates the directory (mode 0700 whatever the umask, parents included, durably) if it is missing.
+/// Error: Failure::journal when it cannot be made, others may write to it, or it lies on a network file system.
+Result<void> prepare_state_directory(const std::string& path);
+
+/// Opens or creates a file of our own, mode 0600 whatever the umask; never through a symbolic link.
+/// Error: Failure::journal when it is not a regular file, or not ours.
+Result<UniqueFd> open_own_file(const std::string& path);
+
+/// The right to a journal: flock(2) on `<job>.run`, given back by the kernel when the process ends, however it ends.
+class [[nodiscard]] RunLock {
+  public:
+    /// Error: Failure::busy naming the pid that holds it.
+    static Result<RunLock> take(const std::string& path, const std::string& journal);
+
+    RunLock(RunLock&&) noexcept = default;
+    RunLock& operator=(RunLock&&) noexcept = default;
+    ~RunLock();
+
+  private:
+    explicit RunLock(UniqueFd fd) : fd_(std::move(fd)) {}
+    UniqueFd fd_;
+};
+
+}  // namespace lockstep
