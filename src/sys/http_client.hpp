@@ -32,8 +32,8 @@ struct HttpRequest {
     bool has_body = false;
     std::string body_file;        ///< a path whose content is the body, if not empty
     std::vector<HttpPart> parts;  ///< multipart body, if not empty
-    /// Use a connection that has carried nothing before. On a reused one libcurl itself sends a request again when the peer has closed it,
-    /// which must not happen to a POST without an idempotency key.
+    /// Use a connection that has carried nothing before. On a reused one libcurl itself sends a request again when the peer has
+    /// closed it, which must not happen to a POST without an idempotency key.
     bool fresh_connection = false;
 };
 
@@ -56,6 +56,7 @@ struct HttpFailure {
     };
     Kind kind = Kind::broken;
     std::string text;
+    bool sent = false;  ///< some byte of the request left, on whatever connection; false for every `not_sent`, either for `cut`
 };
 
 /// A transfer that ended without a response is an answer, not an error; hence two alternatives inside the value.
@@ -65,7 +66,12 @@ struct HttpExchange {
     HttpFailure failure;    ///< if not
 };
 
-/// Used by one thread; keeps its connections alive between exchanges.
+/// The most that an answer's body may hold.
+inline constexpr std::size_t kLargestBody = std::size_t{64} << 20U;
+
+/// Used by one thread; keeps its connections alive between exchanges. HTTP/1.1 only: over HTTP/2 libcurl repeats a refused
+/// stream by itself. No proxy, whatever the environment says: cron and the shell differ there. Libcurl raises SIGPIPE nowhere
+/// on plain connections; a process that speaks TLS blocks it, as lockstep does from the first line of main.
 class HttpClient {
   public:
     /// Error: Failure::os when libcurl cannot be loaded, naming the package.
@@ -76,8 +82,8 @@ class HttpClient {
     ~HttpClient();
 
     /// @param timeout  wall time of the whole exchange on the monotonic clock, connecting included
-    /// @param cut      when it fires, the transfer is aborted at once
-    HttpExchange exchange(const HttpRequest& request, Millis timeout, const Interrupt& cut);
+    /// @param cut      when it fires, the transfer is aborted at once; nullptr: nothing cuts it
+    HttpExchange exchange(const HttpRequest& request, Millis timeout, const Interrupt* cut);
 
   private:
     struct State;
