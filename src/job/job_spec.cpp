@@ -1,0 +1,66 @@
+#include "job/job_spec.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace lockstep {
+
+namespace {
+
+/// A command is given 5 s between TERM and KILL when it is cut.
+constexpr Millis kCommandEnd{5000};
+
+Millis longest(const PhaseSpec& phase) { return phase.deadline + (phase.command() != nullptr ? kCommandEnd : Millis{0}); }
+
+}  // namespace
+
+std::string_view to_string(InDoubtPolicy policy) {
+    switch (policy) {
+        case InDoubtPolicy::probe: return "probe";
+        case InDoubtPolicy::resend: return "resend";
+        case InDoubtPolicy::park: return "park";
+    }
+    return "";
+}
+
+bool HttpSpec::method_is_idempotent() const {
+    constexpr std::array<std::string_view, 6> kIdempotent = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+    return std::ranges::find(kIdempotent, method) != kIdempotent.end();
+}
+
+bool PhaseSpec::can_resend() const {
+    return idempotency || idempotent || (http() != nullptr && http()->method_is_idempotent());
+}
+
+const PhaseSpec* StepSpec::phase(PhaseName which) const {
+    switch (which) {
+        case PhaseName::first: return &first;
+        case PhaseName::second: return second ? &*second : nullptr;
+        case PhaseName::compensate: return compensate ? &*compensate : nullptr;
+    }
+    return nullptr;
+}
+
+Millis StepSpec::longest_pair() const {
+    Millis sum = longest(first);
+    if (second) sum += longest(*second);
+    if (compensate) sum += longest(*compensate);
+    return sum;
+}
+
+const StepSpec* JobSpec::step(std::string_view which) const {
+    const auto found = std::ranges::find(steps, which, &StepSpec::name);
+    return found != steps.end() ? &*found : nullptr;
+}
+
+Millis JobSpec::longest_pair() const {
+    Millis sum{0};
+    Millis most{0};
+    for (const StepSpec& each : steps) {
+        sum += each.longest_pair();
+        most = std::max(most, each.longest_pair());
+    }
+    return section == Section::item ? sum : most;
+}
+
+}  // namespace lockstep
