@@ -7,14 +7,20 @@ namespace lockstep {
 Result<UniqueFd> CommandMarks::command_mark() {
     if (lock_ == nullptr) return UniqueFd();
     const unsigned number = next_.fetch_add(1);
-    auto mark = lock_->mark_command(number, "guardian " + std::to_string(::getpid()) + "\n");
+    auto mark = lock_->mark_command(number, "");
     if (!mark) return mark;
     const std::lock_guard guard(mutex_);
     number_by_fd_[mark->get()] = number;
     return mark;
 }
 
-void CommandMarks::command_started(pid_t pid) { table_.add(pid); }
+void CommandMarks::command_started(pid_t pid, int mark) {
+    table_.add(pid);
+    if (mark < 0) return;
+    // For an adopter, should we be killed: whose mark this is.
+    const std::string text = "pid " + std::to_string(pid) + "\n";
+    [[maybe_unused]] const ssize_t written = ::pwrite(mark, text.data(), text.size(), 0);
+}
 
 void CommandMarks::command_ended(pid_t pid, UniqueFd mark) {
     if (pid > 0) table_.remove(pid);

@@ -12,6 +12,7 @@
 #include "base/exit_status.hpp"
 #include "base/text.hpp"
 #include "lock/directory_lock.hpp"
+#include "run/run_options.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
@@ -36,11 +37,11 @@ class ExecGuardian {
         if (!path) return give_up(path.error());
 
         LockRecord record;
+        record.run_id = new_run_id();
         record.job = path->name();
         record.guardian_pid = ::getpid();
         record.front_pid = ::getppid();
         record.command = command_line(options_.argv);
-        fill_in_self(record);
         auto lock = acquire(*path, record);
         if (!lock) return give_up(lock.error());
         if (const auto& dead = lock->adopted(); dead && !options_.quiet) {
@@ -79,12 +80,13 @@ class ExecGuardian {
     }
 
     int run_command(DirectoryLock& lock) {
-        auto mark = lock.mark_command(1, "command " + std::to_string(::getpid()) + "\n");
+        auto mark = lock.mark_command(1, "");
         if (!mark) {
             say(mark.error().text);
             return to_int(ExitStatus::lock);
         }
         const pid_t pid = start(mark->get());
+        if (pid > 0) write_pid(mark->get(), pid);
         mark->reset();
         if (pid < 0) {
             say(std::string(options_.argv[0]) + ": " + errno_text(-pid));
@@ -94,6 +96,12 @@ class ExecGuardian {
         const int status = wait_for(pid);
         link_.commands->remove(pid);
         return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    }
+
+    /// For an adopter, should we be killed: whose mark this is.
+    static void write_pid(int mark_fd, pid_t pid) {
+        const std::string text = "pid " + std::to_string(pid) + "\n";
+        [[maybe_unused]] const ssize_t written = ::pwrite(mark_fd, text.data(), text.size(), 0);
     }
 
     /// @return the pid, or -errno when the command could not be started
@@ -163,7 +171,7 @@ class ExecGuardian {
 
     int give_up(const Error& error) {
         if (error.failure == Failure::busy) {
-            if (!options_.quiet) say("busy: " + error.text);
+            if (!options_.quiet) say(error.text);
             return options_.busy_status;
         }
         if (error.failure != Failure::stopped) say(error.text);

@@ -1,6 +1,5 @@
 #include "run/runner.hpp"
 
-#include <fmt/format.h>
 
 #include "journal/sqlite_journal.hpp"
 #include "sys/log.hpp"
@@ -19,10 +18,7 @@ Runner::Runner(const JobSpec& job, const RunOptions& options, const StopState& s
 
 ExitStatus Runner::run() {
     const auto journal = sqlite_journal_path({options_.state_directory, job_.name});
-    if (!journal) {
-        log::error("{}", journal.error().text);
-        return ExitStatus::journal;
-    }
+    if (!journal) return failed(journal.error()).status;
     journal_path_ = *journal;
     if (options_.loop) return loop();
     log::info("run {}, journal {}", run_id_, journal_path_);
@@ -51,7 +47,7 @@ PassResult Runner::failed(const Error& error) const {
     result.ended_because = error.text;
     if (error.failure == Failure::busy) {
         if (!options_.loop) result.status = static_cast<ExitStatus>(options_.busy_status);
-        if (!options_.quiet) log::plain("lockstep: " + job_.name + ": busy: " + error.text);
+        if (!options_.quiet) log::plain("lockstep: " + job_.name + ": " + error.text);
     } else if (error.failure == Failure::stopped) {
         if (!options_.loop) log::info("stopped before anything was begun");
     } else {
@@ -90,7 +86,6 @@ Result<DirectoryLock> Runner::acquire() {
         record_.journal = journal_path_;
         record_.guardian_pid = ::getpid();
         record_.front_pid = ::getppid();
-        fill_in_self(record_);
     }
     LockWait wait;
     wait.forever = options_.wait_forever || options_.loop;
@@ -99,6 +94,10 @@ Result<DirectoryLock> Runner::acquire() {
     wait.on_wait = [](const std::string& holder) { log::info("waiting for the lock: {}", holder); };
     auto lock = DirectoryLock::acquire(*path, record_, wait);
     if (!lock) return lock;
+    {
+        const std::lock_guard guard(record_mutex_);
+        record_ = lock->record();
+    }
     if (const auto& dead = lock->adopted()) {
         log::warning("took over the lock that run {} left behind ({})", dead->record.run_id, describe_holder(dead->record));
     }
@@ -123,8 +122,8 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
     if (begun) {
         result = Pass(context, marks, passes_, options_.only).run();
         begun = (*journal)->end_pass(run_id_, passes_, result.totals, result.ended_because);
-        if (begun) begun = (*journal)->flush();
     }
+    if (auto closed = (*journal)->close(); begun) begun = closed;
     if (!begun && !result.error) result.error = begun.error();
     if (result.error) {
         result.status = graver(result.status, exit_status_of(result.error->failure));

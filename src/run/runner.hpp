@@ -23,7 +23,6 @@ class Runner {
 
   private:
     ExitStatus loop();
-    /// @return nullopt: nothing was wrong, there just was no pass (stopped while waiting)
     PassResult one_pass();
     PassResult pass_under(DirectoryLock& lock);
     Result<DirectoryLock> acquire();

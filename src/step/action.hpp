@@ -20,8 +20,9 @@ struct RenderedRequest {
 };
 
 /// Resolves the templates of an action. Error (its text for people): a missing or null value, or CR, LF or NUL in a header
-/// or an argument. Nothing has begun then. The idempotency key is scope.idempotency_key; it is put into the declared header,
-/// and into a command's LOCKSTEP_IDEMPOTENCY_KEY.
+/// or an argument; and, if scope.secret is set, a secret that cannot be had now. Nothing has begun then. The idempotency key is
+/// scope.idempotency_key; it is put into the declared header, and into a command's LOCKSTEP_IDEMPOTENCY_KEY.
+/// All strings are final but those of headers and env: these are templates in which only $$ and {$secrets.NAME} are left.
 Result<RenderedRequest> render_request(const ActionSpec& action, const std::optional<IdempotencySpec>& idempotency, const Scope& scope);
 
 /// What a command gets from its surroundings: its mark in the lock directory, and where its output goes.
@@ -30,8 +31,8 @@ class CommandHost {
     virtual ~CommandHost() = default;
     /// A descriptor that the command inherits, or -1. Called before it is started.
     virtual Result<UniqueFd> command_mark() = 0;
-    virtual void command_started(pid_t pid) = 0;
-    /// The command has been reaped; `mark` is the descriptor of command_mark().
+    virtual void command_started(pid_t pid, int mark) = 0;
+    /// The command has been reaped; `mark` is the descriptor of command_mark(). pid -1: it could not be started.
     virtual void command_ended(pid_t pid, UniqueFd mark) = 0;
     /// Output as it comes: 1 for stdout, 2 for stderr.
     virtual void command_output(int fd, std::string_view bytes) = 0;
@@ -53,8 +54,11 @@ struct AttemptOptions {
     bool cut_on_interrupt = true;
 };
 
-/// Performs a phase's request once and classes the outcome exactly as the table in src/README.md ("What an answer means").
-/// `scope` must resolve secrets; its `answer` is ignored. Never throws, never retries.
+/// Performs a phase's request once and classes the outcome: the tables are in classify.cpp. `notApplied` and `refused` are asked
+/// first, for their author names a certain answer; then `success`; then the tables. The verdict speaks of this attempt: on a
+/// resend, "not applied" says nothing about the request that went before. A secret that cannot be had is "refused": nothing was
+/// sent, and trying again with the same environment will not help. `scope` must resolve secrets; its `answer` is ignored.
+/// Never throws, never retries.
 Attempt perform(const PhaseSpec& phase, const RenderedRequest& request, const Scope& scope, const AttemptOptions& options, Workbench& bench);
 
 /// The outcome of a probe: applied (with outputs), absent, or unclear.
@@ -84,7 +88,7 @@ std::string idempotency_key(std::string_view job, std::string_view item_key, std
 /// Reads secrets when they are used and hides their values in any text that goes to a person or a log.
 class SecretStore {
   public:
-    explicit SecretStore(const std::map<std::string, SecretSpec, std::less<>>& specs) : specs_(&specs) {}
+    explicit SecretStore(const std::map<std::string, SecretSpec, std::less<>>& specs);
     /// The value now: the environment variable, or the file's content without its last newline. Error names what is missing.
     Result<std::string> resolve(std::string_view name) const;
     /// `text` with every value resolved so far (of at least 4 bytes) replaced by "***".

@@ -1,0 +1,147 @@
+#include "cli/arguments.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "cli/exec_command.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr char kFooter[] =
+    "Exit status: 0 all done · 1 some items failed or are parked · 64 wrong usage · 66 no such job file · 69 no items ·\n"
+    "70 the guardian was killed · 73 the lock cannot be made or is not ours · 74 the journal · 75 try again later (busy, or\n"
+    "stopped with work left) · 78 the job file is wrong · 124 cut at the deadline\n";
+
+Millis duration_option(const std::string& text) {
+    const auto duration = parse_duration(text);
+    if (!duration) throw CLI::ValidationError(duration.error().text);
+    return *duration;
+}
+
+std::pair<std::string, std::string> set_option(const std::string& text) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) throw CLI::ValidationError("--set: write NAME=VALUE, not \"" + text + "\"");
+    return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+/// What every command that reads a job file takes.
+void add_job_file_options(CLI::App& command, JobFileOptions& file) {
+    command.add_option("--lock", file.lock, "lock directory: a path, in place of the job file's")->type_name("PATH");
+    command
+        .add_option_function<std::vector<std::string>>(
+            "--set",
+            [&file](const std::vector<std::string>& values) {
+                for (const std::string& value : values) file.set.push_back(set_option(value));
+            },
+            "value of a parameter that the job file declares; may be repeated")
+        ->type_name("NAME=VALUE")
+        ->allow_extra_args(false);
+}
+
+void add_log_options(CLI::App& command, RunOptions& options) {
+    static const std::map<std::string, log::Format> kFormats = {{"text", log::Format::text}, {"json", log::Format::json}};
+    static const std::map<std::string, log::Level> kLevels = {
+        {"debug", log::Level::debug}, {"info", log::Level::info}, {"warning", log::Level::warning}, {"error", log::Level::error}};
+    command.add_option("--log-format", options.log_format, "text or json")->transform(CLI::Transformer(kFormats))->option_text("text|json");
+    command.add_option("--log-level", options.log_level, "debug, info, warning or error")
+        ->transform(CLI::Transformer(kLevels))
+        ->option_text("debug|info|warning|error");
+    command.add_flag("-q,--quiet", options.quiet, "say nothing when all goes well or the lock is busy (for cron)");
+    command.add_option("--state-dir", options.state_directory, "where the journal lies")->type_name("DIR");
+}
+
+void add_wait_option(CLI::App& command, RunOptions& options) {
+    command
+        .add_option_function<std::string>(
+            "-w,--wait",
+            [&options](const std::string& text) {
+                options.wait_forever = text == "forever";
+                if (!options.wait_forever) options.wait = duration_option(text);
+            },
+            "wait so long for a busy lock (default: not at all)")
+        ->type_name("D|forever");
+}
+
+CLI::App* add_run(CLI::App& app, RunArguments& arguments) {
+    CLI::App* run = app.add_subcommand("run", "Make one pass: take the lock, carry out every item's pairs, give the lock back");
+    run->add_option("job", arguments.job_file, "the job file")->required()->type_name("JOB.json");
+    add_wait_option(*run, arguments.options);
+    run->add_option("--only", arguments.options.only, "carry out only the item with this key")->type_name("KEY");
+    run->add_flag("--dry-run", arguments.dry_run, "print every request as a curl line; send nothing, run nothing, take no lock");
+    run->add_option("--max-concurrency", arguments.max_concurrency, "pairs in flight, in place of the job file's")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1024));
+    run->add_option("--busy-status", arguments.options.busy_status, "exit status when the lock is busy (default: 75)")
+        ->type_name("N")
+        ->check(CLI::Range(0, 255));
+    add_job_file_options(*run, arguments.file);
+    add_log_options(*run, arguments.options);
+    run->footer(kFooter);
+    return run;
+}
+
+CLI::App* add_loop(CLI::App& app, RunArguments& arguments) {
+    CLI::App* loop = app.add_subcommand("loop", "Make passes until stopped, with the lock given back in the pauses");
+    loop->add_option("job", arguments.job_file, "the job file")->required()->type_name("JOB.json");
+    loop->add_option_function<std::string>(
+            "--every", [&arguments](const std::string& text) { arguments.every = duration_option(text); },
+            "pause between the end of a pass and the start of the next (default: the job file's \"every\")")
+        ->type_name("D");
+    loop->add_option("--max-concurrency", arguments.max_concurrency, "pairs in flight, in place of the job file's")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1024));
+    add_job_file_options(*loop, arguments.file);
+    add_log_options(*loop, arguments.options);
+    loop->footer(kFooter);
+    return loop;
+}
+
+CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
+    CLI::App* check = app.add_subcommand("check", "Is the job file right? Says all that is wrong, or what the job will do");
+    check->add_option("jobs", arguments.job_files, "job files")->required()->type_name("JOB.json…");
+    check
+        ->add_option_function<std::string>(
+            "--format", [&arguments](const std::string& format) { arguments.json = format == "json"; }, "text or json")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->type_name("text|json");
+    add_job_file_options(*check, arguments.file);
+    return check;
+}
+
+/// `exec` is parsed elsewhere; here it only appears in the list, and in `lockstep help exec`.
+void add_exec(CLI::App& app) {
+    app.add_subcommand("exec", "Run any command under a lock, as flock(1) does; see lockstep exec --help")->prefix_command();
+}
+
+}  // namespace
+
+Arguments parse_arguments(int argc, char** argv) {
+    CLI::App app("Run batch jobs under a lock, finish what was begun when told to stop, and remember what a crash left open.", "lockstep");
+    app.set_version_flag("--version", "lockstep " LOCKSTEP_VERSION);
+    app.require_subcommand(1);
+    app.footer("lockstep COMMAND --help tells more of each command.");
+    RunArguments run_arguments;
+    RunArguments loop_arguments;
+    loop_arguments.options.loop = true;
+    CheckArguments check_arguments;
+    const CLI::App* run = add_run(app, run_arguments);
+    const CLI::App* loop = add_loop(app, loop_arguments);
+    const CLI::App* check = add_check(app, check_arguments);
+    add_exec(app);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& problem) {
+        if (problem.get_exit_code() == 0) return Finished{app.exit(problem)};
+        const CLI::App* used = run->parsed() ? run : loop->parsed() ? loop : check->parsed() ? check : nullptr;
+        std::fprintf(stderr, "lockstep: %s\nTry: lockstep %s--help\n", problem.what(), used != nullptr ? (used->get_name() + " ").c_str() : "");
+        return Finished{to_int(ExitStatus::usage)};
+    }
+    if (run->parsed()) return run_arguments;
+    if (loop->parsed()) return loop_arguments;
+    if (check->parsed()) return check_arguments;
+    return Finished{to_int(ExitStatus::usage)};
+}
+
+}  // namespace lockstep

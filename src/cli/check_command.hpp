@@ -1,0 +1,13 @@
+#pragma once
+// `lockstep check`, and how every command says what is wrong with a job file.
+
+#include "cli/arguments.hpp"
+
+namespace lockstep {
+
+int check_command(const CheckArguments& arguments);
+
+/// All findings on stderr, a line each. @return the exit status
+int report_problems(const std::string& file, const JobFileProblems& problems);
+
+}  // namespace lockstep

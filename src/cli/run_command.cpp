@@ -1,0 +1,46 @@
+#include "cli/run_command.hpp"
+
+#include <cstdio>
+
+#include "cli/check_command.hpp"
+#include "run/dry_run.hpp"
+#include "run/front.hpp"
+#include "run/job_guardian.hpp"
+
+namespace lockstep {
+
+namespace {
+
+struct Job {
+    const JobSpec& spec;
+    const RunOptions& options;
+};
+
+int guardian(GuardianLink& link, void* context) {
+    const auto& job = *static_cast<const Job*>(context);
+    return guard_job(job.spec, job.options, link);
+}
+
+}  // namespace
+
+int run_command(const InheritedSignals& inherited, RunArguments& arguments) {
+    auto job = read_job_file(arguments.job_file, arguments.file);
+    if (!job) return report_problems(arguments.job_file, job.error());
+    RunOptions& options = arguments.options;
+    if (arguments.max_concurrency) job->max_concurrency = *arguments.max_concurrency;
+    if (options.quiet && options.log_level < log::Level::warning) options.log_level = log::Level::warning;
+    if (options.loop) {
+        const auto pause = arguments.every ? arguments.every : job->every;
+        if (!pause) {
+            std::fprintf(stderr, "lockstep: %s: loop needs a pause between passes: give --every 3s, or \"every\" in the job file\n",
+                         job->name.c_str());
+            return to_int(ExitStatus::usage);
+        }
+        options.pause = *pause;
+    }
+    if (arguments.dry_run) return dry_run(*job, options);
+    Job context{*job, options};
+    return run_in_guardian(inherited, job->name.c_str(), guardian, &context);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,112 @@
+#include "run/dry_run.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "base/text.hpp"
+#include "run/item_source.hpp"
+#include "step/action.hpp"
+
+namespace lockstep {
+
+namespace {
+
+/// Outputs that do not exist yet appear under their own name: {$steps.reserve.first.outputs.rid}
+Json placeholders(const StepSpec& step, PhaseName name) {
+    Json outputs = Json::object();
+    for (const NamedTemplate& output : step.phase(name)->outputs) {
+        outputs.set(output.name, Json::of_string(fmt::format("{{$steps.{}.{}.outputs.{}}}", step.name, to_string(name), output.name)));
+    }
+    return outputs;
+}
+
+class DryRun {
+  public:
+    DryRun(const JobSpec& job, const RunOptions& options) : job_(job), options_(options), run_id_(new_run_id()), run_date_(run_date_now()) {}
+
+    ExitStatus run(const Interrupt& never) {
+        Scope scope;
+        scope.params = &job_.params;
+        scope.run_id = run_id_;
+        scope.run_date = run_date_;
+        if (job_.items) {
+            if (const auto* listing = std::get_if<ItemsSpec::Http>(&job_.items->source)) return listed_by(listing->request, scope);
+            if (const auto* listing = std::get_if<ItemsSpec::Command>(&job_.items->source)) return listed_by(listing->command, scope);
+        }
+        Workbench bench;
+        bench.cut = &never;
+        auto items = open_items(job_, scope, 1, never, bench);
+        if (!items) return failed(items.error());
+        return every_item(**items, scope);
+    }
+
+  private:
+    ExitStatus every_item(ItemSource& items, Scope& scope) {
+        ExitStatus status = ExitStatus::ok;
+        for (;;) {
+            auto next = items.next();
+            if (!next) return failed(next.error());
+            if (!next->has_value()) break;
+            if (const auto* bad = std::get_if<BadItem>(&**next)) {
+                std::fprintf(stderr, "lockstep: %s\n", bad->what.c_str());
+                status = ExitStatus::some_failed;
+                continue;
+            }
+            const Item& item = std::get<Item>(**next);
+            if (!options_.only || item.key == *options_.only) status = graver(status, one_item(item, scope));
+        }
+        if (std::fflush(stdout) != 0) return ExitStatus::os;
+        return status;
+    }
+
+    ExitStatus one_item(const Item& item, Scope& scope) {
+        std::printf("# %s\n", printable(item.key).c_str());
+        StepOutputs outputs;
+        scope.inputs = &item.inputs;
+        scope.item_key = item.key;
+        scope.outputs = &outputs;
+        for (const StepSpec& step : job_.steps) {
+            for (const PhaseName name : {PhaseName::first, PhaseName::second}) {
+                const PhaseSpec* phase = step.phase(name);
+                if (phase == nullptr) continue;
+                scope.idempotency_key = idempotency_key(job_.name, item.key, step.name, name, 0);
+                const auto request = render_request(phase->action, phase->idempotency, scope);
+                if (!request) {
+                    std::fprintf(stderr, "lockstep: %s: %s\n", printable(item.key).c_str(), request.error().text.c_str());
+                    return ExitStatus::some_failed;
+                }
+                std::printf("%s\n", describe_request(*request).c_str());
+                outputs.by_phase[{step.name, name}] = placeholders(step, name);
+            }
+        }
+        return ExitStatus::ok;
+    }
+
+    ExitStatus listed_by(const ActionSpec& action, const Scope& scope) const {
+        const auto request = render_request(action, std::nullopt, scope);
+        if (!request) return failed(request.error());
+        std::printf("# items are listed by:\n%s\n", describe_request(*request).c_str());
+        return std::fflush(stdout) != 0 ? ExitStatus::os : ExitStatus::ok;
+    }
+
+    ExitStatus failed(const Error& error) const {
+        std::fprintf(stderr, "lockstep: %s: %s\n", job_.name.c_str(), error.text.c_str());
+        return exit_status_of(error.failure);
+    }
+
+    const JobSpec& job_;
+    const RunOptions& options_;
+    const std::string run_id_;
+    const std::string run_date_;
+};
+
+}  // namespace
+
+int dry_run(const JobSpec& job, const RunOptions& options) {
+    const auto never = Interrupt::create();
+    if (!never) return to_int(ExitStatus::os);
+    return to_int(DryRun(job, options).run(*never));
+}
+
+}  // namespace lockstep
