@@ -21,11 +21,12 @@ constexpr std::array<std::string_view, kStates> kNames = {
 
 // clang-format off
 // One row a state on record, one column a state that may be written over it, both in the order of the enumeration.
-// A state over itself is another attempt of the same phase; over `parked`, what a person decided.
+// A state over itself is another attempt of the same phase; over `parked`, what a person decided; done over first_begun,
+// a step without a second phase; second_refused over first_done, a second request that cannot even be made.
 constexpr std::array<std::string_view, kStates> kMayFollow = {
     //                          p fb fn fr fd sb sn sr  d cb cn cr  c  P
     /* pending                */"x  x  .  .  .  .  .  .  .  .  .  .  .  .",
-    /* first_begun            */".  x  x  x  x  .  .  .  .  .  .  .  .  x",
+    /* first_begun            */".  x  x  x  x  .  .  .  x  .  .  .  .  x",
     /* first_not_applied      */"x  x  .  x  .  .  .  .  .  .  .  .  .  x",
     /* first_refused          */"x  x  .  .  .  .  .  .  .  .  .  .  .  .",
     /* first_done             */".  .  .  .  .  x  .  x  x  x  .  .  .  x",

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "journal/group_commit.hpp"
@@ -224,17 +226,27 @@ Result<void> SqliteJournal::close_databases(bool healthy) {
 
 }  // namespace
 
-Result<std::unique_ptr<Journal>> open_sqlite_journal(const SqliteJournalOptions& options) {
+Result<std::string> sqlite_journal_path(const SqliteJournalOptions& options) {
     if (!is_name(options.job)) {
         return fail(Failure::journal,
                     fmt::format("\"{}\" is no job's name: a journal cannot be named after it", printable(options.job)));
     }
-    if (auto made = prepare_state_directory(options.state_directory); !made) return std::unexpected(std::move(made.error()));
-    const std::string stem = fmt::format("{}/{}", options.state_directory, options.job);
-    const std::string path = stem + ".sqlite3";
-    auto run_lock = RunLock::take(stem + ".run", path);
+    auto directory = options.state_directory.empty() ? default_state_directory() : Result<std::string>(options.state_directory);
+    if (!directory) return directory;
+    std::error_code failed;
+    const auto absolute = std::filesystem::absolute(*directory, failed);
+    if (failed) return os_error(Failure::journal, fmt::format("finding directory {}", *directory), failed.value());
+    return (absolute / (options.job + ".sqlite3")).lexically_normal().native();
+}
+
+Result<std::unique_ptr<Journal>> open_sqlite_journal(const SqliteJournalOptions& options) {
+    const auto path = sqlite_journal_path(options);
+    if (!path) return std::unexpected(path.error());
+    const std::filesystem::path directory = std::filesystem::path(*path).parent_path();
+    if (auto made = prepare_state_directory(directory.native()); !made) return std::unexpected(std::move(made.error()));
+    auto run_lock = RunLock::take((directory / (options.job + ".run")).native(), *path);
     if (!run_lock) return std::unexpected(std::move(run_lock.error()));
-    return SqliteJournal::open(path, std::move(*run_lock));
+    return SqliteJournal::open(*path, std::move(*run_lock));
 }
 
 }  // namespace lockstep

@@ -12,9 +12,12 @@ namespace lockstep {
 Result<std::string> default_state_directory();
 
 struct SqliteJournalOptions {
-    std::string state_directory;  ///< created (mode 0700) if missing, parents included
+    std::string state_directory;  ///< created (mode 0700) if missing, parents included; empty: default_state_directory()
     std::string job;
 };
+
+/// Where open_sqlite_journal() would put the database: absolute. Touches nothing.
+Result<std::string> sqlite_journal_path(const SqliteJournalOptions& options);
 
 /// Opens or creates `<job>.sqlite3` (mode 0600) in the state directory and takes flock(2) on `<job>.run` beside it.
 /// Errors: Failure::busy when another run holds that lock (a run may have named another lock directory for the same job);

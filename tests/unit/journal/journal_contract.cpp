@@ -83,10 +83,10 @@ void check_unfinished(const OpenJournal& open) {
 void check_illegal_transitions(const OpenJournal& open) {
     auto journal = open();
     put(*journal, "o1", {PairState::first_begun});
-    const auto refused = journal->write(sample_pair("o1", PairState::done), kOrdered);
+    const auto refused = journal->write(sample_pair("o1", PairState::second_begun), kOrdered);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().failure == Failure::journal);
-    CHECK_THAT(refused.error().text, Catch::Contains("\"done\" may not follow \"first-begun\""));
+    CHECK_THAT(refused.error().text, Catch::Contains("\"second-begun\" may not follow \"first-begun\""));
     CHECK(journal->flush().error().text == refused.error().text);
 
     journal.reset();

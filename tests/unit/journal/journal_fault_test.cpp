@@ -1,0 +1,115 @@
+// A disk that is full, or fails.
+
+#include <sqlite3.h>
+#include <catch2/catch.hpp>
+
+#include <thread>
+
+#include "fault_vfs.hpp"
+#include "journal/sqlite_journal.hpp"
+#include "journal_contract.hpp"
+#include "temporary_directory.hpp"
+
+namespace lockstep::test {
+namespace {
+
+std::unique_ptr<Journal> open_in(const TemporaryDirectory& directory) {
+    return open_sqlite_journal({directory.path(), "ship"}).value();
+}
+
+TEST_CASE("after a failed write or sync every further call fails with the same error", "[journal][fault]") {
+    struct Case {
+        int write_code;
+        int sync_code;
+        const char* says;
+    };
+    const Case fault = GENERATE(Case{SQLITE_FULL, 0, "no room is left on the device"},
+                                Case{SQLITE_IOERR_WRITE, 0, "the disk failed"}, Case{0, SQLITE_IOERR_FSYNC, "the disk failed"});
+    FaultyDisk disk;
+    const TemporaryDirectory directory;
+    auto journal = open_in(directory);
+    REQUIRE(write_whole_pair(*journal, "before"));
+
+    disk.fail_writes(fault.write_code);
+    disk.fail_syncs(fault.sync_code);
+    const auto failed = journal->write(sample_pair("o1", PairState::first_begun), Durability::synced);
+    REQUIRE_FALSE(failed);
+    CHECK(failed.error().failure == Failure::journal);
+    CHECK_THAT(failed.error().text, Catch::Contains(fault.says) && Catch::Contains(directory / "ship.sqlite3"));
+
+    // The disk is well again, but what became of the pages that it refused is unknown.
+    disk.fail_writes(0);
+    disk.fail_syncs(0);
+    const std::string text = failed.error().text;
+    CHECK(journal->write(sample_pair("o2", PairState::first_begun), Durability::ordered).error().text == text);
+    CHECK(journal->find("before", "ship").error().text == text);
+    CHECK(journal->unfinished().error().text == text);
+    CHECK(journal->flush().error().text == text);
+    CHECK(journal->begin_run({}).error().text == text);
+    CHECK(journal->end_pass("r", 1, {}, "").error().text == text);
+    const int syncs = disk.syncs();
+    CHECK(journal->close().error().text == text);
+    CHECK(disk.syncs() == syncs);
+
+    journal.reset();
+    journal = open_in(directory);
+    CHECK(journal->find("before", "ship")->has_value());
+}
+
+TEST_CASE("a failed commit is told to everyone who waits for it", "[journal][fault]") {
+    FaultyDisk disk;
+    const TemporaryDirectory directory;
+    auto journal = open_in(directory);
+    disk.fail_syncs(SQLITE_IOERR_FSYNC);
+    std::atomic<int> failures = 0;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 8; ++i) {
+        threads.emplace_back([&, i] {
+            if (!journal->write(sample_pair(std::to_string(i), PairState::first_begun), Durability::synced)) ++failures;
+        });
+    }
+    for (auto& thread : threads) thread.join();
+    CHECK(failures == 8);
+}
+
+TEST_CASE("an ordered write that fails is told by the next call that waits", "[journal][fault]") {
+    FaultyDisk disk;
+    const TemporaryDirectory directory;
+    auto journal = open_in(directory);
+    disk.fail_writes(SQLITE_FULL);
+    CHECK(journal->write(sample_pair("o1", PairState::first_begun), Durability::ordered));
+    CHECK_FALSE(journal->unfinished());
+    CHECK_FALSE(journal->write(sample_pair("o2", PairState::first_begun), Durability::synced));
+}
+
+TEST_CASE("a failed copy of the log into the database is not passed over", "[journal][fault]") {
+    FaultyDisk disk;
+    const TemporaryDirectory directory;
+    auto journal = open_in(directory);
+    REQUIRE(write_whole_pair(*journal, "warm-up"));  // a new log syncs its header
+    disk.fail_syncs(SQLITE_IOERR_FSYNC);             // ordered writes sync nothing, so only a checkpoint can meet this
+    Result<std::vector<Pair>> read;
+    for (int i = 0; i < 5000 && (i == 0 || read); ++i) {
+        (void)journal->write(sample_pair(std::to_string(i), PairState::first_begun), Durability::ordered);
+        if (i % 100 == 99) read = journal->unfinished();
+    }
+    REQUIRE_FALSE(read);
+    CHECK_THAT(read.error().text, Catch::Contains("copying its write-ahead log into the database"));
+}
+
+TEST_CASE("a pair alone costs two syncs, and nothing that is synced already is synced again", "[journal][fault]") {
+    FaultyDisk disk;
+    const TemporaryDirectory directory;
+    auto journal = open_in(directory);
+    REQUIRE(write_whole_pair(*journal, "warm-up"));
+    REQUIRE(journal->unfinished());
+    const int before = disk.syncs();
+    for (int i = 0; i < 10; ++i) REQUIRE(write_whole_pair(*journal, std::to_string(i)));
+    CHECK(disk.syncs() == before + 20);
+    REQUIRE(journal->flush());
+    REQUIRE(journal->flush());
+    CHECK(disk.syncs() == before + 21);
+}
+
+}  // namespace
+}  // namespace lockstep::test
