@@ -90,7 +90,9 @@ TEST_CASE("a failed copy of the log into the database is not passed over", "[jou
     disk.fail_syncs(SQLITE_IOERR_FSYNC);             // ordered writes sync nothing, so only a checkpoint can meet this
     Result<std::vector<Pair>> read;
     for (int i = 0; i < 5000 && (i == 0 || read); ++i) {
-        (void)journal->write(sample_pair(std::to_string(i), PairState::first_begun), Durability::ordered);
+        Pair pair = sample_pair(std::to_string(i), PairState::first_begun);
+        pair.item.assign(4000, 'x');  // a page each
+        (void)journal->write(pair, Durability::ordered);
         if (i % 100 == 99) read = journal->unfinished();
     }
     REQUIRE_FALSE(read);
