@@ -1,0 +1,12 @@
+#pragma once
+// Hiding secrets in text that people see.
+
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+/// `text` with each of `values` (of at least 4 bytes) replaced by "***", in their order: give the longest first.
+std::string redact_values(std::string text, const std::vector<std::string>& values);
+
+}  // namespace lockstep

@@ -1,0 +1,84 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+
+#include "step/action.hpp"
+#include "step/redact.hpp"
+
+namespace lockstep {
+
+std::string redact_values(std::string text, const std::vector<std::string>& values) {
+    constexpr std::size_t kShortestHidden = 4;  // a shorter one would blot out half of every text, and is guessed anyway
+    for (const std::string& value : values) {
+        if (value.size() < kShortestHidden) continue;
+        for (std::size_t at = text.find(value); at != std::string::npos; at = text.find(value, at + 3)) {
+            text.replace(at, value.size(), "***");
+        }
+    }
+    return text;
+}
+
+struct SecretStore::Seen {
+    std::mutex mutex;
+    std::vector<std::string> values;  // longest first: a secret may contain another
+};
+
+SecretStore::SecretStore(const std::map<std::string, SecretSpec, std::less<>>& specs)
+    : specs_(&specs), seen_(std::make_shared<Seen>()) {}
+
+namespace {
+
+Result<std::string> read_secret_file(std::string_view name, const std::string& path) {
+    const std::string what = "secret \"" + std::string(name) + "\": reading " + path;
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    if (!fd) return os_error(Failure::os, what);
+    constexpr std::size_t kLargestSecret = 64 * 1024;
+    std::string text;
+    std::array<char, 4096> piece{};
+    for (;;) {
+        const ssize_t length = ::read(fd.get(), piece.data(), piece.size());
+        if (length < 0) return os_error(Failure::os, what);
+        if (length == 0) break;
+        text.append(piece.data(), static_cast<std::size_t>(length));
+        if (text.size() > kLargestSecret) return fail(Failure::os, what + ": larger than 64 KiB");
+    }
+    if (text.ends_with('\n')) text.pop_back();
+    if (text.ends_with('\r')) text.pop_back();
+    if (text.empty()) return fail(Failure::os, what + ": it is empty");
+    return text;
+}
+
+}  // namespace
+
+Result<std::string> SecretStore::resolve(std::string_view name) const {
+    const auto spec = specs_->find(name);
+    if (spec == specs_->end()) return fail(Failure::os, "secret \"" + std::string(name) + "\" is not declared in the job file");
+    Result<std::string> value;
+    if (!spec->second.file.empty()) {
+        value = read_secret_file(name, spec->second.file);
+        if (!value) return value;
+    } else if (const char* text = std::getenv(spec->second.env.c_str()); text != nullptr && *text != '\0') {
+        value = text;
+    } else {
+        return fail(Failure::os, "secret \"" + std::string(name) + "\": the environment variable " + spec->second.env +
+                                     (text != nullptr ? " is empty" : " is not set"));
+    }
+    const std::lock_guard guard(seen_->mutex);
+    if (std::ranges::find(seen_->values, *value) == seen_->values.end()) {
+        const auto longer = [&](const std::string& other) { return other.size() > value->size(); };
+        seen_->values.insert(std::ranges::partition_point(seen_->values, longer), *value);
+    }
+    return value;
+}
+
+std::string SecretStore::redact(std::string text) const {
+    const std::lock_guard guard(seen_->mutex);
+    return redact_values(std::move(text), seen_->values);
+}
+
+}  // namespace lockstep
