@@ -159,7 +159,7 @@ Result<Acquisition::Next> Acquisition::take(LockAttempt attempt) {
         auto orphan = find_orphaned_command(lock_.directory_.get());
         if (!orphan) return fail(Failure::lock, shown() + ": " + orphan.error().text, orphan.error().errno_value);
         if (orphan->file) return wait_for_orphan(std::move(*orphan));
-        lock_.marked_ = true;  // free ones may be left: release looks for them
+        remove_command_marks(lock_.directory_.get());
     }
     return start_record();
 }
@@ -204,7 +204,6 @@ Result<Acquisition::Next> Acquisition::adopt() {
     if (auto checked = check_journal(left); !checked) return std::unexpected(std::move(checked.error()));
     lock_.record_bytes_ = std::min(static_cast<std::size_t>(info.st_size), kLongestRecord);
     if (auto written = lock_.write_record(record_); !written) return std::unexpected(std::move(written.error()));
-    remove_command_marks(directory);
     lock_.adopted_ = AdoptedFrom{std::move(left)};
     return Next::done;
 }

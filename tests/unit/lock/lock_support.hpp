@@ -1,0 +1,193 @@
+#pragma once
+// Temporary directories and other processes for the tests of the lock.
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <thread>
+
+#include "lock/directory_lock.hpp"
+
+namespace lock_test {
+
+using namespace lockstep;
+
+/// A directory of its own below /tmp, removed with all in it.
+class TempDir {
+  public:
+    TempDir() {
+        std::string pattern = "/tmp/lockstep-test-XXXXXX";
+        path_ = ::mkdtemp(pattern.data());
+    }
+    TempDir(const TempDir&) = delete;
+    TempDir& operator=(const TempDir&) = delete;
+    ~TempDir() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    const std::string& path() const { return path_; }
+    std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+  private:
+    std::string path_;
+};
+
+inline bool exists(const std::string& path) {
+    struct stat info{};
+    return ::lstat(path.c_str(), &info) == 0;
+}
+
+inline mode_t mode_of(const std::string& path) {
+    struct stat info{};
+    return ::lstat(path.c_str(), &info) == 0 ? info.st_mode & 07777 : 0;
+}
+
+inline std::string read_all(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline void write_all(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
+
+/// @return whether the condition became true within ten seconds
+inline bool eventually(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > deadline) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return true;
+}
+
+inline LockRecord record_of(const std::string& run_id) {
+    LockRecord record;
+    record.run_id = run_id;
+    record.job = "ship-orders";
+    return record;
+}
+
+inline Result<DirectoryLock> acquire(const std::string& path, LockWait wait = {}, LockRecord record = record_of("r1")) {
+    auto place = LockPath::open(path);
+    if (!place) return std::unexpected(place.error());
+    return DirectoryLock::acquire(*place, record, wait);
+}
+
+inline LockWait for_at_most(int millis) {
+    LockWait wait;
+    wait.limit = Millis{millis};
+    return wait;
+}
+
+inline std::string error_of(const std::string& path, LockWait wait = {}, LockRecord record = record_of("r1")) {
+    auto lock = acquire(path, std::move(wait), std::move(record));
+    return lock ? "" : lock.error().text;
+}
+
+/// A child process that runs `body` and then sleeps until it is told to go on or killed. Ready once `body` has returned.
+class Process {
+  public:
+    explicit Process(const std::function<int()>& body) {
+        int ready[2];
+        int go[2];
+        if (::pipe2(ready, O_CLOEXEC) != 0 || ::pipe2(go, O_CLOEXEC) != 0) std::abort();
+        pid_ = ::fork();
+        if (pid_ == 0) {
+            ::close(ready[0]);
+            ::close(go[1]);
+            ready_fd = ready[1];
+            go_fd = go[0];
+            ::_exit(body());
+        }
+        ::close(ready[1]);
+        ::close(go[0]);
+        ready_.reset(ready[0]);
+        go_.reset(go[1]);
+    }
+    Process(const Process&) = delete;
+    Process& operator=(const Process&) = delete;
+    ~Process() {
+        if (pid_ > 0) kill();
+    }
+
+    pid_t pid() const { return pid_; }
+    /// Waits for the child's say_ready() (or its end).
+    bool ready() const {
+        char byte = 0;
+        return ::read(ready_.get(), &byte, 1) == 1;
+    }
+    void go_on() { go_.reset(); }
+    int kill() {
+        ::kill(pid_, SIGKILL);
+        return join();
+    }
+    /// The exit status, or 128 + signal.
+    int join() {
+        int status = 0;
+        ::waitpid(pid_, &status, 0);
+        pid_ = -1;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    }
+
+    /// In the child: tells the parent, then sleeps until go_on().
+    static void say_ready_and_wait() {
+        say_ready();
+        char byte = 0;
+        while (::read(go_fd, &byte, 1) > 0) {
+        }
+    }
+    static void say_ready() {
+        const char byte = 1;
+        if (::write(ready_fd, &byte, 1) != 1) ::_exit(99);
+    }
+
+  private:
+    static inline int ready_fd = -1;
+    static inline int go_fd = -1;
+    pid_t pid_ = -1;
+    UniqueFd ready_;
+    UniqueFd go_;
+};
+
+/// A process that holds the lock at `path` until it is told to go on; its exit status is 0 if it could release it.
+class Holder : public Process {
+  public:
+    explicit Holder(const std::string& path, LockRecord record = record_of("holder"))
+        : Process([&] {
+              auto lock = acquire(path, {}, std::move(record));
+              if (!lock) return 1;
+              say_ready_and_wait();
+              return lock->release() ? 0 : 2;
+          }) {
+        if (!ready()) std::abort();
+    }
+};
+
+/// Runs `body` in a child as an unprivileged user (uid 65534); only root can.
+inline int as_nobody(const std::function<int()>& body) {
+    Process child([&] {
+        if (::setgid(65534) != 0 || ::setuid(65534) != 0) return 98;
+        return body();
+    });
+    return child.join();
+}
+
+inline bool is_root() { return ::geteuid() == 0; }
+
+}  // namespace lock_test
+
+#define SKIP_UNLESS_ROOT()                     \
+    if (!lock_test::is_root()) {               \
+        WARN("skipped: this case needs root"); \
+        return;                                \
+    }
