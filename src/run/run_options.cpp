@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
@@ -16,11 +17,15 @@ std::string new_run_id() {
     if (::getrandom(&random, sizeof random, 0) != static_cast<ssize_t>(sizeof random)) {
         random = static_cast<std::uint32_t>(now.tv_nsec) ^ static_cast<std::uint32_t>(::getpid());
     }
-    std::tm utc{};
-    ::gmtime_r(&now.tv_sec, &utc);  // not localtime, which opens the time zone's file: exec's start is counted in microseconds
-    char id[40];
-    const std::size_t length = std::strftime(id, sizeof id, "%Y%m%dT%H%M%SZ", &utc);
-    std::snprintf(id + length, sizeof id - length, "-%08x", random);
+    // By arithmetic: gmtime(3), too, opens the time zone's file, and exec's start is counted in microseconds.
+    const std::chrono::sys_seconds seconds{std::chrono::seconds{now.tv_sec}};
+    const auto day = std::chrono::floor<std::chrono::days>(seconds);
+    const std::chrono::year_month_day date{day};
+    const std::chrono::hh_mm_ss time{seconds - day};
+    char id[48];
+    std::snprintf(id, sizeof id, "%04d%02u%02uT%02d%02d%02dZ-%08x", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                  static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
+                  static_cast<int>(time.seconds().count()), random);
     return id;
 }
 

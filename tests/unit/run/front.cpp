@@ -1,0 +1,119 @@
+#include "run/front.hpp"
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <string>
+
+#include "base/clock.hpp"
+
+using namespace lockstep;
+
+namespace {
+
+/// Runs a front in a child of its own, with `guardian` as its guardian. @return the wait status
+int run_front(int (*guardian)(GuardianLink&, void*), void* context = nullptr, bool interrupt = false) {
+    const pid_t front = ::fork();
+    if (front == 0) {
+        const InheritedSignals inherited = block_signals();
+        if (interrupt) {
+            // As the terminal driver does it: the siginfo of a kernel-made signal cannot be forged, so the test of Ctrl-C itself is
+            // in tests/system; here SIGINT comes from a process.
+            ::kill(::getpid(), SIGINT);
+        }
+        ::_exit(run_in_guardian(inherited, "test", guardian, context));
+    }
+    int status = 0;
+    REQUIRE(::waitpid(front, &status, 0) == front);
+    return status;
+}
+
+bool readable(int fd, int milliseconds) {
+    pollfd wait{fd, POLLIN, 0};
+    return ::poll(&wait, 1, milliseconds) == 1;
+}
+
+}  // namespace
+
+TEST_CASE("the front exits as its guardian exits", "[front]") {
+    const int status = run_front([](GuardianLink&, void*) { return 42; });
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 42);
+}
+
+TEST_CASE("a guardian that is killed makes the front exit with 70", "[front]") {
+    const int status = run_front([](GuardianLink&, void*) { return ::kill(::getpid(), SIGKILL); });
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 70);
+}
+
+TEST_CASE("the front outlives the commands of a killed guardian", "[front]") {
+    int pipe_ends[2];
+    REQUIRE(::pipe(pipe_ends) == 0);
+    const int status = run_front(
+        [](GuardianLink& link, void* context) {
+            const int write_end = *static_cast<int*>(context);
+            const pid_t command = ::fork();
+            if (command == 0) {
+                ::poll(nullptr, 0, 200);
+                ::_exit(::write(write_end, "x", 1) == 1 ? 0 : 1);
+            }
+            link.commands->add(command);
+            return ::kill(::getpid(), SIGKILL);
+        },
+        &pipe_ends[1]);
+    CHECK(WEXITSTATUS(status) == 70);
+    CHECK(readable(pipe_ends[0], 0));  // the command had ended before the front did
+    ::close(pipe_ends[0]);
+    ::close(pipe_ends[1]);
+}
+
+TEST_CASE("a stop request reaches the guardian with its sender", "[front]") {
+    const int status = run_front(
+        [](GuardianLink& link, void*) {
+            if (!readable(link.socket.get(), 5000)) return 1;
+            const auto notice = read_notice(link.socket.get());
+            return notice && notice->signal == SIGINT && !notice->from_keyboard && notice->pid == ::getppid() ? 7 : 2;
+        },
+        nullptr, true);
+    CHECK(WEXITSTATUS(status) == 7);
+}
+
+TEST_CASE("the guardian leads a session of its own and learns of the front's death", "[front]") {
+    int pipe_ends[2];
+    REQUIRE(::pipe(pipe_ends) == 0);
+    const int status = run_front(
+        [](GuardianLink& link, void* context) {
+            if (::getsid(0) != ::getpid()) return 1;
+            ::kill(::getppid(), SIGKILL);
+            if (!readable(link.socket.get(), 5000)) return 2;
+            const auto notice = read_notice(link.socket.get());
+            const char result = notice && notice->signal == 0 ? 'y' : 'n';
+            return static_cast<int>(::write(*static_cast<int*>(context), &result, 1));
+        },
+        &pipe_ends[1]);
+    CHECK(WIFSIGNALED(status));
+    REQUIRE(readable(pipe_ends[0], 5000));
+    char result = 0;
+    CHECK(::read(pipe_ends[0], &result, 1) == 1);
+    CHECK(result == 'y');
+    ::close(pipe_ends[0]);
+    ::close(pipe_ends[1]);
+}
+
+TEST_CASE("the command table forgets what is removed and holds what is not", "[front]") {
+    auto table = std::make_unique<CommandTable>();
+    CHECK(table->empty());
+    table->add(10);
+    table->add(11);
+    table->remove(10);
+    CHECK_FALSE(table->contains(10));
+    CHECK(table->contains(11));
+    table->remove(11);
+    CHECK(table->empty());
+    for (int pid = 1; pid < 400; ++pid) table->add(pid);  // more than there is room for: no harm
+    CHECK(table->contains(1));
+}
