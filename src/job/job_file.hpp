@@ -43,7 +43,7 @@ std::expected<JobSpec, JobFileProblems> parse_job(std::string_view text, const s
 std::string describe_plan(const JobSpec& job);
 Json plan_as_json(const JobSpec& job);
 
-/// How long a supervisor must wait after SIGTERM before it kills: the longest pair (or the grace, if that is longer) and 5 s.
+/// How long a supervisor must wait after SIGTERM before it kills: the longest pair and 5 s more.
 Millis supervisor_patience(const JobSpec& job);
 
 }  // namespace lockstep

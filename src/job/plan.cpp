@@ -135,7 +135,7 @@ Json phase_json(const StepSpec& step, PhaseName name) {
 
 }  // namespace
 
-Millis supervisor_patience(const JobSpec& job) { return std::max(job.longest_pair(), job.stop.grace) + kMargin; }
+Millis supervisor_patience(const JobSpec& job) { return job.longest_pair() + kMargin; }
 
 std::string describe_plan(const JobSpec& job) {
     std::vector<Row> head = {{"lock", job.lock}, {"items", items_text(job)}};

@@ -104,6 +104,7 @@ std::vector<Template> read_argv(Reading& reading, const std::optional<Place>& at
 HttpSpec read_http(Reading& reading, const Place& at, const EnumShape& methods, const Surroundings& around) {
     const Fields fields(reading.findings, at, shapes::kHttp);
     HttpSpec http;
+    http.directory = reading.directory;
     if (!fields.is_object()) return http;
     if (const auto method = read_word(reading.findings, fields.get("method"), methods)) http.method = methods.words[*method];
     if (auto url = read_template(reading, fields.get("url"), around)) {
