@@ -280,6 +280,7 @@ TEST_CASE("a run in whose lifetime the disk fills up can still say which phase i
 TEST_CASE("no descriptor left, at any point of the way: a clear error, and no lock is left", "[lock][hostile]") {
     TempDir dir;
     Process child([&] {
+        ::close_range(3, ~0U, 0);  // no gaps in the numbers
         auto path = LockPath::open(dir / "a.lock");
         if (!path) return 1;
         LockRecord record = record_of("r1");
