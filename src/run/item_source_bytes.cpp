@@ -1,0 +1,115 @@
+#include "run/item_source_bytes.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace lockstep {
+namespace {
+
+constexpr std::size_t kChunk = 64 * 1024;
+
+}  // namespace
+
+Result<ByteReader> ByteReader::open(const std::string& path, const Interrupt& stop) {
+    const bool is_stdin = path == "-";
+    const std::string name = is_stdin ? "stdin" : path;
+    // O_NONBLOCK: opening a fifo must not wait beyond a stop. It is not set on stdin, which others may share.
+    UniqueFd owned(is_stdin ? -1 : ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (!is_stdin && !owned) return os_error(Failure::items, "opening the items file " + path);
+    const int fd = is_stdin ? STDIN_FILENO : owned.get();
+    struct stat info{};
+    if (::fstat(fd, &info) != 0) return os_error(Failure::items, "reading the items from " + name);
+    if (S_ISDIR(info.st_mode)) return os_error(Failure::items, "reading the items from " + name, EISDIR);
+    ByteReader reader(name, std::move(owned), fd, &stop);
+    reader.waits_ = !S_ISREG(info.st_mode);
+    return reader;
+}
+
+ByteReader ByteReader::of_text(std::string text) {
+    ByteReader reader("", UniqueFd(), -1, nullptr);
+    reader.buffer_ = std::move(text);
+    return reader;
+}
+
+Result<void> ByteReader::wait_readable() const {
+    std::array<pollfd, 2> fds{{{fd_, POLLIN, 0}, {stop_->fd(), POLLIN, 0}}};
+    for (;;) {
+        if (::poll(fds.data(), fds.size(), -1) < 0) {
+            if (errno == EINTR) continue;
+            return os_error(Failure::items, "waiting for items from " + name_);
+        }
+        if (fds[1].revents != 0) return fail(Failure::stopped, "stopped while reading the items from " + name_);
+        if (fds[0].revents != 0) return {};
+    }
+}
+
+Result<bool> ByteReader::fill() {
+    if (fd_ < 0) return false;
+    if (buffer_.size() != kChunk) buffer_.resize(kChunk);
+    for (;;) {
+        if (waits_) {
+            if (auto readable = wait_readable(); !readable) return std::unexpected(std::move(readable.error()));
+        }
+        const ssize_t got = ::read(fd_, buffer_.data(), kChunk);
+        if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        if (got < 0) return os_error(Failure::items, "reading the items from " + name_);
+        buffer_.resize(static_cast<std::size_t>(got));
+        at_ = 0;
+        if (got == 0) fd_ = -1;
+        return got > 0;
+    }
+}
+
+Result<int> ByteReader::peek() {
+    if (at_ == buffer_.size()) {
+        const auto more = fill();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) return kEnd;
+    }
+    return static_cast<unsigned char>(buffer_[at_]);
+}
+
+Result<ByteReader::Got> ByteReader::line(std::string& out) {
+    out.clear();
+    bool any = false;
+    bool too_long = false;
+    for (;;) {
+        const auto first = peek();
+        if (!first) return std::unexpected(first.error());
+        if (*first == kEnd) break;
+        any = true;
+        const char* begin = buffer_.data() + at_;
+        const auto* newline = static_cast<const char*>(std::memchr(begin, '\n', buffer_.size() - at_));
+        const std::size_t length = newline != nullptr ? static_cast<std::size_t>(newline - begin) : buffer_.size() - at_;
+        too_long = too_long || out.size() + length > kLongestRecord;
+        if (too_long) {
+            out.clear();
+        } else {
+            out.append(begin, length);
+        }
+        at_ += length;
+        if (newline != nullptr) {
+            take();
+            break;
+        }
+    }
+    if (!any) return Got::end;
+    if (too_long) return Got::too_long;
+    if (!out.empty() && out.back() == '\r') out.pop_back();
+    return Got::line;
+}
+
+Result<void> ByteReader::skip_byte_order_mark() {
+    constexpr std::string_view kMark = "\xEF\xBB\xBF";
+    const auto first = peek();
+    if (!first) return std::unexpected(first.error());
+    // A pipe may deliver it in pieces, which nobody does; then the first record says what is wrong.
+    if (std::string_view(buffer_).substr(at_).starts_with(kMark)) at_ += kMark.size();
+    return {};
+}
+
+}  // namespace lockstep

@@ -1,0 +1,115 @@
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "run/item_source_digests.hpp"
+#include "run/item_source_records.hpp"
+#include "run/item_source_url.hpp"
+
+namespace lockstep {
+namespace {
+
+class HttpRecords final : public RecordSource {
+  public:
+    HttpRecords(const ItemsSpec::Http& spec, const Scope& base, const Interrupt& stop, Workbench& bench)
+        : spec_(spec), base_(base), stop_(stop), bench_(bench), request_(spec.request) {}
+
+    Result<void> fetch_first_page() {
+        auto url = render(spec_.request.url, base_, Quoting::percent);
+        if (!url) return fail(Failure::items, "the URL that lists the items: " + url.error().text);
+        url_ = std::move(*url);
+        return fetch();
+    }
+
+    NextRecord next() override {
+        while (at_ == page_.elements.size()) {
+            if (next_url_.empty()) return std::nullopt;
+            if (auto moved = move_on(); !moved) return std::unexpected(std::move(moved.error()));
+            if (auto fetched = fetch(); !fetched) return std::unexpected(std::move(fetched.error()));
+        }
+        ++position_;
+        Json element = std::move(page_.elements[at_++]);
+        std::string place = fmt::format("{}: item {}", here(), at_);
+        if (!element.is_object()) {
+            return BadItem{position_,
+                           fmt::format("{}: an item must be a JSON object, not {}", place, printable(to_text(element), 40))};
+        }
+        return Record{std::move(element), position_, std::move(place)};
+    }
+
+  private:
+    std::string here() const { return printable(url_for_people(url_)); }
+
+    std::unexpected<Error> failed(const std::string& what) const {
+        return fail(Failure::items, fmt::format("listing the items: {} {}: {}", request_.method, here(), what));
+    }
+
+    Result<void> move_on() {
+        const std::string before = url_origin(url_);
+        std::string url = resolve_url(url_, next_url_);
+        // The request carries the job's secrets: they are for the server that the job file names.
+        if (url_origin(url) != before)
+            return failed(fmt::format("the next page is on another server ({})", printable(url_origin(url))));
+        url_ = std::move(url);
+        Template literal;
+        literal.parts.push_back({false, url_, {}});
+        literal.source = url_;
+        request_.url = std::move(literal);
+        request_.query.clear();  // the URL has its own
+        return {};
+    }
+
+    Result<void> fetch() {
+        if (!visited_.insert(url_)) return failed("this page was listed already: `next` goes in a circle");
+        auto listing = fetch_listing(request_, base_, spec_.timeout, stop_, bench_);
+        if (!listing) {
+            if (listing.error().failure == Failure::stopped) return std::unexpected(std::move(listing.error()));
+            return failed(listing.error().text);
+        }
+        const Answer& answer = listing->answer;
+        const int status = answer.status_code.value_or(0);
+        if (status < 200 || status > 299) return failed(fmt::format("status {}: {}", status, printable(answer.body, 120)));
+        if (answer.body_json() == nullptr) return failed("the answer is not JSON: " + printable(answer.body, 120));
+        Scope scope = base_;
+        scope.answer = &answer;
+        auto page = evaluate(spec_.select, scope);
+        if (!page || !page->is_array())
+            return failed(fmt::format("`select` ({}) finds no array in the answer", spec_.select.source));
+        page_ = std::move(*page);
+        at_ = 0;
+        return find_next(scope);
+    }
+
+    Result<void> find_next(const Scope& scope) {
+        next_url_.clear();
+        if (!spec_.next) return {};
+        const auto next = evaluate(*spec_.next, scope);
+        if (!next || next->is_null()) return {};
+        if (!next->is_string())
+            return failed(fmt::format("`next` ({}) is not a URL: {}", spec_.next->source, printable(to_text(*next), 60)));
+        next_url_ = next->text;
+        return {};
+    }
+
+    const ItemsSpec::Http& spec_;
+    const Scope base_;
+    const Interrupt& stop_;
+    Workbench& bench_;
+    HttpSpec request_;
+    std::string url_;
+    std::string next_url_;  // as the page gave it
+    SeenTexts visited_;
+    Json page_;
+    std::size_t at_ = 0;
+    std::size_t position_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<RecordSource>> http_records(const ItemsSpec::Http& spec, const Scope& base, const Interrupt& stop,
+                                                   Workbench& bench) {
+    auto records = std::make_unique<HttpRecords>(spec, base, stop, bench);
+    if (auto fetched = records->fetch_first_page(); !fetched) return std::unexpected(std::move(fetched.error()));
+    return records;
+}
+
+}  // namespace lockstep
