@@ -23,7 +23,8 @@ struct RenderedRequest {
 /// or an argument; and, if scope.secret is set, a secret that cannot be had now. Nothing has begun then. The idempotency key is
 /// scope.idempotency_key; it is put into the declared header, and into a command's LOCKSTEP_IDEMPOTENCY_KEY.
 /// All strings are final but those of headers and env: these are templates in which only $$ and {$secrets.NAME} are left.
-Result<RenderedRequest> render_request(const ActionSpec& action, const std::optional<IdempotencySpec>& idempotency, const Scope& scope);
+Result<RenderedRequest> render_request(const ActionSpec& action, const std::optional<IdempotencySpec>& idempotency,
+                                       const Scope& scope);
 
 /// What a command gets from its surroundings: its mark in the lock directory, and where its output goes.
 class CommandHost {
@@ -50,16 +51,17 @@ struct Workbench {
 
 struct AttemptOptions {
     Millis timeout{10'000};
-    bool resend = false;           ///< the same request was sent before: 409 and 422 have their key meaning
+    bool resend = false;  ///< the same request was sent before: 409 and 422 have their key meaning
     bool cut_on_interrupt = true;
 };
 
-/// Performs a phase's request once and classes the outcome: the tables are in classify.cpp. `notApplied` and `refused` are asked
-/// first, for their author names a certain answer; then `success`; then the tables. The verdict speaks of this attempt: on a
-/// resend, "not applied" says nothing about the request that went before. A secret that cannot be had is "refused": nothing was
-/// sent, and trying again with the same environment will not help. `scope` must resolve secrets; its `answer` is ignored.
-/// Never throws, never retries.
-Attempt perform(const PhaseSpec& phase, const RenderedRequest& request, const Scope& scope, const AttemptOptions& options, Workbench& bench);
+/// Performs a phase's request once and classes the outcome: the tables are in classify.cpp. `notApplied` and `refused` are
+/// asked first, for their author names a certain answer; then `success`; then the tables. The verdict speaks of this attempt:
+/// on a resend, "not applied" says nothing about the request that went before. A secret that cannot be had is "refused":
+/// nothing was sent, and trying again with the same environment will not help. `scope` must resolve secrets; its `answer` is
+/// ignored. Never throws, never retries.
+Attempt perform(const PhaseSpec& phase, const RenderedRequest& request, const Scope& scope, const AttemptOptions& options,
+                Workbench& bench);
 
 /// The outcome of a probe: applied (with outputs), absent, or unclear.
 struct ProbeOutcome {
@@ -69,11 +71,13 @@ struct ProbeOutcome {
 };
 ProbeOutcome probe(const ProbeSpec& probe, const Scope& scope, Workbench& bench);
 
-/// A GET or a command that lists items: the raw answer. A stop (`stop`) ends it at once.
+/// A GET or a command that lists items: the raw answer of a 2xx, or of exit status 0. A stop (`stop`) ends it at once.
+/// Error: Failure::items saying what came instead; Failure::stopped.
 struct Listing {
     Answer answer;
 };
-Result<Listing> fetch_listing(const ActionSpec& action, const Scope& scope, Millis timeout, const Interrupt& stop, Workbench& bench);
+Result<Listing> fetch_listing(const ActionSpec& action, const Scope& scope, Millis timeout, const Interrupt& stop,
+                              Workbench& bench);
 
 /// "curl -X POST http://… -H 'Authorization: ***'": what `--dry-run` prints. Commands as a shell line. Secrets are "***".
 std::string describe_request(const RenderedRequest& request);
@@ -83,7 +87,8 @@ std::string describe_request(const RenderedRequest& request);
 Millis retry_pause(const RetrySpec& retry, int next_attempt, std::optional<Millis> retry_after);
 
 /// The idempotency key: SHA-256 over job, item key, step, phase and generation.
-std::string idempotency_key(std::string_view job, std::string_view item_key, std::string_view step, PhaseName phase, int generation);
+std::string idempotency_key(std::string_view job, std::string_view item_key, std::string_view step, PhaseName phase,
+                            int generation);
 
 /// Reads secrets when they are used and hides their values in any text that goes to a person or a log.
 class SecretStore {

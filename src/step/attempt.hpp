@@ -19,8 +19,8 @@ std::string_view to_string(Verdict verdict);
 
 struct Attempt {
     Verdict verdict = Verdict::in_doubt;
-    std::string reason;                 ///< for people: "201", "503 Service Unavailable", "no answer within 5s", "exit status 3"
-    Json outputs = Json::object();      ///< if done
+    std::string reason;             ///< for people: "201", "503 Service Unavailable", "no answer within 5s", "exit status 3"
+    Json outputs = Json::object();  ///< if done
     std::optional<Millis> retry_after;  ///< the server's own wish (RFC 9110 10.2.3), capped by nobody yet
     bool not_connected = false;         ///< there was no connection at all
     bool was_cut = false;               ///< the cut interrupt ended it

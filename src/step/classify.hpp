@@ -36,8 +36,8 @@ Meaning meaning_of_failure(const HttpFailure& failure);
 /// A command that ran to its end: its exit status (nothing if a signal ended it). `success` is not asked here.
 Meaning meaning_of_exit(std::optional<int> exit_status, const std::vector<int>& refused, const std::vector<int>& not_applied);
 
-/// Retry-After (RFC 9110 10.2.3): seconds, or a date, which is counted from `date` (the answer's own Date header, if it can be read)
-/// or else from `now_ms`, so that a wrong clock on either side does not matter. Never negative.
+/// Retry-After (RFC 9110 10.2.3): seconds, or a date, which is counted from `date` (the answer's own Date header, if it can be
+/// read) or else from `now_ms`, so that a wrong clock on either side does not matter. Never negative.
 std::optional<Millis> parse_retry_after(std::string_view value, const std::string* date, std::int64_t now_ms);
 
 /// "503 Service Unavailable"; the bare number where no standard phrase exists.

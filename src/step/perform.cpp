@@ -1,0 +1,193 @@
+// One attempt: the request performed, its answer classed; and the two other uses of an action, probes and listings.
+
+#include <algorithm>
+
+#include "step/action_end.hpp"
+#include "step/redact.hpp"
+
+namespace lockstep {
+
+namespace {
+
+/// A scope that remembers the secrets that were asked of it, so that no reason shows them.
+class SecretKeeper {
+  public:
+    explicit SecretKeeper(const Scope& scope) : scope_(scope) {
+        scope_.answer = nullptr;
+        if (!scope.secret) return;
+        scope_.secret = [this, &scope](std::string_view name) {
+            auto value = scope.secret(name);
+            if (value && std::ranges::find(values_, *value) == values_.end()) values_.push_back(*value);
+            return value;
+        };
+    }
+    SecretKeeper(const SecretKeeper&) = delete;
+    SecretKeeper& operator=(const SecretKeeper&) = delete;
+
+    const Scope& scope() const { return scope_; }
+    Scope with_answer(const Answer& answer) const {
+        Scope result = scope_;
+        result.answer = &answer;
+        return result;
+    }
+    std::string redact(std::string text) {
+        std::ranges::sort(values_, [](const auto& a, const auto& b) { return a.size() > b.size(); });
+        return redact_values(std::move(text), values_);
+    }
+
+  private:
+    Scope scope_;
+    std::vector<std::string> values_;
+};
+
+/// Error: the text names the output that is missing.
+Result<Json> outputs_of(const std::vector<NamedTemplate>& outputs, const Scope& scope) {
+    Json result = Json::object();
+    for (const NamedTemplate& output : outputs) {
+        auto value = render_value(output.value, scope);
+        if (!value || value->is_null()) {
+            const std::string why = value ? output.value.source + " is null" : value.error().text;
+            return fail(Failure::items, "the output \"" + output.name + "\" is missing (" + why + ")");
+        }
+        result.set(output.name, std::move(*value));
+    }
+    return result;
+}
+
+bool is_2xx(const Answer& answer) { return answer.status_code && *answer.status_code >= 200 && *answer.status_code < 300; }
+
+/// What an answer means when neither `notApplied` nor `refused` has claimed it and `success` is not declared.
+Meaning plain_meaning(const PhaseSpec& phase, const Answer& answer, RequestTraits traits) {
+    if (!answer.status_code) return meaning_of_exit(answer.exit_status, phase.refused_status, phase.not_applied_status);
+    return is_2xx(answer) ? Meaning{Verdict::done} : meaning_of_status(*answer.status_code, traits);
+}
+
+class Judgement {
+  public:
+    Judgement(const PhaseSpec& phase, const ActionEnd& end, RequestTraits traits, const Scope& scope)
+        : phase_(phase), end_(end), traits_(traits), scope_(scope), reason_(end.reason()) {}
+
+    Attempt attempt() {
+        Attempt result;
+        Meaning meaning = end_.answered ? of_answer() : end_.meaning;
+        if (meaning.verdict == Verdict::done) {
+            auto outputs = outputs_of(phase_.outputs, scope_);
+            if (outputs) {
+                result.outputs = std::move(*outputs);
+            } else {
+                meaning = {};
+                reason_ += ", but " + outputs.error().text;
+            }
+        }
+        result.verdict = meaning.verdict;
+        result.keep_waiting = meaning.keep_waiting;
+        result.park = meaning.park;
+        result.reason = std::move(reason_);
+        result.retry_after = end_.retry_after;
+        result.not_connected = end_.not_connected;
+        result.was_cut = end_.was_cut;
+        return result;
+    }
+
+  private:
+    Meaning of_answer() {
+        if (phase_.not_applied && phase_.not_applied->holds(scope_)) return claimed(Verdict::not_applied, *phase_.not_applied);
+        if (phase_.refused && phase_.refused->holds(scope_)) return claimed(Verdict::refused, *phase_.refused);
+        const Meaning plain = plain_meaning(phase_, end_.answer, traits_);
+        const bool listed =
+            end_.answer.exit_status && (plain.verdict == Verdict::refused || plain.verdict == Verdict::not_applied);
+        if (!phase_.success || listed) return plain;
+        const auto success = phase_.success->evaluate(scope_);
+        if (success && *success) return {Verdict::done};
+        if (plain.verdict != Verdict::done) return plain;
+        reason_ += ", but success (" + phase_.success->source() + ") " +
+                   (success ? "does not hold" : "is not proven: " + success.error().text);
+        return {};
+    }
+
+    Meaning claimed(Verdict verdict, const Condition& condition) {
+        reason_ += ", " + std::string(to_string(verdict)) + " by " + condition.source();
+        return {verdict};
+    }
+
+    const PhaseSpec& phase_;
+    const ActionEnd& end_;
+    RequestTraits traits_;
+    const Scope& scope_;
+    std::string reason_;
+};
+
+}  // namespace
+
+Attempt perform(const PhaseSpec& phase, const RenderedRequest& request, const Scope& scope, const AttemptOptions& options,
+                Workbench& bench) {
+    SecretKeeper keeper(scope);
+    ActionLimits limits;
+    limits.timeout = options.timeout;
+    limits.cut = options.cut_on_interrupt ? bench.cut : nullptr;
+    const ActionEnd end = run_action(request, keeper.scope(), limits, bench);
+    const RequestTraits traits{.keyed = phase.idempotency.has_value(), .resend = options.resend};
+    Attempt attempt = Judgement(phase, end, traits, keeper.with_answer(end.answer)).attempt();
+    attempt.reason = keeper.redact(std::move(attempt.reason));
+    return attempt;
+}
+
+namespace {
+
+/// An answer that can be believed when it says "there is no such thing": a 2xx, or exit status 0, that is JSON.
+bool is_plain_answer(const Answer& answer) {
+    return (is_2xx(answer) || answer.exit_status == 0) && answer.body_json() != nullptr;
+}
+
+ProbeOutcome judge_probe(const ProbeSpec& spec, const ActionEnd& end, const Scope& scope) {
+    ProbeOutcome outcome;
+    outcome.reason = end.reason();
+    if (!end.answered) return outcome;
+    const auto applied = spec.applied.evaluate(scope);
+    if (applied && *applied) {
+        auto outputs = outputs_of(spec.outputs, scope);
+        if (outputs) {
+            outcome.answer = ProbeOutcome::Answer::applied;
+            outcome.outputs = std::move(*outputs);
+            outcome.reason += ": applied";
+        } else {
+            outcome.reason += ": applied, but " + outputs.error().text;
+        }
+        return outcome;
+    }
+    const bool absent = spec.absent ? spec.absent->holds(scope) : applied && is_plain_answer(end.answer);
+    if (absent) outcome.answer = ProbeOutcome::Answer::absent;
+    outcome.reason += absent ? ": absent" : ": unclear";
+    return outcome;
+}
+
+}  // namespace
+
+ProbeOutcome probe(const ProbeSpec& probe, const Scope& scope, Workbench& bench) {
+    SecretKeeper keeper(scope);
+    ProbeOutcome outcome;
+    const auto request = render_request(probe.action, std::nullopt, keeper.scope());
+    if (request) {
+        const ActionEnd end = run_action(*request, keeper.scope(), {.timeout = probe.timeout, .cut = bench.cut}, bench);
+        outcome = judge_probe(probe, end, keeper.with_answer(end.answer));
+    } else {
+        outcome.reason = request.error().text;
+    }
+    outcome.reason = keeper.redact(std::move(outcome.reason));
+    return outcome;
+}
+
+Result<Listing> fetch_listing(const ActionSpec& action, const Scope& scope, Millis timeout, const Interrupt& stop,
+                              Workbench& bench) {
+    SecretKeeper keeper(scope);
+    const auto request = render_request(action, std::nullopt, keeper.scope());
+    if (!request) return fail(Failure::items, "listing the items: " + request.error().text);
+    ActionEnd end = run_action(*request, keeper.scope(), {.timeout = timeout, .cut = &stop, .for_listing = true}, bench);
+    if (end.was_cut) return fail(Failure::stopped, "listing the items: stopped");
+    if (!end.answered || !(is_2xx(end.answer) || end.answer.exit_status == 0)) {
+        return fail(Failure::items, keeper.redact("listing the items: " + describe_request(*request) + ": " + end.reason()));
+    }
+    return Listing{std::move(end.answer)};
+}
+
+}  // namespace lockstep

@@ -1,0 +1,111 @@
+#include <string.h>
+
+#include "base/text.hpp"
+#include "step/action_end.hpp"
+#include "step/command_run.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::size_t kLongestDetail = 160;
+
+ActionEnd without_answer(Verdict verdict, std::string text) {
+    ActionEnd end;
+    end.meaning.verdict = verdict;
+    end.text = std::move(text);
+    return end;
+}
+
+std::optional<Millis> retry_after_of(const HttpResponse& response) {
+    const std::string* value = response.header("Retry-After");
+    if (value == nullptr) return std::nullopt;
+    return parse_retry_after(*value, response.header("Date"), wall_now_ms());
+}
+
+ActionEnd of_response(HttpResponse&& response) {
+    ActionEnd end;
+    end.answered = true;
+    end.text = describe_status(response.status);
+    const bool success = response.status >= 200 && response.status < 300;
+    if (!success) end.detail = printable(response.body, kLongestDetail);
+    end.retry_after = retry_after_of(response);
+    end.answer.status_code = response.status;
+    end.answer.headers = std::move(response.headers);
+    end.answer.body = std::move(response.body);
+    return end;
+}
+
+ActionEnd of_failure(const HttpFailure& failure) {
+    ActionEnd end;
+    end.meaning = meaning_of_failure(failure);
+    end.text = failure.text;
+    end.not_connected = failure.kind == HttpFailure::Kind::not_sent;
+    end.was_cut = failure.kind == HttpFailure::Kind::cut;
+    return end;
+}
+
+ActionEnd run_http(const Json& http, const Scope& scope, const ActionLimits& limits, Workbench& bench) {
+    const auto request = prepare_http(http, scope);
+    if (!request) return without_answer(Verdict::refused, request.error().text);
+    if (bench.http == nullptr) {
+        auto client = HttpClient::create();
+        if (!client) return without_answer(Verdict::not_applied, client.error().text);
+        bench.http = std::make_unique<HttpClient>(std::move(*client));
+    }
+    HttpExchange exchange = bench.http->exchange(*request, limits.timeout, limits.cut);
+    return exchange.answered ? of_response(std::move(exchange.response)) : of_failure(exchange.failure);
+}
+
+ActionEnd of_status(CommandEnd&& command) {
+    ActionEnd end;
+    end.answered = true;
+    if (command.status.signal != 0) {
+        const char* name = ::sigabbrev_np(command.status.signal);
+        end.text =
+            name != nullptr ? std::string("killed by SIG") + name : "killed by signal " + std::to_string(command.status.signal);
+    } else {
+        end.text = "exit status " + std::to_string(command.status.exit_status);
+        end.answer.exit_status = command.status.exit_status;
+    }
+    if (command.status.shell_status() != 0) end.detail = printable(command.last_line, kLongestDetail);
+    end.answer.body = std::move(command.out);
+    return end;
+}
+
+ActionEnd run_command_action(const Json& json, const Scope& scope, const ActionLimits& limits, Workbench& bench) {
+    const auto command = prepare_command(json, scope);
+    if (!command) return without_answer(Verdict::refused, command.error().text);
+    CommandLimits command_limits;
+    command_limits.timeout = limits.timeout;
+    command_limits.cut = limits.cut;
+    command_limits.shield = bench.shield;
+    command_limits.pass_stdout = !limits.for_listing;
+    if (limits.for_listing) command_limits.keep_stdout = kLargestBody;
+    CommandEnd ended = run_command(*command, command_limits, *bench.commands);
+    switch (ended.kind) {
+        case CommandEnd::Kind::not_started: return without_answer(Verdict::not_applied, ended.text);
+        case CommandEnd::Kind::timed_out:
+            return without_answer(Verdict::in_doubt, "no end within " + format_duration(limits.timeout) + ", so it was ended");
+        case CommandEnd::Kind::cut: {
+            ActionEnd end = without_answer(Verdict::in_doubt, "cut off before its end");
+            end.was_cut = true;
+            return end;
+        }
+        case CommandEnd::Kind::ended: break;
+    }
+    if (limits.for_listing && ended.out_was_longer) {
+        return without_answer(Verdict::in_doubt, "its output is larger than " + std::to_string(kLargestBody >> 20U) + " MiB");
+    }
+    return of_status(std::move(ended));
+}
+
+}  // namespace
+
+ActionEnd run_action(const RenderedRequest& request, const Scope& scope, const ActionLimits& limits, Workbench& bench) {
+    if (const Json* http = request.json.find("http")) return run_http(*http, scope, limits, bench);
+    if (const Json* command = request.json.find("command")) return run_command_action(*command, scope, limits, bench);
+    return without_answer(Verdict::refused, "the request is neither http nor command; nothing was done");
+}
+
+}  // namespace lockstep
