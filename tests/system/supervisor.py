@@ -1,0 +1,90 @@
+"""A real supervisord on a unix socket of its own, told what to do by its own XML-RPC."""
+
+import http.client
+import os
+import signal
+import socket
+import unittest
+import xmlrpc.client
+
+from support import wait_until
+
+SUPERVISORD = "/usr/bin/supervisord"
+
+needs_supervisord = unittest.skipUnless(os.path.exists(SUPERVISORD), "Debian's package supervisor is not installed")
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost")
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self._path)
+
+
+class _UnixTransport(xmlrpc.client.Transport):
+    def __init__(self, path):
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host):
+        return _UnixConnection(self._path)
+
+
+class Supervisord:
+    """Programs are dictionaries of supervisord's own settings; each gets a directory of its own to run in."""
+
+    def __init__(self, test, programs):
+        self.test = test
+        self.socket = str(test.root / "supervisor.sock")
+        lines = ["[supervisord]", "nodaemon=true", "user=root" if os.geteuid() == 0 else "", "identifier=lockstep-test",
+                 f"logfile={test.root}/supervisord.log", f"pidfile={test.root}/supervisord.pid", f"childlogdir={test.root}",
+                 "[unix_http_server]", f"file={self.socket}", "chmod=0700",
+                 "[rpcinterface:supervisor]",
+                 "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface"]
+        for name, settings in programs.items():
+            settings = {"autorestart": "false", "startsecs": "0", "directory": self.directory(name),
+                        "redirect_stderr": "true", "stdout_logfile": test.root / f"{name}.log", **settings}
+            lines += [f"[program:{name}]"] + [f"{key}={value}" for key, value in settings.items()]
+        config = test.root / "supervisord.conf"
+        config.write_text("\n".join(lines) + "\n")
+        self.process = test.start(SUPERVISORD, "-n", "-c", config)
+        wait_until(self._answers, "supervisord's socket")
+
+    def directory(self, name):
+        directory = self.test.root / name
+        directory.mkdir(exist_ok=True)
+        return directory
+
+    def _answers(self):
+        try:
+            return self.call("getState")["statename"] == "RUNNING"
+        except OSError:
+            return False
+
+    def call(self, method, *arguments):
+        # A connection for each call: calls come from several threads.
+        proxy = xmlrpc.client.ServerProxy("http://localhost", transport=_UnixTransport(self.socket))
+        with proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
+
+    def info(self, name):
+        return self.call("getProcessInfo", name)
+
+    def start(self, name):
+        self.call("startProcess", name, False)
+
+    def stop(self, name, wait=False):
+        self.call("stopProcess", name, wait)
+
+    def wait_for_state(self, name, state):
+        return wait_until(lambda: (found := self.info(name))["statename"] == state and found, f"{name} to be {state}")
+
+    def log(self, name):
+        return (self.test.root / f"{name}.log").read_text()
+
+    def shut_down(self):
+        self.process.send(signal.SIGTERM)
+        return self.process.wait(60)

@@ -1,0 +1,438 @@
+"""What all system tests share: a root of their own, processes that are known by pid, conditions with a deadline.
+
+Everything that a test starts carries LOCKSTEP_SYSTEM_TEST=<the test's mark> in its environment, so that a test finds all of
+its own processes and nobody else's, however they were forked, and two runs at once do not disturb each other.
+"""
+
+import ctypes
+import fcntl
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import termios
+import time
+import unittest
+import uuid
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+LOCKSTEP = os.path.abspath(os.environ.get("LOCKSTEP", REPOSITORY / "build/release/lockstep"))
+DEMO_API = os.path.abspath(os.environ.get("DEMO_API", REPOSITORY / "build/release/demo_api"))
+
+MARK = "LOCKSTEP_SYSTEM_TEST"
+PATIENCE = 20.0  # seconds; generous, for it is only ever used up when something is wrong
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def _prepare_this_process():
+    # Orphans come to us, so that a container whose first process reaps nobody does not show them as zombies of lockstep's.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # A test run in the background of a shell ignores INT and QUIT, and children would inherit that; a handler they do not.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+_prepare_this_process()
+
+
+def wait_until(condition, what, deadline=PATIENCE):
+    """Returns the condition's first true value; fails, naming what was waited for, when the deadline passes first."""
+    end = time.monotonic() + deadline
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() >= end:
+            raise AssertionError(f"waited {deadline:g} s in vain: {what}")
+        time.sleep(0.004)
+
+
+def wait_for_moment(moment):
+    """Until a point of the monotonic clock: for tests that vary when something happens, never to let something finish."""
+    wait_until(lambda: time.monotonic() >= moment, "a moment of the clock", max(0.0, moment - time.monotonic()) + PATIENCE)
+
+
+def stat_of(pid):
+    """The fields of /proc/PID/stat from the state on (field 3), or None if there is no such process."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return text[text.rindex(")") + 2:].split()
+
+
+def is_alive(pid):
+    fields = stat_of(pid)
+    return fields is not None and fields[0] not in "ZX"
+
+
+def parent_of(pid):
+    fields = stat_of(pid)
+    return int(fields[1]) if fields else None
+
+
+def children_of(pid):
+    found = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            found += [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found
+
+
+def command_line_of(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def open_files_of(pid):
+    """What /proc/PID/fd names, sorted."""
+    names = []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            names.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+        except FileNotFoundError:
+            pass
+    return sorted(names)
+
+
+def kill(pid, number=signal.SIGKILL):
+    try:
+        os.kill(pid, number)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """A started program; its output goes to files, so that no pipe of ours can ever fill up."""
+
+    def __init__(self, argv, directory, number, **options):
+        self.argv = argv
+        self.out_file = directory / f"out.{number}"
+        self.err_file = directory / f"err.{number}"
+        files = []
+        for name, path in (("stdout", self.out_file), ("stderr", self.err_file)):
+            if name not in options:
+                files.append(open(path, "wb"))
+                options[name] = files[-1]
+        options.setdefault("stdin", subprocess.DEVNULL)
+        self.popen = subprocess.Popen([str(word) for word in argv], **options)
+        self.pid = self.popen.pid
+        for file in files:
+            file.close()
+
+    def send(self, number):
+        self.popen.send_signal(number)
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def wait(self, deadline=PATIENCE):
+        """The exit status; -N if signal N ended it."""
+        try:
+            return self.popen.wait(deadline)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{' '.join(map(str, self.argv))} did not end within {deadline:g} s; "
+                                 f"it said:\n{self.err()}") from None
+
+    def out(self):
+        return self.out_file.read_text(errors="replace")
+
+    def err(self):
+        return self.err_file.read_text(errors="replace") if self.err_file.exists() else "(not kept)"
+
+    def says(self, text, deadline=PATIENCE):
+        wait_until(lambda: text in self.err(), f"{text!r} on stderr of {' '.join(map(str, self.argv))}", deadline)
+
+    def guardian(self):
+        """The pid of the guardian: the child that leads a session."""
+        def look():
+            for child in children_of(self.pid):
+                fields = stat_of(child)
+                if fields and int(fields[3]) == child:
+                    return child
+            return None
+        return wait_until(look, "the guardian")
+
+
+class Result:
+    """What a program that ran to its end left."""
+
+    def __init__(self, status, out, err):
+        self.status = status
+        self.out = out
+        self.err = err
+
+
+class SystemTest(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        if not os.access(LOCKSTEP, os.X_OK):
+            self.fail(f"no lockstep at {LOCKSTEP}: build it, or name it by LOCKSTEP=")
+        # Not below a directory that others may write: the lock's parent must be ours alone.
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="lockstep-system-"))
+        self.mark = uuid.uuid4().hex
+        self.lock = self.root / "job.lock"
+        self.state = self.root / "state"
+        self.temporary = self.root / "tmp"
+        self.temporary.mkdir()
+        self.story_file = self.root / "story.log"
+        self.started = 0
+        self.processes = []
+        self.addCleanup(self._remove_root)
+        self.addCleanup(self._end_everything)
+
+    # ---- processes ----------------------------------------------------------------------------------------------------
+
+    def environment(self, **more):
+        environment = dict(os.environ, TMPDIR=str(self.temporary), LC_ALL="C.UTF-8", **{MARK: self.mark})
+        environment.pop("NOTIFY_SOCKET", None)
+        for name, value in more.items():
+            environment[name] = str(value)
+        return environment
+
+    def start(self, *argv, **options):
+        options.setdefault("env", self.environment())
+        options.setdefault("cwd", self.root)
+        self.started += 1
+        process = Process(argv, self.root, self.started, **options)
+        self.processes.append(process)
+        return process
+
+    def start_lockstep(self, *argv, **options):
+        return self.start(LOCKSTEP, *argv, **options)
+
+    def run_to_end(self, *argv, deadline=PATIENCE, **options):
+        process = self.start(*argv, **options)
+        status = process.wait(deadline)
+        return Result(status, process.out() if process.out_file.exists() else "", process.err())
+
+    def lockstep(self, *argv, **options):
+        return self.run_to_end(LOCKSTEP, *argv, **options)
+
+    def my_processes(self):
+        """Every live process that carries this test's mark."""
+        wanted = f"{MARK}={self.mark}".encode()
+        found = []
+        for name in os.listdir("/proc"):
+            if not name.isdigit():
+                continue
+            try:
+                with open(f"/proc/{name}/environ", "rb") as file:
+                    if wanted in file.read().split(b"\0") and is_alive(int(name)):
+                        found.append(int(name))
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                pass
+        return found
+
+    def _end_everything(self):
+        end = time.monotonic() + PATIENCE
+        while (left := self.my_processes()) and time.monotonic() < end:
+            for pid in left:
+                kill(pid, signal.SIGCONT)
+                kill(pid, signal.SIGKILL)
+            self.reap()
+            time.sleep(0.002)
+        self.reap()
+
+    def reap(self):
+        """Collects what ended: our own children by their Popen, orphans that came to us by pid."""
+        known = {process.pid for process in self.processes}
+        for process in self.processes:
+            process.popen.poll()
+        for pid in children_of(os.getpid()):
+            if pid not in known and (stat_of(pid) or ["X"])[0] == "Z":
+                try:
+                    os.waitpid(pid, os.WNOHANG)
+                except ChildProcessError:
+                    pass
+
+    def _remove_root(self):
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    # ---- what must hold after every run -----------------------------------------------------------------------------------
+
+    def assert_nothing_left(self, *locks, deadline=PATIENCE):
+        """No process, no zombie, no lock directory, no temporary file."""
+        def gone():
+            self.reap()
+            return not self.my_processes()
+        try:
+            wait_until(gone, "the end of every process", deadline)
+        except AssertionError as late:
+            left = [f"{pid} (child of {parent_of(pid)}): {command_line_of(pid)}" for pid in self.my_processes()]
+            raise AssertionError(f"{late}; still there: {left}") from None
+        for lock in locks or (self.lock,):
+            self.assertFalse(os.path.lexists(lock), f"the lock was left behind: {lock}")
+        self.assertEqual(sorted(os.listdir(self.temporary)), [], "temporary files were left behind")
+
+    def assert_no_zombie_of(self, pid):
+        zombies = [child for child in children_of(pid) if (stat_of(child) or ["X"])[0] == "Z"]
+        self.assertEqual(zombies, [], f"zombies of {pid}")
+
+    # ---- the article's job ---------------------------------------------------------------------------------------------------
+
+    def write_proc(self, directory=None):
+        """proc.sh N SECONDS: one API call of the article, which tells its beginning and its end."""
+        path = (directory or self.root) / "proc.sh"
+        path.write_text('#!/bin/sh\necho "start proc $1" >>story.log\nsleep "${2:-0.2}"\necho "end proc $1" >>story.log\n')
+        path.chmod(0o755)
+        return path
+
+    def write_job(self, job, name="job.json", directory=None):
+        path = (directory or self.root) / name
+        path.write_text(json.dumps(job, indent=2))
+        return path
+
+    def article(self, seconds=0.15, pause="100ms", directory=None, lock=None, name="article", **more):
+        """The job of the article: proc 1, then proc 2, as a pair of commands."""
+        directory = directory or self.root
+        self.write_proc(directory)
+        job = {"lockstep": 1, "job": name, "lock": str(lock or directory / "job.lock"), "every": pause,
+               "steps": [{"step": "proc", "first": self.command("./proc.sh", "1", seconds),
+                          "second": self.command("./proc.sh", "2", seconds)}]}
+        job.update(more)
+        return self.write_job(job, directory=directory)
+
+    @staticmethod
+    def command(*argv, timeout="20s", in_doubt=("park",), **more):
+        return {"command": [str(word) for word in argv], "timeout": timeout, "inDoubt": list(in_doubt), **more}
+
+    def story(self, directory=None):
+        path = (directory or self.root) / "story.log"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def wait_for_story(self, lines, directory=None, deadline=PATIENCE):
+        return wait_until(lambda: len(self.story(directory)) >= lines and self.story(directory),
+                          f"{lines} lines in the story", deadline)
+
+    WHOLE_PAIR = ["start proc 1", "end proc 1", "start proc 2", "end proc 2"]
+
+    def assert_whole_pairs(self, directory=None, at_least=0):
+        """Only whole pairs, each in order. Returns their number."""
+        lines = self.story(directory)
+        self.assertEqual(lines, self.WHOLE_PAIR * (len(lines) // 4), "a half pair, or one out of order")
+        self.assertGreaterEqual(len(lines) // 4, at_least)
+        return len(lines) // 4
+
+
+class Terminal:
+    """A pseudo-terminal with a program as the leader of its session, as a login gives it."""
+
+    def __init__(self, test, *argv, env=None, nohup=False):
+        self.master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))
+        modes = termios.tcgetattr(slave)
+        modes[1] &= ~termios.OPOST  # no CR before every LF in what we read
+        termios.tcsetattr(slave, termios.TCSANOW, modes)
+        os.set_blocking(self.master, False)
+        self.text = ""
+
+        def take_terminal():
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            if nohup:
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.process = test.start(*argv, stdin=slave, stdout=slave, stderr=slave, preexec_fn=take_terminal,
+                                  env=env or test.environment())
+        os.close(slave)
+        test.addCleanup(self.hang_up)
+
+    def read(self):
+        """Everything that was shown so far."""
+        while self.master is not None:
+            try:
+                piece = os.read(self.master, 65536)
+            except (BlockingIOError, OSError):
+                break
+            if not piece:
+                break
+            self.text += piece.decode(errors="replace")
+        return self.text
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+
+    def ctrl_c(self):
+        self.type("\x03")
+
+    def shows(self, text, deadline=PATIENCE):
+        try:
+            wait_until(lambda: text in self.read(), f"{text!r} on the terminal", deadline)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; it shows:\n{self.read()}") from None
+
+    def hang_up(self):
+        if self.master is not None:
+            os.close(self.master)
+            self.master = None
+
+    def wait(self, deadline=PATIENCE):
+        """The exit status. Reads on meanwhile, as a terminal does."""
+        def ended():
+            self.read()
+            return not self.process.running()
+        try:
+            wait_until(ended, "the end of the program on the terminal", deadline)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; it shows:\n{self.read()}") from None
+        self.read()
+        return self.process.wait()
+
+
+class DemoApi:
+    """The demo API on a port of its own, and what it has to say about what was done to it."""
+
+    def __init__(self, test, *arguments):
+        if not os.access(DEMO_API, os.X_OK):
+            test.fail(f"no demo_api at {DEMO_API}: build it, or name it by DEMO_API=")
+        port_file = test.root / "demo_api.port"
+        self.process = test.start(DEMO_API, "--port", "0", "--port-file", port_file, *arguments)
+        wait_until(port_file.exists, "the demo API")
+        self.port = int(port_file.read_text())
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def request(self, method, path, body=None):
+        import http.client
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body))
+            response = connection.getresponse()
+            text = response.read()
+        finally:
+            connection.close()
+        if response.status >= 300:
+            raise AssertionError(f"{method} {path}: {response.status} {text!r}")
+        return json.loads(text) if text else None
+
+    def fault(self, do, **rule):
+        return self.request("POST", "/faults", dict(rule, do=do))
+
+    def no_faults(self):
+        self.request("DELETE", "/faults")
+
+    def ledger(self):
+        return self.request("GET", "/ledger")
+
+    def stop(self):
+        self.process.send(signal.SIGTERM)
+        self.process.wait()

@@ -1,0 +1,489 @@
+"""`lockstep exec`: the command must not notice that anybody stands before it, but for the lock."""
+
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import unittest
+
+from support import LOCKSTEP, SystemTest, Terminal, children_of, command_line_of, is_alive, kill, wait_until
+
+
+def as_root(test):
+    return unittest.skipUnless(os.geteuid() == 0, "needs root, for a private mount namespace or another user")(test)
+
+
+class ExecTest(SystemTest):
+    def execute(self, *command, options=(), **more):
+        return self.lockstep("exec", *options, self.lock, "--", *command, **more)
+
+    def start_exec(self, *command, options=(), **more):
+        return self.start_lockstep("exec", *options, self.lock, "--", *command, **more)
+
+    def hold(self, *options, seconds=30):
+        """A holder of the lock that is surely inside its command."""
+        flag = self.root / f"inside.{self.started}"
+        holder = self.start_exec("sh", "-c", 'echo $$ >"$1.new" && mv "$1.new" "$1"; exec sleep "$2"', "sh", flag, seconds,
+                                 options=options)
+        wait_until(flag.exists, "the command to run")
+        holder.command_pid = int(flag.read_text())
+        return holder
+
+
+class PassedThroughUnchanged(ExecTest):
+    def test_streams(self):
+        result = self.execute("sh", "-c", "cat; echo to stderr >&2", stdin=self.file_with("from stdin\n"))
+        self.assertEqual((result.status, result.out, result.err), (0, "from stdin\n", "to stderr\n"))
+        self.assert_nothing_left()
+
+    def file_with(self, text):
+        path = self.root / "stdin"
+        path.write_text(text)
+        file = open(path, "rb")
+        self.addCleanup(file.close)
+        return file
+
+    def test_a_pipe_on_stdin_is_read_to_its_end(self):
+        text = b"line\n" * 100_000
+        done = subprocess.run([LOCKSTEP, "exec", str(self.lock), "--", "cat"], input=text, capture_output=True, timeout=20,
+                              env=self.environment(), check=False)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, text, b""))
+
+    def test_a_closed_stdin_stays_closed(self):
+        result = self.run_to_end("sh", "-c", 'exec "$0" exec "$1" -- ls /proc/self/fd <&-', LOCKSTEP, self.lock)
+        self.assertEqual(result.status, 0, result.err)
+
+    def test_working_directory_environment_and_umask(self):
+        directory = self.root / "a directory"
+        directory.mkdir()
+        result = self.execute("sh", "-c", 'pwd; umask; echo "$GREETING"; env | grep -c LOCKSTEP_', cwd=directory, umask=0o027,
+                              env=self.environment(GREETING="good morning"))
+        self.assertEqual(result.out.splitlines(), [str(directory), "0027", "good morning", "1"])
+
+    def test_a_lock_is_made_even_under_umask_0777(self):
+        result = self.execute("sh", "-c", "umask", umask=0o777)
+        self.assertEqual((result.status, result.out.strip()), (0, "0777"), result.err)
+        self.assert_nothing_left()
+
+    def test_every_exit_status(self):
+        for status in (0, 1, 2, 42, 75, 124, 255):
+            with self.subTest(status=status):
+                self.assertEqual(self.execute("sh", "-c", f"exit {status}").status, status)
+
+    def test_128_and_the_signal_that_ended_the_command(self):
+        for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1, signal.SIGSEGV):
+            with self.subTest(signal=number):
+                self.assertEqual(self.execute("sh", "-c", f"kill -{int(number)} $$").status, 128 + number)
+        self.assert_nothing_left()
+
+    def test_126_and_127_when_the_command_cannot_be_started(self):
+        missing = self.execute("./no-such-command")
+        self.assertEqual(missing.status, 127)
+        self.assertIn("./no-such-command: No such file or directory", missing.err)
+        plain = self.root / "plain-file"
+        plain.write_text("not executable")
+        refused = self.execute("./plain-file")
+        self.assertEqual(refused.status, 126)
+        self.assertIn("./plain-file: Permission denied", refused.err)
+        self.assert_nothing_left()
+
+    def test_arguments_are_never_read_by_a_shell(self):
+        words = ["a b", "", "$HOME", "'", '"', "*", "-x", "--", "a\nb", "ümlaut", "\\", ";ls"]
+        result = self.execute("printf", "[%s]", *words)
+        self.assertEqual(result.out, "".join(f"[{word}]" for word in words))
+
+    def test_the_command_gets_no_descriptor_but_its_streams_and_its_mark(self):
+        result = self.execute("sh", "-c", "for fd in /proc/$$/fd/*; do echo \"$(readlink \"$fd\")\"; done")
+        others = [name for name in result.out.splitlines()
+                  if name and not name.startswith((str(self.root), "/dev/null", "pipe:", "/proc/"))]
+        self.assertEqual(others, [])
+        self.assertEqual(len([name for name in result.out.splitlines() if name.startswith(str(self.lock))]), 1, result.out)
+
+    def test_a_terminal_on_stdin_becomes_dev_null(self):
+        terminal = Terminal(self, LOCKSTEP, "exec", self.lock, "--", "sh", "-c",
+                            "readlink /proc/self/fd/0; read line || echo end of input; test -t 1 && echo stdout is the terminal")
+        self.assertEqual(terminal.wait(), 0, terminal.read())
+        for words in ("/dev/null", "end of input", "stdout is the terminal"):
+            self.assertIn(words, terminal.read())
+
+    def test_ignored_signals_stay_ignored_in_the_command(self):
+        def ignore():
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        result = self.execute("sh", "-c", "grep SigIgn /proc/self/status", preexec_fn=ignore)
+        self.assertTrue(int(result.out.split()[1], 16) & 1, result.out)
+        blocked = self.execute("sh", "-c", "grep SigBlk /proc/self/status")
+        self.assertEqual(int(blocked.out.split()[1], 16), 0, "the command must not inherit our mask")
+
+
+class UsageErrors(ExecTest):
+    def test_each_is_64_names_the_mistake_and_runs_nothing(self):
+        marker = self.root / "ran"
+        cases = [
+            ([], "NAME"),
+            ([self.lock], ""),
+            ([self.lock, "--"], ""),
+            (["--no-such-option", self.lock, "--", "touch", marker], "--no-such-option"),
+            (["--wait", "soon", self.lock, "--", "touch", marker], "soon"),
+            (["--grace", "-1s", self.lock, "--", "touch", marker], "--grace"),
+            (["--busy-status", "300", self.lock, "--", "touch", marker], "--busy-status"),
+            (["--wait"], "--wait"),
+        ]
+        for arguments, words in cases:
+            with self.subTest(arguments=arguments):
+                result = self.lockstep("exec", *arguments)
+                self.assertEqual(result.status, 64, result.err)
+                self.assertIn(words, result.err)
+                self.assertIn("--help", result.err)
+        self.assertFalse(marker.exists())
+        self.assertFalse(self.lock.exists())
+
+    def test_help_goes_to_stdout(self):
+        result = self.lockstep("exec", "--help")
+        self.assertEqual((result.status, result.err), (0, ""))
+        for words in ("--wait", "--grace", "--busy-status", "/tmp/NAME.lock"):
+            self.assertIn(words, result.out)
+
+
+class BusyLocks(ExecTest):
+    def test_a_busy_lock_is_75_and_names_the_holder(self):
+        holder = self.hold()
+        result = self.execute("true")
+        self.assertEqual(result.status, 75)
+        self.assertIn("busy", result.err)
+        self.assertIn(f"pid {holder.pid}", result.err)
+        self.assertEqual(len(result.err.splitlines()), 1, result.err)
+
+    def test_busy_status_renames_75_and_quiet_says_nothing(self):
+        self.hold()
+        result = self.execute("true", options=["--busy-status", "0", "--quiet"])
+        self.assertEqual((result.status, result.out, result.err), (0, "", ""))
+
+    def test_a_wait_that_is_long_enough_gets_the_lock(self):
+        self.hold(seconds=0.4)
+        result = self.execute("echo", "mine", options=["--wait", "15s"])
+        self.assertEqual((result.status, result.out), (0, "mine\n"), result.err)
+        self.assertIn("waiting", result.err)
+        self.assert_nothing_left()
+
+    def test_a_wait_that_is_too_short_ends_in_time(self):
+        self.hold()
+        begun = time.monotonic()
+        result = self.execute("true", options=["--wait=300ms"])
+        elapsed = time.monotonic() - begun
+        self.assertEqual(result.status, 75)
+        self.assertGreaterEqual(elapsed, 0.3)
+        self.assertLess(elapsed, 5)
+
+    def test_waiters_for_ever_all_get_their_turn(self):
+        self.hold(seconds=0.3)
+        waiters = [self.start_exec("sh", "-c", "echo turn >>turns", options=["--wait", "forever", "-q"]) for _ in range(8)]
+        for waiter in waiters:
+            self.assertEqual(waiter.wait(), 0, waiter.err())
+        self.assertEqual((self.root / "turns").read_text(), "turn\n" * 8)
+        self.assert_nothing_left()
+
+    def test_a_stop_while_waiting_is_75_at_once_and_touches_nothing(self):
+        holder = self.hold()
+        waiter = self.start_exec("touch", self.root / "ran", options=["--wait", "forever"])
+        waiter.says("waiting")
+        waiter.send(signal.SIGTERM)
+        self.assertEqual(waiter.wait(5), 75)
+        self.assertFalse((self.root / "ran").exists())
+        self.assertTrue(self.lock.exists())
+        self.assertTrue(holder.running())
+
+    def test_a_foreign_mkdir_lock_is_respected_and_waited_for(self):
+        self.lock.mkdir()
+        self.lock.chmod(0o755)
+        result = self.execute("touch", self.root / "ran")
+        self.assertEqual(result.status, 75, result.err)
+        self.assertIn("busy", result.err)
+        waiter = self.start_exec("touch", self.root / "ran", options=["--wait", "forever"])
+        waiter.says("waiting")
+        self.assertFalse((self.root / "ran").exists())
+        self.lock.rmdir()
+        self.assertEqual(waiter.wait(), 0)
+        self.assertTrue((self.root / "ran").exists())
+        self.assert_nothing_left()
+
+    def test_a_mkdir_script_finds_our_lock_taken(self):
+        self.hold()
+        with self.assertRaises(FileExistsError):
+            self.lock.mkdir()
+
+
+class Stopping(ExecTest):
+    COMMAND = ("sh", "-c", 'trap "echo term >>said" TERM; echo begun >>said; n=0; '
+                           'while [ $n -lt "$0" ]; do sleep 0.05; n=$((n+1)); done; echo ended >>said')
+
+    def said(self):
+        path = self.root / "said"
+        return path.read_text().split() if path.exists() else []
+
+    def start_and_begin(self, rounds, *options):
+        process = self.start_exec(*self.COMMAND, rounds, options=options)
+        wait_until(self.said, "the command to begin")
+        return process
+
+    def test_a_stop_is_deferred_until_the_command_ends(self):
+        process = self.start_and_begin(8)
+        process.send(signal.SIGTERM)
+        process.says("SIGTERM")
+        self.assertTrue(process.running())
+        self.assertEqual(process.wait(), 0)
+        self.assertEqual(self.said(), ["begun", "ended"])
+        self.assertIn(f"pid {os.getpid()} (uid {os.getuid()})", process.err())
+        self.assert_nothing_left()
+
+    def test_after_the_grace_term_is_forwarded_once(self):
+        process = self.start_and_begin(16, "--grace", "200ms")
+        process.send(signal.SIGTERM)
+        self.assertEqual(process.wait(), 0)
+        self.assertEqual(self.said(), ["begun", "term", "ended"])
+        self.assertIn("grace", process.err())
+        self.assert_nothing_left()
+
+    def test_grace_0_forwards_at_once(self):
+        process = self.hold("--grace", "0s")
+        process.send(signal.SIGTERM)
+        self.assertEqual(process.wait(5), 128 + signal.SIGTERM)
+        self.assert_nothing_left()
+
+    def test_grace_forever_never_forwards(self):
+        process = self.start_and_begin(10, "--grace", "forever")
+        for _ in range(3):
+            process.send(signal.SIGTERM)
+        self.assertEqual(process.wait(), 0)
+        self.assertEqual(self.said(), ["begun", "ended"])
+
+    def test_the_death_of_the_front_keeps_the_lock_until_the_command_ends(self):
+        process = self.start_and_begin(12)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        result = self.execute("true")
+        self.assertEqual(result.status, 75, result.err)
+        wait_until(lambda: not self.lock.exists(), "the guardian to give the lock back")
+        self.assertEqual(self.said(), ["begun", "ended"])
+        self.assert_nothing_left()
+
+
+class Crashes(ExecTest):
+    def test_a_killed_guardian_is_70_after_the_command_has_ended(self):
+        holder = self.hold(seconds=0.6)
+        guardian = holder.guardian()
+        kill(guardian)
+        holder.says("was killed by SIGKILL")
+        self.assertTrue(is_alive(holder.command_pid), "the command was to go on")
+        waiting = self.execute("true")
+        self.assertEqual(waiting.status, 75, "an orphan still works under this lock: " + waiting.err)
+        self.assertEqual(holder.wait(), 70)
+        self.assertFalse(is_alive(holder.command_pid))
+        result = self.execute("echo", "mine")
+        self.assertEqual((result.status, result.out), (0, "mine\n"))
+        self.assertIn("took over", result.err)
+        self.assert_nothing_left()
+
+    def test_after_a_kill_of_both_the_next_run_waits_for_the_orphan_and_takes_over(self):
+        holder = self.hold(seconds=0.6)
+        guardian = holder.guardian()
+        kill(holder.pid)
+        kill(guardian)
+        holder.wait()
+        # Not kill -0, to which a zombie answers, too.
+        result = self.execute("sh", "-c", f"readlink /proc/{holder.command_pid}/exe >/dev/null && echo overlap; true",
+                              options=["--wait", "forever"])
+        self.assertEqual((result.status, result.out), (0, ""), result.err)
+        self.assertIn("took over", result.err)
+        self.assert_nothing_left()
+
+    def test_a_daemon_left_behind_by_a_finished_command_keeps_no_lock(self):
+        result = self.execute("sh", "-c", "setsid sleep 30 </dev/null >/dev/null 2>&1 & echo $!")
+        self.assertEqual(result.status, 0)
+        daemons = wait_until(lambda: [pid for pid in self.my_processes() if command_line_of(pid) == "sleep 30"], "the daemon")
+        self.assertFalse(self.lock.exists())
+        self.assertEqual(self.execute("true").status, 0)
+        kill(daemons[0])
+        self.assert_nothing_left()
+
+
+class HostilePlaces(ExecTest):
+    """20 places where no lock can be: 73, a clear word, nothing created, nothing run."""
+
+    def refused(self, lock, *words, **more):
+        before = self.everything_below(self.root)
+        result = self.lockstep("exec", lock, "--", "touch", self.root / "ran", **more)
+        after = [name for name in self.everything_below(self.root) if not name.startswith(("out.", "err."))]
+        self.assertEqual(result.status, 73, f"{lock}: {result.err}")
+        self.assertEqual(len(result.err.splitlines()), 1, result.err)
+        for word in words:
+            self.assertIn(word, result.err)
+        self.assertEqual(after, [name for name in before if not name.startswith(("out.", "err."))])
+
+    @staticmethod
+    def everything_below(root):
+        found = []
+        for directory, names, files in os.walk(root):
+            found += [os.path.relpath(os.path.join(directory, name), root) for name in names + files]
+        return sorted(found)
+
+    def test_a_plain_file(self):
+        self.lock.write_text("somebody's")
+        self.refused(self.lock, "plain file")
+
+    def test_a_symbolic_link_to_a_directory(self):
+        (self.root / "elsewhere").mkdir()
+        self.lock.symlink_to(self.root / "elsewhere")
+        self.refused(self.lock, "symbolic link")
+
+    def test_a_dangling_symbolic_link(self):
+        self.lock.symlink_to(self.root / "nowhere")
+        self.refused(self.lock, "symbolic link")
+
+    def test_a_symbolic_link_to_itself(self):
+        self.lock.symlink_to(self.lock)
+        self.refused(self.lock, "symbolic link")
+
+    def test_a_fifo(self):
+        os.mkfifo(self.lock)
+        self.refused(self.lock, "fifo")
+
+    def test_a_socket(self):
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(self.lock))
+            self.refused(self.lock, "socket")
+
+    def test_a_device(self):
+        self.refused("/dev/null")
+
+    def test_a_missing_parent(self):
+        self.refused(self.root / "missing/job.lock", "missing")
+
+    def test_a_parent_that_is_a_file(self):
+        (self.root / "file").write_text("")
+        self.refused(self.root / "file/job.lock", "file")
+
+    def test_a_parent_that_others_may_write_without_the_sticky_bit(self):
+        parent = self.root / "open"
+        parent.mkdir()
+        parent.chmod(0o777)
+        self.refused(parent / "job.lock", "sticky")
+
+    def test_a_setgid_parent_is_no_hindrance(self):
+        parent = self.root / "group"
+        parent.mkdir()
+        parent.chmod(0o2750)
+        result = self.lockstep("exec", parent / "job.lock", "--", "stat", "-c", "%a", parent / "job.lock")
+        self.assertEqual((result.status, result.out), (0, "3700\n"), result.err)
+        self.assert_nothing_left(parent / "job.lock")
+
+    def test_a_last_component_of_dots(self):
+        self.refused(str(self.root) + "/.")
+        self.refused(str(self.root) + "/..")
+
+    def test_the_root_directory(self):
+        self.refused("/")
+
+    def test_a_name_that_is_too_long(self):
+        self.refused(self.root / ("x" * 300))
+
+    def test_procfs_and_sysfs(self):
+        self.refused("/proc/lockstep.lock")
+        self.refused("/sys/lockstep.lock")
+
+    @as_root
+    def test_another_users_directory(self):
+        self.lock.mkdir(0o1700)
+        self.lock.chmod(0o1700)
+        os.chown(self.lock, 65534, 65534)
+        self.refused(self.lock, "uid 65534")
+
+    @as_root
+    def test_a_parent_that_we_may_not_write(self):
+        parent = self.root / "theirs"
+        parent.mkdir()
+        self.root.chmod(0o755)
+        binary = self.root / "lockstep"
+        shutil.copy(LOCKSTEP, binary)
+        err = self.root / "tmp/refusal"
+        with open(err, "wb") as file:
+            done = subprocess.run([str(binary), "exec", str(parent / "job.lock"), "--", "true"], user=65534, group=65534,
+                                  extra_groups=[], env=self.environment(), stderr=file, timeout=20, check=False)
+        text = err.read_text()
+        err.unlink()
+        self.assertEqual(done.returncode, 73, text)
+        self.assertIn("uid 65534) may not write", text)
+        self.assertEqual(os.listdir(parent), [])
+
+    @as_root
+    def test_a_read_only_file_system(self):
+        place = self.root / "readonly"
+        place.mkdir()
+        result = self.run_to_end("unshare", "-m", "sh", "-c", 'mount -t tmpfs -o ro,mode=0700 none "$1" && "$0" exec "$1/job.lock" -- true',
+                                 LOCKSTEP, place)
+        self.assertEqual(result.status, 73, result.err)
+        self.assertIn("read-only file system", result.err)
+
+    @as_root
+    def test_a_full_disk_has_no_room_for_the_record(self):
+        place = self.root / "full"
+        place.mkdir()
+        # First without the fault, then with every page of the small tmpfs taken.
+        script = """
+            mount -t tmpfs -o size=64k,mode=0700 none "$1" || exit 99
+            "$0" exec "$1/job.lock" -- echo ran || exit 98
+            dd if=/dev/zero of="$1/filler" bs=4k 2>/dev/null
+            "$0" exec "$1/job.lock" -- echo ran again
+            echo "status $?"
+            ls -A "$1"
+        """
+        result = self.run_to_end("unshare", "-m", "sh", "-c", script, LOCKSTEP, place)
+        self.assertEqual(result.status, 0, result.err)
+        self.assertEqual(result.out.splitlines(), ["ran", "status 73", "filler"], result.err)
+        self.assertIn("No space left on device", result.err)
+
+    @as_root
+    def test_a_disk_without_inodes(self):
+        place = self.root / "inodes"
+        place.mkdir()
+        script = """
+            mount -t tmpfs -o nr_inodes=2,mode=0700 none "$1" || exit 99
+            touch "$1/a"
+            "$0" exec "$1/job.lock" -- echo ran
+            echo "status $?"
+            ls -A "$1"
+        """
+        result = self.run_to_end("unshare", "-m", "sh", "-c", script, LOCKSTEP, place)
+        self.assertEqual(result.out.splitlines(), ["status 73", "a"], result.err)
+        self.assertIn("No space left on device", result.err)
+
+    def test_without_descriptors_nothing_runs_and_no_lock_stays(self):
+        outcomes = set()
+        for limit in range(3, 16):
+            marker = self.root / f"ran.{limit}"
+            result = self.execute("touch", marker, preexec_fn=lambda n=limit: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n)))
+            outcomes.add(result.status)
+            with self.subTest(limit=limit):
+                self.assertIn(result.status, (0, 71, 73, 127), result.err)
+                self.assertEqual(marker.exists(), result.status == 0, "the status must tell the truth")
+                self.assertFalse(self.lock.exists(), result.err)
+                if result.status:
+                    self.assertTrue(result.err.strip(), "a failure must say something")
+        self.assertIn(0, outcomes)
+        self.assertTrue(outcomes - {0}, "the fault never showed")
+        self.assert_nothing_left()
+
+
+class NoLeaks(ExecTest):
+    def test_the_front_holds_few_descriptors_and_no_lock(self):
+        holder = self.hold()
+        for fd in os.listdir(f"/proc/{holder.pid}/fd"):
+            self.assertNotIn(str(self.lock), os.readlink(f"/proc/{holder.pid}/fd/{fd}"),
+                             "the front must not keep the lock of a killed guardian")
+        self.assertEqual(len(children_of(holder.pid)), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
