@@ -14,7 +14,8 @@ constexpr std::size_t kDeepest = 200;
 
 class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
   public:
-    explicit TreeBuilder(std::string_view text) : text_(text) {}
+    /// The library skips a byte order mark, so the cursor does, too.
+    explicit TreeBuilder(std::string_view text) : text_(text), cursor_(text.starts_with("\xEF\xBB\xBF") ? 3 : 0) {}
 
     bool null() override { return scalar({}, skip_word()); }
     bool boolean(bool value) override { return scalar(Json::of_boolean(value), skip_word()); }
@@ -107,7 +108,7 @@ class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
     }
 
     std::string_view text_;
-    std::size_t cursor_ = 0;
+    std::size_t cursor_;
     std::vector<Json*> open_;
     std::string key_;
     std::uint32_t key_offset_ = 0;
@@ -125,7 +126,7 @@ std::expected<Json, JsonSyntaxError> parse_json(std::string_view text) {
 namespace {
 
 void append_string(std::string& out, const std::string& text) {
-    const auto plain = [](char c) { return c >= 0x20 && c != '"' && c != '\\' && c != 0x7F; };  // also false for bytes over 0x7F
+    const auto plain = [](unsigned char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
     if (std::ranges::all_of(text, plain)) {
         out.append(1, '"').append(text).append(1, '"');
         return;
