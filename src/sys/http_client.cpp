@@ -279,6 +279,9 @@ HttpFailure Transfer::failure(CURLcode code, Millis timeout) const {
         result.text = "answer larger than " + std::to_string(kLargestBody >> 20U) + " MiB";
     } else {
         result.text = handles_.error[0] != '\0' ? handles_.error.data() : curl_.easy_strerror(code);
+        long os_errno = 0;
+        curl_.easy_getinfo(handles_.easy, CURLINFO_OS_ERRNO, &os_errno);
+        if (code == CURLE_COULDNT_CONNECT && os_errno != 0) result.text += " (" + errno_text(static_cast<int>(os_errno)) + ")";
     }
     return result;
 }
