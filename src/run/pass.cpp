@@ -18,6 +18,17 @@ std::string summary_text(const PassTotals& totals, Millis elapsed) {
     return text;
 }
 
+namespace {
+
+/// Reading on costs next to nothing, and nobody is asked for it: a file, or the one item of a job without items.
+bool can_be_counted(const std::optional<ItemsSpec>& items) {
+    if (!items) return true;
+    if (const auto* ndjson = std::get_if<ItemsSpec::Ndjson>(&items->source)) return ndjson->path != "-";
+    return std::holds_alternative<ItemsSpec::Csv>(items->source);
+}
+
+}  // namespace
+
 PassResult Pass::run() {
     report_unfinished();
     if (may_begin()) {
@@ -170,7 +181,7 @@ void Pass::end_with(ExitStatus status, const std::string& because) {
 /// A stop ends the reading of items, too; what a file still holds is counted as long as that costs nobody any time.
 void Pass::count_what_is_left() {
     constexpr Millis kCountingTime{20};
-    if (exhausted_ || !items_->cheap_to_count() || only_) return;
+    if (exhausted_ || only_ || !can_be_counted(context_.job.items)) return;
     const MonotonicTime deadline = monotonic_now() + kCountingTime;
     while (monotonic_now() < deadline) {
         const auto next = items_->next();
@@ -178,8 +189,18 @@ void Pass::count_what_is_left() {
             exhausted_ = next.has_value();
             return;
         }
-        ++result_.totals.left;
+        const Item* item = std::get_if<Item>(&**next);
+        if (item == nullptr || open_items_.contains(item->key)) continue;
+        ++(is_done(*item) ? result_.totals.skipped : result_.totals.left);
     }
+}
+
+bool Pass::is_done(const Item& item) const {
+    for (const StepSpec& step : context_.job.steps) {
+        const auto pair = context_.journal.find(item.key, step.name);
+        if (!pair || !*pair || (*pair)->state != PairState::done) return false;
+    }
+    return true;
 }
 
 }  // namespace lockstep

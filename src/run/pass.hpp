@@ -42,6 +42,7 @@ class Pass {
     void end_with(ExitStatus status, const std::string& because);
     bool may_begin() const;
     void count_what_is_left();
+    bool is_done(const Item& item) const;
     Workbench make_bench();
 
     PassContext& context_;

@@ -7,6 +7,10 @@ Scope PassContext::base_scope() const {
     scope.params = &job.params;
     scope.run_id = run_id;
     scope.run_date = run_date;
+    scope.secret = [this](std::string_view name) -> std::optional<std::string> {
+        auto value = secrets.resolve(name);
+        return value ? std::optional(std::move(*value)) : std::nullopt;
+    };
     return scope;
 }
 

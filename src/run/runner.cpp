@@ -37,7 +37,7 @@ ExitStatus Runner::loop() {
         status = ExitStatus::ok;
         stop_.requested.wait_until(monotonic_now() + options_.pause);
     }
-    log::info("end daemon: {} passes", passes_);
+    log::info("end daemon: {} {}", passes_, passes_ == 1 ? "pass" : "passes");
     return status;
 }
 

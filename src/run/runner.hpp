@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "run/command_marks.hpp"
+#include "run/front.hpp"
 #include "run/pass.hpp"
 #include "run/run_options.hpp"
 
