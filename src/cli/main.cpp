@@ -1,30 +1,51 @@
-#include <cstring>
+// `lockstep`: a small static program, since starting a process costs mostly page faults and loading shared libraries most
+// of those. It carries `exec`, which is compared with flock(1), and becomes `lockstep-job` (execve: the pid stays) for
+// everything else.
 
-#include "cli/arguments.hpp"
-#include "cli/check_command.hpp"
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "base/error.hpp"
+#include "base/exit_status.hpp"
 #include "cli/exec_command.hpp"
-#include "cli/run_command.hpp"
+#include "sys/log.hpp"
 #include "sys/stop_signals.hpp"
 
 namespace {
 
-/// Commands that make nothing that a signal could leave half done die by signals as any program does.
-void unblock(const lockstep::InheritedSignals& inherited) { ::sigprocmask(SIG_SETMASK, &inherited.mask, nullptr); }
+/// The directory of this very file, whatever link or PATH it was started by.
+std::string own_directory() {
+    std::array<char, 4096> path{};
+    const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
+    const std::string_view text(path.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+    return std::string(text.substr(0, text.rfind('/') + 1));
+}
 
-int dispatch(const lockstep::InheritedSignals& inherited, int argc, char** argv) {
-    lockstep::Arguments arguments = lockstep::parse_arguments(argc, argv);
-    if (const auto* finished = std::get_if<lockstep::Finished>(&arguments)) return finished->exit_status;
-    if (auto* run = std::get_if<lockstep::RunArguments>(&arguments)) return lockstep::run_command(inherited, *run);
-    unblock(inherited);
-    return lockstep::check_command(std::get<lockstep::CheckArguments>(arguments));
+int become_job_program(char** argv) {
+    const std::string here = own_directory();
+    for (const std::string& place : {here + "lockstep-job", here + "../libexec/lockstep/lockstep-job",
+                                     std::string(LOCKSTEP_LIBEXECDIR "/lockstep-job")}) {
+        ::execv(place.c_str(), argv);
+        if (errno != ENOENT && errno != ENOTDIR) {
+            const std::string why = lockstep::errno_text(errno);
+            lockstep::log::write_now(STDERR_FILENO, "lockstep: starting " + place + ": " + why + "\n");
+            return lockstep::to_int(lockstep::ExitStatus::os);
+        }
+    }
+    lockstep::log::write_now(STDERR_FILENO, "lockstep: its program lockstep-job is neither beside " + here +
+                                                "lockstep nor in " LOCKSTEP_LIBEXECDIR ": install both (cmake --install)\n");
+    return lockstep::to_int(lockstep::ExitStatus::os);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    // First of all, so that a signal in our first millisecond is a stop request like any other.
+    // No signal is blocked on the way to the other program: it blocks them first of all, and nothing has been made yet.
+    if (argc < 2 || std::strcmp(argv[1], "exec") != 0) return become_job_program(argv);
     const lockstep::InheritedSignals inherited = lockstep::block_signals();
-    // Before anything costs time: `exec` is compared with flock(1).
-    if (argc > 1 && std::strcmp(argv[1], "exec") == 0) return lockstep::exec_command(inherited, argc - 2, argv + 2);
-    return dispatch(inherited, argc, argv);
+    return lockstep::exec_command(inherited, argc - 2, argv + 2);
 }

@@ -42,13 +42,15 @@ class ConditionParser {
     Parsed conjunction() { return chain("&&", Op::both, &ConditionParser::unary); }
 
     Parsed chain(std::string_view symbol, Op op, Parsed (ConditionParser::*part)()) {
-        Parsed left = (this->*part)();
-        while (left && accept(symbol)) {
-            Parsed right = (this->*part)();
-            if (!right) return right;
-            left = ConditionNode{op, {}, {}, {std::move(*left), std::move(*right)}};
-        }
-        return left;
+        Parsed only = (this->*part)();
+        if (!only || !accept(symbol)) return only;
+        ConditionNode all{op, {}, {}, {std::move(*only)}};
+        do {
+            Parsed next = (this->*part)();
+            if (!next) return next;
+            all.children.push_back(std::move(*next));
+        } while (accept(symbol));
+        return all;
     }
 
     Parsed unary() {

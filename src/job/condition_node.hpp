@@ -24,7 +24,7 @@ struct ConditionNode {
     Op op = Op::literal;
     Expression expression;                ///< Op::expression
     Json value;                           ///< Op::literal
-    std::vector<ConditionNode> children;  ///< one for a negation, two for all other operators
+    std::vector<ConditionNode> children;  ///< one for a negation, two for a comparison, two or more for && and ||
 };
 
 /// The node as a condition: true or false, or the comparison that could not be made.

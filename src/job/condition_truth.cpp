@@ -89,10 +89,12 @@ Result<bool> truth_of(const ConditionNode& node, const Scope& scope) {
         }
         case Op::both:
         case Op::either: {
-            // The right side is looked at only if it still decides: `$x != null && $x > 3` is no error without x.
-            const Result<bool> left = truth_of(node.children[0], scope);
-            if (!left || *left == (node.op == Op::either)) return left;
-            return truth_of(node.children[1], scope);
+            // What stands further right is looked at only if it still decides: `$x != null && $x > 3` is no error without x.
+            for (const ConditionNode& child : node.children) {
+                const Result<bool> truth = truth_of(child, scope);
+                if (!truth || *truth == (node.op == Op::either)) return truth;
+            }
+            return node.op == Op::both;
         }
         default: return compare(node, scope);
     }

@@ -81,14 +81,14 @@ struct StepOutputs {
 struct Scope {
     const Json* inputs = nullptr;  ///< the item: an object
     const Json* params = nullptr;  ///< an object
-    std::string run_id;
-    std::string run_date;
-    std::string idempotency_key;
-    std::string item_key;  ///< no expression names it; commands get it as LOCKSTEP_ITEM_KEY
+    std::string run_id{};
+    std::string run_date{};
+    std::string idempotency_key{};
+    std::string item_key{};  ///< no expression names it; commands get it as LOCKSTEP_ITEM_KEY
     const StepOutputs* outputs = nullptr;
     const Answer* answer = nullptr;
     /// Resolves a secret; unset where secrets are to stay references.
-    std::function<std::optional<std::string>(std::string_view name)> secret;
+    std::function<std::optional<std::string>(std::string_view name)> secret{};
 };
 
 /// The value, or nullopt if it is missing (a missing value is not an error by itself: `$x == null` asks for it).

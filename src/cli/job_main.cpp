@@ -1,0 +1,23 @@
+// The program behind `lockstep` for everything but `exec`.
+
+#include "cli/arguments.hpp"
+#include "cli/check_command.hpp"
+#include "cli/run_command.hpp"
+#include "sys/stop_signals.hpp"
+
+namespace {
+
+/// Commands that make nothing that a signal could leave half done die by signals as any program does.
+void unblock(const lockstep::InheritedSignals& inherited) { ::sigprocmask(SIG_SETMASK, &inherited.mask, nullptr); }
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    // First of all, so that a signal in our first millisecond is a stop request like any other.
+    const lockstep::InheritedSignals inherited = lockstep::block_signals();
+    lockstep::Arguments arguments = lockstep::parse_arguments(argc, argv);
+    if (const auto* finished = std::get_if<lockstep::Finished>(&arguments)) return finished->exit_status;
+    if (auto* run = std::get_if<lockstep::RunArguments>(&arguments)) return lockstep::run_command(inherited, *run);
+    unblock(inherited);
+    return lockstep::check_command(std::get<lockstep::CheckArguments>(arguments));
+}
