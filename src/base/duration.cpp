@@ -51,11 +51,13 @@ std::string describe_duration(Millis duration) {
     const std::int64_t seconds = ms / 1000;
     char text[48];
     if (ms < 10'000) {
-        std::snprintf(text, sizeof text, "%lld.%llds", static_cast<long long>(seconds), static_cast<long long>(ms % 1000 / 100));
+        std::snprintf(text, sizeof text, "%lld.%llds", static_cast<long long>(seconds),
+                      static_cast<long long>(ms % 1000 / 100));
     } else if (seconds < 60) {
         std::snprintf(text, sizeof text, "%llds", static_cast<long long>(seconds));
     } else if (seconds < 3600) {
-        std::snprintf(text, sizeof text, "%lldm %02llds", static_cast<long long>(seconds / 60), static_cast<long long>(seconds % 60));
+        std::snprintf(text, sizeof text, "%lldm %02llds", static_cast<long long>(seconds / 60),
+                      static_cast<long long>(seconds % 60));
     } else {
         std::snprintf(text, sizeof text, "%lldh %02lldm", static_cast<long long>(seconds / 3600),
                       static_cast<long long>(seconds / 60 % 60));

@@ -42,9 +42,13 @@ void add_job_file_options(CLI::App& command, JobFileOptions& file) {
 
 void add_log_options(CLI::App& command, RunOptions& options) {
     static const std::map<std::string, log::Format> kFormats = {{"text", log::Format::text}, {"json", log::Format::json}};
-    static const std::map<std::string, log::Level> kLevels = {
-        {"debug", log::Level::debug}, {"info", log::Level::info}, {"warning", log::Level::warning}, {"error", log::Level::error}};
-    command.add_option("--log-format", options.log_format, "text or json")->transform(CLI::Transformer(kFormats))->option_text("text|json");
+    static const std::map<std::string, log::Level> kLevels = {{"debug", log::Level::debug},
+                                                              {"info", log::Level::info},
+                                                              {"warning", log::Level::warning},
+                                                              {"error", log::Level::error}};
+    command.add_option("--log-format", options.log_format, "text or json")
+        ->transform(CLI::Transformer(kFormats))
+        ->option_text("text|json");
     command.add_option("--log-level", options.log_level, "debug, info, warning or error")
         ->transform(CLI::Transformer(kLevels))
         ->option_text("debug|info|warning|error");
@@ -69,7 +73,8 @@ CLI::App* add_run(CLI::App& app, RunArguments& arguments) {
     run->add_option("job", arguments.job_file, "the job file")->required()->type_name("JOB.json");
     add_wait_option(*run, arguments.options);
     run->add_option("--only", arguments.options.only, "carry out only the item with this key")->type_name("KEY");
-    run->add_flag("--dry-run", arguments.dry_run, "print every request as a curl line; send nothing, run nothing, take no lock");
+    run->add_flag("--dry-run", arguments.dry_run,
+                  "print every request as a curl line; send nothing, run nothing, take no lock");
     run->add_option("--max-concurrency", arguments.max_concurrency, "pairs in flight, in place of the job file's")
         ->type_name("N")
         ->check(CLI::Range(1, 1024));
@@ -118,7 +123,8 @@ void add_exec(CLI::App& app) {
 }  // namespace
 
 Arguments parse_arguments(int argc, char** argv) {
-    CLI::App app("Run batch jobs under a lock, finish what was begun when told to stop, and remember what a crash left open.", "lockstep");
+    CLI::App app("Run batch jobs under a lock, finish what was begun when told to stop, and remember what a crash left open.",
+                 "lockstep");
     app.set_version_flag("--version", "lockstep " LOCKSTEP_VERSION);
     app.require_subcommand(1);
     app.footer("lockstep COMMAND --help tells more of each command.");
@@ -135,7 +141,8 @@ Arguments parse_arguments(int argc, char** argv) {
     } catch (const CLI::ParseError& problem) {
         if (problem.get_exit_code() == 0) return Finished{app.exit(problem)};
         const CLI::App* used = run->parsed() ? run : loop->parsed() ? loop : check->parsed() ? check : nullptr;
-        std::fprintf(stderr, "lockstep: %s\nTry: lockstep %s--help\n", problem.what(), used != nullptr ? (used->get_name() + " ").c_str() : "");
+        std::fprintf(stderr, "lockstep: %s\nTry: lockstep %s--help\n", problem.what(),
+                     used != nullptr ? (used->get_name() + " ").c_str() : "");
         return Finished{to_int(ExitStatus::usage)};
     }
     if (run->parsed()) return run_arguments;

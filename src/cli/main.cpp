@@ -27,8 +27,8 @@ std::string own_directory() {
 
 int become_job_program(char** argv) {
     const std::string here = own_directory();
-    for (const std::string& place : {here + "lockstep-job", here + "../libexec/lockstep/lockstep-job",
-                                     std::string(LOCKSTEP_LIBEXECDIR "/lockstep-job")}) {
+    for (const std::string& place :
+         {here + "lockstep-job", here + "../libexec/lockstep/lockstep-job", std::string(LOCKSTEP_LIBEXECDIR "/lockstep-job")}) {
         ::execv(place.c_str(), argv);
         if (errno != ENOENT && errno != ENOTDIR) {
             const std::string why = lockstep::errno_text(errno);

@@ -32,7 +32,8 @@ int run_command(const InheritedSignals& inherited, RunArguments& arguments) {
     if (options.loop) {
         const auto pause = arguments.every ? arguments.every : job->every;
         if (!pause) {
-            std::fprintf(stderr, "lockstep: %s: loop needs a pause between passes: give --every 3s, or \"every\" in the job file\n",
+            std::fprintf(stderr,
+                         "lockstep: %s: loop needs a pause between passes: give --every 3s, or \"every\" in the job file\n",
                          job->name.c_str());
             return to_int(ExitStatus::usage);
         }

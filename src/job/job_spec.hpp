@@ -93,7 +93,6 @@ struct PhaseSpec {
     std::vector<NamedTemplate> outputs;
     std::vector<InDoubtPolicy> in_doubt;
     std::optional<ProbeSpec> probe;
-    std::string definition;  ///< the phase's own JSON text, compact: what the journal keeps beside an open pair
 
     const HttpSpec* http() const { return std::get_if<HttpSpec>(&action); }
     const CommandSpec* command() const { return std::get_if<CommandSpec>(&action); }

@@ -91,6 +91,7 @@ StepSpec read_step(Reading& reading, const Place& at, std::size_t index) {
         reading.budget_known = false;
         return step;
     }
+    step.definition = to_text(*at.json);
     if (const auto name = read_text(reading.findings, fields.get("step"))) {
         check_name(reading.findings, *fields.get("step"), "a step", *name);
         step.name = *name;

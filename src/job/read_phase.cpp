@@ -169,7 +169,6 @@ std::optional<Place> get_outputs(Reading& reading, const Fields& fields, const R
 PhaseSpec read_phase(Reading& reading, const Fields& fields, const Surroundings& around) {
     PhaseSpec phase;
     if (!fields.is_object()) return phase;
-    phase.definition = to_text(*fields.place().json);
     const auto read = read_action(reading, fields, shapes::kMethod, around);
     if (!read) reading.budget_known = false;
     const ReadAction action = read.value_or(ReadAction{});

@@ -21,8 +21,8 @@ std::string ActivityBoard::describe(MonotonicTime now) const {
         if (slot.step.empty()) continue;
         const auto elapsed = std::chrono::duration_cast<Millis>(now - slot.since);
         text += text.empty() ? "" : "; ";
-        text += printable(slot.item, 60) + " " + slot.step + " " + slot.phase + ", " + describe_duration(elapsed) + " of at most " +
-                describe_duration(slot.limit);
+        text += printable(slot.item, 60) + " " + slot.step + " " + slot.phase + ", " + describe_duration(elapsed) +
+                " of at most " + describe_duration(slot.limit);
     }
     return text;
 }

@@ -16,14 +16,16 @@ namespace {
 Json placeholders(const StepSpec& step, PhaseName name) {
     Json outputs = Json::object();
     for (const NamedTemplate& output : step.phase(name)->outputs) {
-        outputs.set(output.name, Json::of_string(fmt::format("{{$steps.{}.{}.outputs.{}}}", step.name, to_string(name), output.name)));
+        outputs.set(output.name,
+                    Json::of_string(fmt::format("{{$steps.{}.{}.outputs.{}}}", step.name, to_string(name), output.name)));
     }
     return outputs;
 }
 
 class DryRun {
   public:
-    DryRun(const JobSpec& job, const RunOptions& options) : job_(job), options_(options), run_id_(new_run_id()), run_date_(run_date_now()) {}
+    DryRun(const JobSpec& job, const RunOptions& options)
+        : job_(job), options_(options), run_id_(new_run_id()), run_date_(run_date_now()) {}
 
     ExitStatus run(const Interrupt& never) {
         Scope scope;
@@ -31,8 +33,10 @@ class DryRun {
         scope.run_id = run_id_;
         scope.run_date = run_date_;
         if (job_.items) {
-            if (const auto* listing = std::get_if<ItemsSpec::Http>(&job_.items->source)) return listed_by(listing->request, scope);
-            if (const auto* listing = std::get_if<ItemsSpec::Command>(&job_.items->source)) return listed_by(listing->command, scope);
+            if (const auto* listing = std::get_if<ItemsSpec::Http>(&job_.items->source))
+                return listed_by(listing->request, scope);
+            if (const auto* listing = std::get_if<ItemsSpec::Command>(&job_.items->source))
+                return listed_by(listing->command, scope);
         }
         Workbench bench;
         bench.cut = &never;

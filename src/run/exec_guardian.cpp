@@ -106,7 +106,8 @@ class ExecGuardian {
 
     /// @return the pid, or -errno when the command could not be started
     pid_t start(int mark_fd) {
-        // A terminal belongs to the front's session; a command that reads from it would stop, or take what is typed for the shell.
+        // A terminal belongs to the front's session; a command that reads from it would stop, or take what is typed for the
+        // shell.
         UniqueFd null_input;
         if (::isatty(STDIN_FILENO) != 0) null_input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY));
         volatile int error = 0;  // written by the child: after vfork(2) both share the memory
@@ -145,8 +146,8 @@ class ExecGuardian {
             if (forward_at && monotonic_now() >= *forward_at) {
                 forward_at.reset();
                 ::kill(-pid, SIGTERM);
-                say("the grace of " + format_duration(*options_.grace) + " is used up: SIGTERM sent to " + options_.argv[0] + " (pid " +
-                    std::to_string(pid) + "); waiting for its end");
+                say("the grace of " + format_duration(*options_.grace) + " is used up: SIGTERM sent to " + options_.argv[0] +
+                    " (pid " + std::to_string(pid) + "); waiting for its end");
             }
         }
     }

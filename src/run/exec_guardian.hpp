@@ -20,8 +20,9 @@ struct ExecOptions {
     bool quiet = false;
 };
 
-/// Takes the lock, runs the command with everything that we inherited (descriptors, environment, signals, umask), but a terminal's
-/// stdin becomes /dev/null; defers a stop up to `grace`, then forwards TERM once; gives the lock back when the command has ended.
+/// Takes the lock, runs the command with everything that we inherited (descriptors, environment, signals, umask), but a
+/// terminal's stdin becomes /dev/null; defers a stop up to `grace`, then forwards TERM once; gives the lock back when the
+/// command has ended.
 /// @return the exit status: the command's own, 128 + n, 126/127, busy_status, 73, 75
 int exec_under_lock(const ExecOptions& options, GuardianLink& link);
 

@@ -95,8 +95,8 @@ class Front {
     bool waiting_for_orphans() const { return WIFSIGNALED(guardian_status_) && !no_children_ && !commands_.empty(); }
 
     void say_guardian_killed() const {
-        std::string line = std::string("lockstep: ") + name_ + ": the guardian (pid " + std::to_string(guardian_) + ") was killed by " +
-                           signal_name(WTERMSIG(guardian_status_));
+        std::string line = std::string("lockstep: ") + name_ + ": the guardian (pid " + std::to_string(guardian_) +
+                           ") was killed by " + signal_name(WTERMSIG(guardian_status_));
         line += commands_.empty() ? "" : "; waiting for the commands that it ran";
         log::write_now(STDERR_FILENO, line + "\n");
     }
@@ -137,7 +137,8 @@ int cannot_start(const char* name, const char* what) {
 
 }  // namespace
 
-int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*guardian)(GuardianLink& link, void* context), void* context) {
+int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*guardian)(GuardianLink& link, void* context),
+                    void* context) {
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return cannot_start(name, "creating a socket pair");
     UniqueFd front_end(pair[0]);

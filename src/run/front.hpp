@@ -15,8 +15,8 @@
 
 namespace lockstep {
 
-/// The commands that run right now, in memory that front and guardian share: if the guardian is killed, the front still knows which
-/// orphans to wait for.
+/// The commands that run right now, in memory that front and guardian share: if the guardian is killed, the front still knows
+/// which orphans to wait for.
 class CommandTable {
   public:
     void add(pid_t pid) noexcept;
@@ -38,15 +38,16 @@ struct GuardianLink {
     InheritedSignals inherited;
 };
 
-/// Forks the guardian (before any thread exists), which leads a session of its own and calls `guardian`; its return value is the
-/// exit status of both. Returns in the front only, after everything is over.
+/// Forks the guardian (before any thread exists), which leads a session of its own and calls `guardian`; its return value is
+/// the exit status of both. Returns in the front only, after everything is over.
 ///
-/// Exit status: the guardian's; 70 when the guardian was killed (after the commands that it ran have ended). After a Ctrl-C with a
-/// result of 0 or 75 this does not return: the process ends by SIGINT, which alone stops a shell's loop around it (as pid 1, for which
-/// the kernel drops that signal, it exits 130).
+/// Exit status: the guardian's; 70 when the guardian was killed (after the commands that it ran have ended). After a Ctrl-C
+/// with a result of 0 or 75 this does not return: the process ends by SIGINT, which alone stops a shell's loop around it (as
+/// pid 1, for which the kernel drops that signal, it exits 130).
 ///
 /// @param name  what messages begin with: "lockstep: NAME: …"
-int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*guardian)(GuardianLink& link, void* context), void* context);
+int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*guardian)(GuardianLink& link, void* context),
+                    void* context);
 
 /// Reads the next stop request from the front, or nullopt if none is waiting.
 std::optional<StopNotice> read_notice(int socket);

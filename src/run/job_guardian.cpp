@@ -13,7 +13,8 @@ namespace {
 
 class JobGuardian {
   public:
-    JobGuardian(const JobSpec& job, GuardianLink& link, StopState stop, Interrupt finished, UniqueFd signals, const RunOptions& options)
+    JobGuardian(const JobSpec& job, GuardianLink& link, StopState stop, Interrupt finished, UniqueFd signals,
+                const RunOptions& options)
         : link_(link),
           stop_(std::move(stop)),
           finished_(std::move(finished)),
@@ -34,7 +35,8 @@ class JobGuardian {
 
   private:
     void wait_for_something() {
-        pollfd wait[3] = {{finished_.fd(), POLLIN, 0}, {signals_.get(), POLLIN, 0}, {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0}};
+        pollfd wait[3] = {
+            {finished_.fd(), POLLIN, 0}, {signals_.get(), POLLIN, 0}, {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0}};
         const auto deadline = policy_.deadline();
         ::poll(wait, 3, deadline ? millis_until(*deadline) : -1);
         while (const auto notice = next_notice()) act(policy_.on_request(*notice, monotonic_now()), describe(*notice));
@@ -77,8 +79,10 @@ class JobGuardian {
         if (said_at_ && now - *said_at_ < Millis{200}) return;
         said_at_ = now;
         const auto deadline = policy_.deadline();
-        const std::string left = deadline ? ", " + describe_duration(Millis{millis_until(*deadline)}) + " of the grace left" : "";
-        log::info("{}: already stopping; {}{}", why, in_hand.empty() ? "nothing is in hand" : "still finishing " + in_hand, left);
+        const std::string left =
+            deadline ? ", " + describe_duration(Millis{millis_until(*deadline)}) + " of the grace left" : "";
+        log::info("{}: already stopping; {}{}", why, in_hand.empty() ? "nothing is in hand" : "still finishing " + in_hand,
+                  left);
     }
 
     GuardianLink& link_;

@@ -17,7 +17,8 @@ void recall_outputs(const Pair& pair, StepOutputs& outputs) {
 
 }  // namespace
 
-Result<PairEnd> PairExecutor::execute(const StepSpec& step, const std::string& item_key, const Json& inputs, StepOutputs& outputs) {
+Result<PairEnd> PairExecutor::execute(const StepSpec& step, const std::string& item_key, const Json& inputs,
+                                      StepOutputs& outputs) {
     auto pair = load(step, item_key, inputs);
     if (!pair) return std::unexpected(pair.error());
     recall_outputs(*pair, outputs);
@@ -29,7 +30,8 @@ Result<PairEnd> PairExecutor::execute(const StepSpec& step, const std::string& i
             // APIs replay a stored refusal under its key, so a new attempt needs a new one, and it must outlive a crash.
             ++pair->generation;
             pair->outputs.clear();
-            if (auto written = enter({*pair, step, inputs, outputs}, PairState::pending, ""); !written) return std::unexpected(written.error());
+            if (auto written = enter({*pair, step, inputs, outputs}, PairState::pending, ""); !written)
+                return std::unexpected(written.error());
             break;
         default:
             if (is_open(pair->state)) return PairEnd::open;

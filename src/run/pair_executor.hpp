@@ -12,13 +12,13 @@
 namespace lockstep {
 
 enum class PairEnd {
-    done,      ///< in this pass
-    skipped,   ///< done by an earlier pass
-    failed,    ///< refused or compensated, or never applied: nothing is open
-    parked,    ///< waits for a person
-    open,      ///< half done or in doubt: a later pass has to settle it
-    left,      ///< a stop request came before anything had happened
-    cut,       ///< cut in the middle, in doubt
+    done,     ///< in this pass
+    skipped,  ///< done by an earlier pass
+    failed,   ///< refused or compensated, or never applied: nothing is open
+    parked,   ///< waits for a person
+    open,     ///< half done or in doubt: a later pass has to settle it
+    left,     ///< a stop request came before anything had happened
+    cut,      ///< cut in the middle, in doubt
 };
 
 class PairExecutor {

@@ -11,8 +11,8 @@
 namespace lockstep {
 
 std::string summary_text(const PassTotals& totals, Millis elapsed) {
-    std::string text = fmt::format("done {}, failed {}, parked {}, left {} in {}", totals.done, totals.failed, totals.parked, totals.left,
-                                   describe_duration(elapsed));
+    std::string text = fmt::format("done {}, failed {}, parked {}, left {} in {}", totals.done, totals.failed, totals.parked,
+                                   totals.left, describe_duration(elapsed));
     if (totals.skipped > 0) text += fmt::format("; {} done before", totals.skipped);
     if (totals.open > 0) text += fmt::format("; {} half done", totals.open);
     return text;
@@ -53,7 +53,8 @@ PassResult Pass::run() {
     }
     const PassTotals& totals = result_.totals;
     if (totals.failed + totals.parked + totals.open > 0) result_.status = graver(result_.status, ExitStatus::some_failed);
-    if (context_.stop.requested.fired() && (totals.left > 0 || !exhausted_)) end_with(ExitStatus::try_again, "stopped with work left");
+    if (context_.stop.requested.fired() && (totals.left > 0 || !exhausted_))
+        end_with(ExitStatus::try_again, "stopped with work left");
     if (only_ && !only_found_ && exhausted_) {
         end_with(Error{Failure::items, "no item has the key \"" + printable(*only_) + "\""});
     }
@@ -151,13 +152,19 @@ void Pass::count(PairEnd end, const Item& item) {
     const std::lock_guard guard(mutex_);
     PassTotals& totals = result_.totals;
     switch (end) {
-        case PairEnd::done: ++totals.done; log::debug("{}: done", item.key); return;
+        case PairEnd::done:
+            ++totals.done;
+            log::debug("{}: done", item.key);
+            return;
         case PairEnd::skipped: ++totals.skipped; return;
         case PairEnd::left: ++totals.left; return;
         case PairEnd::parked: ++totals.parked; break;
         case PairEnd::open: ++totals.open; break;
         case PairEnd::failed: ++totals.failed; break;
-        case PairEnd::cut: ++totals.open; end_with(ExitStatus::cut, "cut at the deadline"); return;
+        case PairEnd::cut:
+            ++totals.open;
+            end_with(ExitStatus::cut, "cut at the deadline");
+            return;
     }
     const auto& tolerated = context_.job.tolerated_failure_count;
     if (tolerated && totals.failed + totals.parked + totals.open > *tolerated) {

@@ -23,7 +23,7 @@ struct PassContext {
     const StopState& stop;
     const SecretStore& secrets;
     ActivityBoard& activity;
-    LockRecord& record;        ///< guarded by record_mutex
+    LockRecord& record;  ///< guarded by record_mutex
     std::mutex& record_mutex;
 
     /// The scope that every expression of this run starts from.

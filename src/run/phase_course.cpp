@@ -28,9 +28,16 @@ PairState not_applied_state(PhaseName name) {
 
 }  // namespace
 
-PhaseCourse::PhaseCourse(PassContext& pass, Workbench& bench, std::size_t worker, Pair& pair, const StepSpec& step, PhaseName name,
-                         const Scope& scope)
-    : pass_(pass), bench_(bench), worker_(worker), pair_(pair), step_(step), name_(name), phase_(*step.phase(name)), scope_(scope) {}
+PhaseCourse::PhaseCourse(PassContext& pass, Workbench& bench, std::size_t worker, Pair& pair, const StepSpec& step,
+                         PhaseName name, const Scope& scope)
+    : pass_(pass),
+      bench_(bench),
+      worker_(worker),
+      pair_(pair),
+      step_(step),
+      name_(name),
+      phase_(*step.phase(name)),
+      scope_(scope) {}
 
 Result<PhaseResult> PhaseCourse::run() {
     const auto request = render_request(phase_.action, phase_.idempotency, scope_);
@@ -41,7 +48,8 @@ Result<PhaseResult> PhaseCourse::run() {
     pair_.request = to_text(request->json);
     pair_.attempt = 0;
     deadline_ = monotonic_now() + phase_.deadline;
-    pass_.activity.begin(worker_, {pair_.item_key, step_.name, std::string(to_string(name_)), monotonic_now(), phase_.deadline});
+    pass_.activity.begin(worker_,
+                         {pair_.item_key, step_.name, std::string(to_string(name_)), monotonic_now(), phase_.deadline});
     pass_.publish_activity();
     for (;;) {
         const auto answer = attempt(*request);
@@ -64,16 +72,14 @@ Result<Attempt> PhaseCourse::attempt(const RenderedRequest& request) {
     Attempt answer = perform(phase_, request, scope_, options, bench_);
     result_.not_connected = answer.not_connected;
     pair_.reason = answer.reason;
-    log::debug("{} {} {}: attempt {}: {} ({})", pair_.item_key, step_.name, to_string(name_), pair_.attempt, to_string(answer.verdict),
-               answer.reason);
+    log::debug("{} {} {}: attempt {}: {} ({})", pair_.item_key, step_.name, to_string(name_), pair_.attempt,
+               to_string(answer.verdict), answer.reason);
     return answer;
 }
 
 Result<PhaseCourse::Next> PhaseCourse::judge(const Attempt& attempt) {
     switch (attempt.verdict) {
-        case Verdict::done:
-            result_.outputs = attempt.outputs;
-            return finish(PhaseEnd::done, attempt.reason);
+        case Verdict::done: result_.outputs = attempt.outputs; return finish(PhaseEnd::done, attempt.reason);
         case Verdict::refused:
             // With a key the answer is that of the first attempt, replayed. Without one it speaks of this attempt only.
             if (doubtful_ && !phase_.idempotency) {

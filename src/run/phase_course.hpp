@@ -62,8 +62,8 @@ class PhaseCourse {
     MonotonicTime deadline_{};
     MonotonicTime attempt_started_{};
     int attempts_ = 0;
-    bool doubtful_ = false;     ///< an earlier attempt may have taken effect: nothing that a later one says undoes that
-    std::size_t policy_ = 0;    ///< which of phase_.in_doubt is tried now
+    bool doubtful_ = false;   ///< an earlier attempt may have taken effect: nothing that a later one says undoes that
+    std::size_t policy_ = 0;  ///< which of phase_.in_doubt is tried now
     PhaseResult result_;
 };
 

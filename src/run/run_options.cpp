@@ -23,8 +23,9 @@ std::string new_run_id() {
     const std::chrono::year_month_day date{day};
     const std::chrono::hh_mm_ss time{seconds - day};
     char id[48];
-    std::snprintf(id, sizeof id, "%04d%02u%02uT%02d%02d%02dZ-%08x", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                  static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
+    std::snprintf(id, sizeof id, "%04d%02u%02uT%02d%02d%02dZ-%08x", static_cast<int>(date.year()),
+                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                  static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
                   static_cast<int>(time.seconds().count()), random);
     return id;
 }

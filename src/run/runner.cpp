@@ -1,6 +1,5 @@
 #include "run/runner.hpp"
 
-
 #include "journal/sqlite_journal.hpp"
 #include "sys/log.hpp"
 
@@ -32,7 +31,8 @@ ExitStatus Runner::loop() {
         const PassResult result = one_pass();
         status = result.status;
         // Nothing that the next pass could find better: the supervisor is to know.
-        const bool hopeless = status == ExitStatus::lock || status == ExitStatus::journal || status == ExitStatus::cut || status == ExitStatus::os;
+        const bool hopeless = status == ExitStatus::lock || status == ExitStatus::journal || status == ExitStatus::cut ||
+                              status == ExitStatus::os;
         if (hopeless) break;
         status = ExitStatus::ok;
         stop_.requested.wait_until(monotonic_now() + options_.pause);
@@ -45,6 +45,7 @@ PassResult Runner::failed(const Error& error) const {
     PassResult result;
     result.status = exit_status_of(error.failure);
     result.ended_because = error.text;
+    result.begun = false;
     if (error.failure == Failure::busy) {
         if (!options_.loop) result.status = static_cast<ExitStatus>(options_.busy_status);
         if (!options_.quiet) log::plain("lockstep: " + job_.name + ": " + error.text);
@@ -133,11 +134,12 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
 }
 
 void Runner::say_summary(const PassResult& result, MonotonicTime started) const {
-    if (passes_ == 0 || result.ended_because == "stopped") return;
+    if (!result.begun) return;
     const auto elapsed = std::chrono::duration_cast<Millis>(monotonic_now() - started);
     const std::string text = summary_text(result.totals, elapsed);
     // A loop that finds nothing to do says so only on request, or its log would be nothing else.
-    const bool idle = options_.loop && result.totals.done + result.totals.failed + result.totals.parked + result.totals.open == 0;
+    const bool idle =
+        options_.loop && result.totals.done + result.totals.failed + result.totals.parked + result.totals.open == 0;
     if (result.status != ExitStatus::ok) {
         log::warning("{}", text);
     } else if (idle) {

@@ -60,15 +60,16 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
         const std::string_view text(message.payload.data(), message.payload.size());
         if (message.level == kPassStdout) return write_all(STDOUT_FILENO, text);
         if (message.level == kPassStderr) return write_all(STDERR_FILENO, text);
-        const std::int64_t wall_ms =
-            std::chrono::duration_cast<Millis>(message.time.time_since_epoch()).count();
-        write_all(STDERR_FILENO, format_ == Format::json ? json_line(wall_ms, message.level, text) : text_line(wall_ms, message.level, text));
+        const std::int64_t wall_ms = std::chrono::duration_cast<Millis>(message.time.time_since_epoch()).count();
+        write_all(STDERR_FILENO,
+                  format_ == Format::json ? json_line(wall_ms, message.level, text) : text_line(wall_ms, message.level, text));
     }
     void flush_() override {}
 
     std::string text_line(std::int64_t wall_ms, spdlog::level::level_enum level, std::string_view text) const {
         const bool plain = level == spdlog::level::info;
-        return fmt::format("{} {}: {}{}{}\n", local_time(wall_ms), job_, plain ? "" : level_name(level), plain ? "" : ": ", text);
+        return fmt::format("{} {}: {}{}{}\n", local_time(wall_ms), job_, plain ? "" : level_name(level), plain ? "" : ": ",
+                           text);
     }
 
     std::string json_line(std::int64_t wall_ms, spdlog::level::level_enum level, std::string_view text) const {
@@ -107,7 +108,8 @@ class AsyncBackend final : public Backend {
     explicit AsyncBackend(const Options& options) : level_(options.level) {
         pool_ = std::make_shared<spdlog::details::thread_pool>(kQueueLength, 1);
         auto sink = std::make_shared<StderrSink>(std::string(options.job), options.format);
-        logger_ = std::make_shared<spdlog::async_logger>("lockstep", sink, pool_, spdlog::async_overflow_policy::overrun_oldest);
+        logger_ =
+            std::make_shared<spdlog::async_logger>("lockstep", sink, pool_, spdlog::async_overflow_policy::overrun_oldest);
         logger_->set_level(spdlog::level::trace);
     }
 

@@ -9,7 +9,7 @@ namespace lockstep {
 namespace {
 
 bool is_ignored(int signal) {
-    struct sigaction action {};
+    struct sigaction action{};
     return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 

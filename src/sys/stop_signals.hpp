@@ -41,7 +41,8 @@ struct InheritedSignals {
 };
 
 /// Blocks every signal that can be blocked but those of job control (TSTP, TTIN, TTOU, CONT), and gives SIGCHLD its default
-/// action, since an inherited SIG_IGN makes waitpid(2) lose statuses. To be called before anything else, and before any thread exists.
+/// action, since an inherited SIG_IGN makes waitpid(2) lose statuses. To be called before anything else, and before any thread
+/// exists.
 InheritedSignals block_signals();
 
 /// TERM, INT, HUP, QUIT without those that were ignored at the start.

@@ -20,8 +20,8 @@ int run_front(int (*guardian)(GuardianLink&, void*), void* context = nullptr, bo
     if (front == 0) {
         const InheritedSignals inherited = block_signals();
         if (interrupt) {
-            // As the terminal driver does it: the siginfo of a kernel-made signal cannot be forged, so the test of Ctrl-C itself is
-            // in tests/system; here SIGINT comes from a process.
+            // As the terminal driver does it: the siginfo of a kernel-made signal cannot be forged, so the test of Ctrl-C
+            // itself is in tests/system; here SIGINT comes from a process.
             ::kill(::getpid(), SIGINT);
         }
         ::_exit(run_in_guardian(inherited, "test", guardian, context));
