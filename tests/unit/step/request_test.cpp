@@ -1,0 +1,184 @@
+// Rendering, describing, keys, pauses, secrets.
+
+#include <set>
+
+#include "step_support.hpp"
+
+using namespace lockstep;
+using namespace lockstep::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string rendered(const Bench& bench, const ActionSpec& action, const std::optional<IdempotencySpec>& key = std::nullopt) {
+    const auto request = render_request(action, key, bench.scope);
+    return request ? to_text(request->json) : "error: " + request.error().text;
+}
+
+std::string described(const Bench& bench, const ActionSpec& action, const std::optional<IdempotencySpec>& key = std::nullopt) {
+    const auto request = render_request(action, key, bench.scope);
+    return request ? describe_request(*request) : "error: " + request.error().text;
+}
+
+}  // namespace
+
+TEST_CASE("a rendered request holds all that it takes to send it, and secrets as references", "[render]") {
+    Bench bench;
+    HttpSpec spec = http("POST", "http://shop/orders/{$inputs.orderId}?x=1#frag");
+    spec.query = named({{"a b", "{$inputs.orderId}&"}});
+    spec.headers = named({{"Authorization", "Bearer {$secrets.token}"}, {"X-Price", "$$ {$inputs.price}"}});
+    spec.body = json_of(R"({"order": "$inputs.orderId", "qty": "$inputs.qty", "price": "$inputs.price", "currency": "$$"})");
+    const std::string text = rendered(bench, spec, IdempotencySpec{});
+    CHECK(text == R"({"http":{"method":"POST","url":"http://shop/orders/o%2017?x=1&a%20b=o%2017%26#frag",)"
+                  R"("body":"{\"order\":\"o 17\",\"qty\":3,\"price\":1.10,\"currency\":\"$\"}",)"
+                  R"("headers":[["Authorization","Bearer {$secrets.token}"],["X-Price","$$ 1.10"],["Idempotency-Key","key-1"],)"
+                  R"(["Content-Type","application/json"]]}})");
+}
+
+TEST_CASE("a POST or PATCH without a key asks for a fresh connection, others do not", "[render]") {
+    const Bench bench;
+    const auto fresh = [&](const std::string& method, const std::optional<IdempotencySpec>& key) {
+        return rendered(bench, http(method, "http://shop/"), key).find("\"freshConnection\":true") != std::string::npos;
+    };
+    CHECK(fresh("POST", std::nullopt));
+    CHECK(fresh("PATCH", std::nullopt));
+    CHECK_FALSE(fresh("POST", IdempotencySpec{}));
+    CHECK_FALSE(fresh("PUT", std::nullopt));
+    CHECK_FALSE(fresh("GET", std::nullopt));
+    CHECK_FALSE(fresh("DELETE", std::nullopt));
+}
+
+TEST_CASE("forms, files and parts are rendered; relative files lie beside the job file", "[render]") {
+    const Bench bench;
+    HttpSpec spec = http("PUT", "http://shop/");
+    spec.directory = "/jobs";
+    SECTION("form") {
+        spec.form = named({{"order", "{$inputs.orderId}"}, {"qty", "$inputs.qty"}});
+        const std::string text = rendered(bench, spec);
+        CHECK(text.find(R"("body":"order=o%2017&qty=3")") != std::string::npos);
+        CHECK(text.find("application/x-www-form-urlencoded") != std::string::npos);
+    }
+    SECTION("file") {
+        spec.body_file = template_of("labels/{$inputs.qty}.pdf");
+        CHECK(rendered(bench, spec).find(R"("bodyFile":"/jobs/labels/3.pdf")") != std::string::npos);
+    }
+    SECTION("multipart") {
+        spec.multipart.push_back({"order", template_of("$inputs.orderId"), std::nullopt, ""});
+        spec.multipart.push_back({"label", std::nullopt, template_of("/tmp/label"), "application/pdf"});
+        CHECK(rendered(bench, spec)
+                  .find(R"([{"name":"order","value":"o 17"},)"
+                        R"({"name":"label","file":"/tmp/label","contentType":"application/pdf"}])") != std::string::npos);
+    }
+}
+
+TEST_CASE("what cannot be rendered is an error that names the place, before anything begins", "[render]") {
+    Bench bench;
+    bench.inputs.set("breaks", Json::of_string("a\r\nX-Evil: 1"));
+    HttpSpec spec = http("GET", "http://shop/");
+    SECTION("a missing value") {
+        spec.headers = named({{"X-A", "{$inputs.nowhere}"}});
+        CHECK(rendered(bench, spec) == "error: header X-A: $inputs.nowhere is missing");
+    }
+    SECTION("a null") {
+        spec.query = named({{"q", "$inputs.none"}});
+        CHECK(rendered(bench, spec) == "error: query q: $inputs.none is null");
+    }
+    SECTION("a line break in a header") {
+        spec.headers = named({{"X-A", "{$inputs.breaks}"}});
+        CHECK(rendered(bench, spec) == "error: header X-A: holds a line break or a NUL character");
+    }
+    SECTION("a line break in an argument") {
+        CHECK(rendered(bench, command({"echo", "{$inputs.breaks}"})) ==
+              "error: argument 1: holds a line break or a NUL character");
+    }
+    SECTION("a URL that is one expression and none of HTTP") {
+        CHECK(rendered(bench, http("GET", "$inputs.orderId")).starts_with("error: url: "));
+        CHECK(rendered(bench, http("GET", "$inputs.breaks")).starts_with("error: url: "));
+    }
+    SECTION("a secret that cannot be had") {
+        bench.scope.secret = [](std::string_view) { return std::nullopt; };
+        spec.headers = named({{"Authorization", "{$secrets.token}"}});
+        CHECK(rendered(bench, spec) ==
+              "error: header Authorization: secret \"token\" cannot be had: its variable or file is missing");
+    }
+}
+
+TEST_CASE("a request is described as a line that can be pasted, but for its secrets", "[describe]") {
+    const Bench bench;
+    HttpSpec spec = http("POST", "http://shop/orders");
+    spec.headers = named({{"Authorization", "Bearer {$secrets.token}"}});
+    spec.body = json_of(R"({"order": "$inputs.orderId"})");
+    CHECK(described(bench, spec, IdempotencySpec{}) ==
+          "curl -X POST http://shop/orders -H 'Authorization: Bearer ***' -H 'Idempotency-Key: key-1' "
+          "-H 'Content-Type: application/json' --data-raw '{\"order\":\"o 17\"}'");
+    CHECK(described(bench, http("GET", "http://shop/")) == "curl http://shop/");
+    CHECK(described(bench, http("HEAD", "http://shop/")) == "curl -I http://shop/");
+
+    CommandSpec run = command({"./capture.sh", "{$inputs.orderId}"});
+    run.cwd = "/jobs";
+    run.env = named({{"TOKEN", "{$secrets.token}"}});
+    run.stdin_text = template_of("two\nlines");
+    CHECK(described(bench, run) ==
+          "cd /jobs && printf %s $'two\\nlines' | TOKEN='***' LOCKSTEP_ITEM_KEY=north/o17 LOCKSTEP_IDEMPOTENCY_KEY=key-1 "
+          "./capture.sh 'o 17'");
+}
+
+TEST_CASE("the idempotency key depends on each of its parts and on nothing else", "[key]") {
+    const std::string key = idempotency_key("job", "item", "step", PhaseName::first, 0);
+    CHECK(key.size() == 64);
+    CHECK(key == idempotency_key("job", "item", "step", PhaseName::first, 0));
+    const std::set<std::string> keys = {key,
+                                        idempotency_key("jobi", "tem", "step", PhaseName::first, 0),
+                                        idempotency_key("job", "item2", "step", PhaseName::first, 0),
+                                        idempotency_key("job", "item", "step2", PhaseName::first, 0),
+                                        idempotency_key("job", "item", "step", PhaseName::second, 0),
+                                        idempotency_key("job", "item", "step", PhaseName::compensate, 0),
+                                        idempotency_key("job", "item", "step", PhaseName::first, 1)};
+    CHECK(keys.size() == 7);
+}
+
+TEST_CASE("pauses grow, are capped, jittered, and never shorter than the server asks", "[retry]") {
+    RetrySpec retry;
+    retry.initial_interval = 500ms;
+    retry.backoff_rate = 2;
+    retry.max_interval = 3s;
+    retry.full_jitter = false;
+    CHECK(retry_pause(retry, 2, std::nullopt) == 500ms);
+    CHECK(retry_pause(retry, 3, std::nullopt) == 1s);
+    CHECK(retry_pause(retry, 4, std::nullopt) == 2s);
+    CHECK(retry_pause(retry, 5, std::nullopt) == 3s);
+    CHECK(retry_pause(retry, 100'000, std::nullopt) == 3s);
+    CHECK(retry_pause(retry, 2, 7s) == 7s);
+
+    retry.full_jitter = true;
+    std::set<Millis> seen;
+    for (int i = 0; i < 200; ++i) {
+        const Millis pause = retry_pause(retry, 4, std::nullopt);
+        CHECK((pause >= 0ms && pause <= 2s));
+        seen.insert(pause);
+    }
+    CHECK(seen.size() > 20);
+}
+
+TEST_CASE("secrets come from the environment or a file, and are hidden wherever they show", "[secrets]") {
+    const TempDir directory;
+    const std::string file = directory.write("token", "file-secret\n");
+    const std::map<std::string, SecretSpec, std::less<>> specs = {{"env", {"LOCKSTEP_TEST_SECRET", ""}},
+                                                                  {"file", {"", file}},
+                                                                  {"none", {"LOCKSTEP_TEST_NO_SUCH", ""}},
+                                                                  {"gone", {"", file + ".gone"}}};
+    const SecretStore store(specs);
+    ::setenv("LOCKSTEP_TEST_SECRET", "env-secret", 1);
+    CHECK(store.resolve("env").value() == "env-secret");
+    CHECK(store.redact("a file-secret, an env-secret") == "a file-secret, an ***");
+    CHECK(store.resolve("file").value() == "file-secret");
+    CHECK(store.redact("a file-secret, an env-secret") == "a ***, an ***");
+    ::setenv("LOCKSTEP_TEST_SECRET", "env-secret-rotated", 1);
+    CHECK(store.resolve("env").value() == "env-secret-rotated");
+    CHECK(store.redact("env-secret-rotated env-secret") == "*** ***");
+    ::unsetenv("LOCKSTEP_TEST_SECRET");
+
+    CHECK(store.resolve("none").error().text == "secret \"none\": the environment variable LOCKSTEP_TEST_NO_SUCH is not set");
+    CHECK(store.resolve("gone").error().text == "secret \"gone\": reading " + file + ".gone: No such file or directory");
+    CHECK_FALSE(store.resolve("undeclared"));
+}
