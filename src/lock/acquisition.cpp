@@ -111,7 +111,7 @@ Result<Acquisition::Next> Acquisition::wait_for_holder(LockAttempt attempt) {
         lock_.identity_ = outcome.identity;
         give_back();
     }
-    return after_wait(*end, describe_current_holder());
+    return after_wait(*end, *end == WaitEnd::timed_out ? describe_current_holder() : "");
 }
 
 Result<Acquisition::Next> Acquisition::wait_for_removal(const std::string& holder) {

@@ -55,9 +55,15 @@ inline mode_t mode_of(const std::string& path) {
     return ::lstat(path.c_str(), &info) == 0 ? info.st_mode & 07777 : 0;
 }
 
+/// What can be read; files below /proc may vanish or fail in the middle.
 inline std::string read_all(const std::string& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    std::string text;
+    char buffer[4096];
+    ssize_t length = 0;
+    while (file && (length = ::read(file.get(), buffer, sizeof buffer)) > 0)
+        text.append(buffer, static_cast<std::size_t>(length));
+    return text;
 }
 
 inline void write_all(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
@@ -128,7 +134,11 @@ class Process {
         char byte = 0;
         return ::read(ready_.get(), &byte, 1) == 1;
     }
-    void go_on() { go_.reset(); }
+    /// By a byte: an end of file would not come while a later child still has its copy of our end.
+    void go_on() {
+        const char byte = 1;
+        if (::write(go_.get(), &byte, 1) != 1) std::abort();
+    }
     int kill() {
         ::kill(pid_, SIGKILL);
         return join();
@@ -145,8 +155,7 @@ class Process {
     static void say_ready_and_wait() {
         say_ready();
         char byte = 0;
-        while (::read(go_fd, &byte, 1) > 0) {
-        }
+        if (::read(go_fd, &byte, 1) < 0) ::_exit(99);
     }
     static void say_ready() {
         const char byte = 1;
