@@ -61,13 +61,8 @@ class HttpRecords final : public RecordSource {
     Result<void> fetch() {
         if (!visited_.insert(url_)) return failed("this page was listed already: `next` goes in a circle");
         auto listing = fetch_listing(request_, base_, spec_.timeout, stop_, bench_);
-        if (!listing) {
-            if (listing.error().failure == Failure::stopped) return std::unexpected(std::move(listing.error()));
-            return failed(listing.error().text);
-        }
+        if (!listing) return std::unexpected(std::move(listing.error()));
         const Answer& answer = listing->answer;
-        const int status = answer.status_code.value_or(0);
-        if (status < 200 || status > 299) return failed(fmt::format("status {}: {}", status, printable(answer.body, 120)));
         if (answer.body_json() == nullptr) return failed("the answer is not JSON: " + printable(answer.body, 120));
         Scope scope = base_;
         scope.answer = &answer;
