@@ -20,8 +20,13 @@ class _UnixConnection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(self._path)
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(self._path)
+        except OSError:
+            connection.close()
+            raise
+        self.sock = connection
 
 
 class _UnixTransport(xmlrpc.client.Transport):
@@ -31,6 +36,10 @@ class _UnixTransport(xmlrpc.client.Transport):
 
     def make_connection(self, host):
         return _UnixConnection(self._path)
+
+    def parse_response(self, response):
+        with response:  # or its socket is left to the garbage collector
+            return super().parse_response(response)
 
 
 class Supervisord:

@@ -1,0 +1,362 @@
+"""Stop requests and kills of every kind, at every time: pairs are finished, the lock is given back, and what could not be is said."""
+
+import itertools
+import os
+import resource
+import signal
+import socket
+import time
+import unittest
+
+from support import LOCKSTEP, SystemTest, children_of, is_alive, kill, open_files_of, parent_of, wait_for_moment, wait_until
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+
+
+class StoppingTest(SystemTest):
+    def start_job(self, command, job, *options, **more):
+        return self.start_lockstep(command, job, "--state-dir", self.state, *options, **more)
+
+    def run_job(self, job, *options, **more):
+        return self.lockstep("run", job, "--state-dir", self.state, *options, **more)
+
+
+class StopRequests(StoppingTest):
+    def test_each_signal_in_the_middle_of_a_pair_lets_it_finish_and_the_log_says_who_and_what(self):
+        for number in STOP_SIGNALS:
+            for command, expected in (("loop", 0), ("run", 0)):
+                with self.subTest(signal=number.name, command=command):
+                    self.story_file.unlink(missing_ok=True)
+                    job = self.article(seconds=0.15)
+                    process = self.start_job(command, job)
+                    self.wait_for_story(1)
+                    process.send(number)
+                    process.says("signal received")
+                    self.assertTrue(process.running())
+                    self.assertEqual(process.wait(), expected, process.err())
+                    self.assertEqual(self.assert_whole_pairs(), 1)
+                    self.assertRegex(process.err(), rf"signal received: {number.name} from pid {os.getpid()} "
+                                                    rf"\(uid {os.getuid()}\); finishing \S+ proc first, .* of at most 20s")
+                    self.assert_nothing_left()
+
+    def test_a_stop_between_the_two_phases_lets_the_second_phase_happen(self):
+        job = self.article(seconds=0.2)
+        process = self.start_job("loop", job)
+        self.wait_for_story(3)
+        process.send(signal.SIGTERM)
+        self.assertEqual(process.wait(), 0)
+        self.assertRegex(process.err(), r"finishing \S+ proc second")
+        self.assertEqual(self.assert_whole_pairs(), 1)
+        self.assert_nothing_left()
+
+    def test_a_further_request_only_says_what_is_still_being_finished(self):
+        process = self.start_job("loop", self.article(seconds=0.3))
+        self.wait_for_story(1)
+        process.send(signal.SIGTERM)
+        process.says("signal received")
+        process.send(signal.SIGINT)
+        process.says("already stopping; still finishing")
+        self.assertEqual(process.wait(), 0)
+        self.assertEqual(self.assert_whole_pairs(), 1)
+
+    def test_a_batch_that_is_stopped_is_75_and_the_next_run_does_the_rest(self):
+        self.write_proc()
+        (self.root / "items.ndjson").write_text("".join(f'{{"id": {n}}}\n' for n in range(6)))
+        job = self.article(seconds=0.1, items={"ndjson": "items.ndjson", "key": "i{$inputs.id}"})
+        process = self.start_job("run", job)
+        self.wait_for_story(5)
+        process.send(signal.SIGTERM)
+        self.assertEqual(process.wait(), 75, process.err())
+        pairs = self.assert_whole_pairs()
+        self.assertIn(pairs, range(1, 4))
+        self.assertIn(f"done {pairs}, failed 0, parked 0, left {6 - pairs} in", process.err())
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.assert_whole_pairs(), 6)
+        self.assert_nothing_left()
+
+    def test_the_idle_pause_ends_at_once(self):
+        best = None
+        for _ in range(12):
+            self.story_file.unlink(missing_ok=True)
+            process = self.start_job("loop", self.article(seconds=0, pause="1h"))
+            self.wait_for_story(4)
+            process.says("done 1")
+            wait_until(lambda: not self.lock.exists(), "the pause")
+            begun = time.monotonic()
+            process.send(signal.SIGTERM)
+            process.popen.wait(20)
+            elapsed = time.monotonic() - begun
+            self.assertEqual(process.wait(), 0)
+            best = min(elapsed, best or elapsed)
+            if best < 0.010:
+                break
+        self.assertLess(best, 0.010, "seconds from SIGTERM to the end, at best")
+        self.assert_nothing_left()
+
+    def test_a_stop_while_waiting_for_the_lock_touches_nothing(self):
+        holder = self.start_lockstep("exec", self.lock, "--", "sleep", "30")
+        wait_until(self.lock.exists, "the holder")
+        for command, options in (("run", ("--wait", "forever")), ("loop", ())):
+            with self.subTest(command=command):
+                waiter = self.start_job(command, self.article(), *options)
+                waiter.says("waiting for the lock: pid")
+                waiter.send(signal.SIGTERM)
+                self.assertEqual(waiter.wait(5), 75 if command == "run" else 0, waiter.err())
+                self.assertTrue(holder.running())
+                self.assertEqual(self.story(), [])
+
+    def test_a_stop_in_the_retry_pause_of_a_first_phase_is_back_at_once(self):
+        self.write_proc()
+        first = {"http": {"method": "POST", "url": f"http://127.0.0.1:{self.port_where_nobody_listens()}/"},
+                 "idempotencyKey": {}, "timeout": "1s", "deadline": "3m",
+                 "retry": {"maxAttempts": 5, "initialInterval": "30s", "jitter": "none", "maxInterval": "30s"}}
+        job = self.write_job({"lockstep": 1, "job": "retry", "lock": str(self.lock),
+                              "steps": [{"step": "s", "first": first, "second": self.command("./proc.sh", "2")}]})
+        process = self.start_job("run", job)
+        process.says("again in")
+        begun = time.monotonic()
+        process.send(signal.SIGTERM)
+        self.assertEqual(process.wait(10), 75, process.err())
+        self.assertLess(time.monotonic() - begun, 10)
+        self.assertEqual(self.story(), [])
+        self.assert_nothing_left()
+        # Nothing had happened, so nothing is left open.
+        again = self.start_job("run", job)
+        again.says("again in")
+        self.assertNotIn("was left", again.err())
+        again.send(signal.SIGTERM)
+        self.assertEqual(again.wait(10), 75)
+
+    def port_where_nobody_listens(self):
+        # Bound but not listening: nobody else can take it, and a connection is refused.
+        holder = socket.socket()
+        holder.bind(("127.0.0.1", 0))
+        self.addCleanup(holder.close)
+        return holder.getsockname()[1]
+
+    def test_a_command_that_only_lists_items_is_cut_at_once(self):
+        job = self.article(items={"command": ["sleep", "30"], "key": "{$inputs.id}", "timeout": "60s"})
+        process = self.start_job("run", job)
+        wait_until(lambda: any(children_of(child) for child in children_of(process.pid)), "the command that lists items")
+        begun = time.monotonic()
+        process.send(signal.SIGTERM)
+        self.assertEqual(process.wait(10), 75, process.err())
+        self.assertLess(time.monotonic() - begun, 8)
+        self.assert_nothing_left()
+
+    def test_at_the_deadline_a_job_that_says_so_is_cut_and_exits_124(self):
+        self.write_proc()
+        job = self.write_job({
+            "lockstep": 1, "job": "cut", "lock": str(self.lock), "stop": {"grace": "6200ms", "atDeadline": "cut"},
+            "steps": [{"step": "s", "first": self.command("./proc.sh", "1", "30", timeout="1200ms", deadline="1200ms")}]})
+        process = self.start_job("run", job)
+        self.wait_for_story(1)
+        process.send(signal.SIGTERM)
+        # The phase's own time-out ends it before the grace does: in doubt, not cut.
+        self.assertIn(process.wait(), (1, 124), process.err())
+        self.assert_nothing_left()
+
+    def test_signals_to_the_commands_group_do_not_reach_a_shielded_command(self):
+        for shield, finished in ((True, True), (False, False)):
+            with self.subTest(shield=shield):
+                self.story_file.unlink(missing_ok=True)
+                self.state = self.root / f"state.{shield}"
+                job = self.article(seconds=0.5, shield=shield)
+                process = self.start_job("run", job)
+                self.wait_for_story(1)
+                guardian = process.guardian()
+                command = wait_until(lambda: children_of(guardian), "the command")[0]
+                for number in STOP_SIGNALS:
+                    try:
+                        os.killpg(command, number)
+                    except ProcessLookupError:
+                        break
+                status = process.wait()
+                self.assertEqual((status == 0, self.story() == self.WHOLE_PAIR), (finished, finished), process.err())
+                self.assert_nothing_left()
+
+    def test_kill_term_of_everything_reaches_the_guardian_as_a_stop_request_too(self):
+        process = self.start_job("loop", self.article(seconds=0.3, shield=True))
+        self.wait_for_story(1)
+        for pid in self.my_processes():
+            kill(pid, signal.SIGTERM)
+        self.assertEqual(process.wait(), 0, process.err())
+        # sleep(1) is a grandchild and shielded with its parent.
+        self.assertEqual(self.assert_whole_pairs(), 1)
+        self.assert_nothing_left()
+
+
+class Storms(StoppingTest):
+    def test_ten_thousand_signals(self):
+        process = self.start_job("loop", self.article(seconds=0.4))
+        self.wait_for_story(1)
+        numbers = itertools.cycle(STOP_SIGNALS)
+        for _ in range(10_000):
+            kill(process.pid, next(numbers))
+        self.assertEqual(process.wait(), 0, process.err())
+        self.assertEqual(self.assert_whole_pairs(), 1)
+        self.assertLess(len(process.err().splitlines()), 100, "a line for each of ten thousand signals helps nobody")
+        self.assert_nothing_left()
+
+    def test_a_signal_in_the_first_milliseconds_never_leaves_a_lock_or_half_a_pair(self):
+        job = self.article(seconds=0)
+        outcomes = set()
+        for number in range(100):
+            with self.subTest(number=number):
+                process = self.start_job("run", job)
+                # From "at once" to 10 ms after the start, in a hundred steps.
+                wait_for_moment(time.monotonic() + number * 0.0001)
+                process.send(STOP_SIGNALS[number % 4])
+                status = process.wait()
+                outcomes.add(status)
+                # Before main() nobody can have blocked the signal: it ends the process, which has done nothing yet.
+                self.assertIn(status, (0, 75, -int(STOP_SIGNALS[number % 4])), process.err())
+                self.assertFalse(self.lock.exists(), process.err())
+                self.assert_whole_pairs()
+        self.assertTrue(outcomes & {0, 75}, outcomes)
+        self.assert_nothing_left()
+
+    def test_a_signal_in_the_last_milliseconds_changes_nothing(self):
+        job = self.article(seconds=0)
+        for number in range(40):
+            with self.subTest(number=number):
+                self.story_file.unlink(missing_ok=True)
+                process = self.start_job("run", job)
+                self.wait_for_story(4)
+                wait_for_moment(time.monotonic() + number * 0.0002)
+                process.send(STOP_SIGNALS[number % 4])
+                self.assertEqual(process.wait(), 0, process.err())
+                self.assertFalse(self.lock.exists())
+                self.assertEqual(self.assert_whole_pairs(), 1)
+        self.assert_nothing_left()
+
+
+class Kills(StoppingTest):
+    def assert_finished_by_the_guardian(self, process):
+        process.wait()
+        busy = self.run_job(self.root / "job.json")
+        self.assertEqual(busy.status, 75, busy.err)
+        self.assertRegex(busy.err, r"busy: pid \d+ since \d\d:\d\d:\d\d")
+        self.assertLess(len(self.story()), 4, "the pair was over too early for this test")
+        wait_until(lambda: not self.lock.exists(), "the guardian to give the lock back")
+        self.assertEqual(self.assert_whole_pairs(), 1)
+        self.assert_nothing_left()
+        return busy
+
+    def test_a_killed_front_lets_the_guardian_finish_the_pair_and_a_second_run_says_who_is_at_work(self):
+        process = self.start_job("loop", self.article(seconds=0.6))
+        self.wait_for_story(1)
+        guardian = process.guardian()
+        kill(process.pid)
+        busy = self.assert_finished_by_the_guardian(process)
+        self.assertIn(f"pid {guardian}", busy.err, "the front is dead, so its guardian is to be named")
+
+    def test_a_killed_process_group_of_the_front_lets_the_guardian_finish_the_pair(self):
+        process = self.start_job("loop", self.article(seconds=0.6), start_new_session=True)
+        self.wait_for_story(1)
+        os.killpg(process.pid, signal.SIGKILL)
+        self.assert_finished_by_the_guardian(process)
+
+    def test_a_killed_guardian_is_70_once_its_command_has_ended_and_a_new_run_finds_the_orphan(self):
+        job = self.article(seconds=0.8)
+        process = self.start_job("run", job)
+        self.wait_for_story(1)
+        kill(process.guardian())
+        process.says("was killed by SIGKILL")
+        self.assertTrue(process.running(), "the front waits for the orphan")
+        meanwhile = self.run_job(job)
+        self.assertEqual(meanwhile.status, 75, meanwhile.err)
+        self.assertEqual(process.wait(), 70)
+        self.assertEqual(self.story(), ["start proc 1", "end proc 1"], "the orphan was to end by itself")
+        after = self.run_job(job)
+        self.assertEqual(after.status, 1, after.err)
+        self.assertIn("was left", after.err)
+        self.assert_nothing_left()
+
+    def test_after_a_kill_of_both_the_next_run_adopts_and_says_what_was_left_open(self):
+        job = self.article(seconds=0.4, key="the-order")
+        process = self.start_job("run", job)
+        self.wait_for_story(3)
+        guardian = process.guardian()
+        kill(process.pid)
+        kill(guardian)
+        process.wait()
+        self.assertTrue(self.lock.exists(), "nobody was left to remove the lock")
+        after = self.run_job(job, "--wait", "forever")
+        self.assertEqual(after.status, 1, after.err)
+        self.assertIn("took over the lock", after.err)
+        self.assertRegex(after.err, r"the-order: proc was left SECOND_BEGUN by run \S+: whether that took effect is not known")
+        self.assertEqual(self.story(), self.WHOLE_PAIR, "the orphaned second call ended before the next run began")
+        self.assert_nothing_left()
+
+    def test_a_daemon_left_behind_by_a_command_keeps_no_lock(self):
+        script = self.root / "daemonize.sh"
+        script.write_text("#!/bin/sh\nsetsid sleep 30 </dev/null >/dev/null 2>&1 &\necho $! >daemon.pid\n")
+        script.chmod(0o755)
+        job = self.write_job({"lockstep": 1, "job": "daemon", "lock": str(self.lock),
+                              "steps": [{"step": "s", "first": self.command("./daemonize.sh")}]})
+        self.assertEqual(self.run_job(job).status, 0)
+        daemon = int((self.root / "daemon.pid").read_text())
+        self.assertTrue(is_alive(daemon))
+        self.assertFalse(self.lock.exists())
+        self.assertEqual(self.run_job(job).status, 0)
+        for pid in self.my_processes():
+            kill(pid)
+        self.assert_nothing_left()
+
+
+class GivenBack(StoppingTest):
+    def test_two_hundred_passes_keep_no_descriptor_no_zombie_and_no_temporary_file(self):
+        job = self.article(seconds=0, pause="1ms")
+        # A pass of builtins only, for two hundred of them are wanted.
+        (self.root / "proc.sh").write_text('#!/bin/sh\necho "start proc $1" >>story.log\necho "end proc $1" >>story.log\n')
+        process = self.start_job("loop", job, "--quiet")
+        guardian = process.guardian()
+
+        def in_a_pause():
+            """The descriptors at a moment when no lock is held, or None if that moment passed meanwhile."""
+            if self.lock.exists():
+                return None
+            before = len(self.story())
+            files = [len(open_files_of(pid)) for pid in (process.pid, guardian)]
+            threads = len(os.listdir(f"/proc/{guardian}/task"))
+            return (files, threads) if not self.lock.exists() and len(self.story()) == before else None
+        self.wait_for_story(40)
+        early = wait_until(in_a_pause, "a pause", 60)
+        self.wait_for_story(800, deadline=90)
+        late = wait_until(in_a_pause, "a pause", 60)
+        self.assertEqual(early, late, "descriptors of front and guardian, and threads")
+        process.send(signal.SIGTERM)
+        self.assertEqual(process.wait(), 0)
+        self.assert_whole_pairs(at_least=200)
+        self.assert_nothing_left()
+
+    def test_the_front_is_no_parent_of_the_commands(self):
+        process = self.start_job("run", self.article(seconds=0.2))
+        self.wait_for_story(1)
+        guardian = process.guardian()
+        self.assertEqual(children_of(process.pid), [guardian])
+        command = children_of(guardian)[0]
+        self.assertEqual(os.getpgid(command), command, "a process group of its own")
+        self.assertEqual(os.getsid(command), guardian, "the guardian's session")
+        self.assertEqual(parent_of(guardian), process.pid)
+        self.assertEqual(process.wait(), 0)
+        self.assert_nothing_left()
+
+    def test_few_descriptors_end_a_run_with_a_word_and_without_a_lock(self):
+        job = self.article(seconds=0)
+        for limit in range(4, 24, 2):
+            with self.subTest(limit=limit):
+                self.story_file.unlink(missing_ok=True)
+                self.state = self.root / f"state.{limit}"
+                result = self.run_job(job, preexec_fn=lambda n=limit: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n)))
+                self.assertFalse(self.lock.exists(), result.err)
+                if result.status == 0:
+                    self.assertEqual(self.assert_whole_pairs(), 1)
+                else:
+                    self.assertTrue(result.err.strip(), "a failure must say something")
+        self.assert_nothing_left()
+
+
+if __name__ == "__main__":
+    unittest.main()
