@@ -82,7 +82,8 @@ void sleep_ms(std::int64_t ms) {
 
 void respond(Response& response, const Answer& answer) {
     response.status = answer.status;
-    if (!answer.body.empty()) response.set_content(answer.body, "application/json");
+    // The library would compress "application/json" at brotli's highest level, a millisecond and more for forty bytes.
+    if (!answer.body.empty()) response.set_content(answer.body, "application/json; charset=utf-8");
 }
 
 void respond(Response& response, int status, const std::string& what) {
