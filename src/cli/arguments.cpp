@@ -53,6 +53,12 @@ void add_log_options(CLI::App& command, RunOptions& options) {
         ->transform(CLI::Transformer(kLevels))
         ->option_text("debug|info|warning|error");
     command.add_flag("-q,--quiet", options.quiet, "say nothing when all goes well or the lock is busy (for cron)");
+    command
+        .add_option_function<std::string>(
+            "--progress", [&options](const std::string& when) { options.progress = when == "auto"; },
+            "auto: at a terminal, say every few seconds how far the run is; never")
+        ->check(CLI::IsMember({"auto", "never"}))
+        ->type_name("auto|never");
     command.add_option("--state-dir", options.state_directory, "where the journal lies")->type_name("DIR");
 }
 

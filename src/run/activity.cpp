@@ -27,6 +27,15 @@ std::string ActivityBoard::describe(MonotonicTime now) const {
     return text;
 }
 
+std::string ActivityBoard::progress(MonotonicTime now) const {
+    const std::uint64_t done = done_;
+    const std::uint64_t failed = failed_;
+    if (done + failed == 0) return "";
+    const std::string in_hand = describe(now);
+    return "done " + std::to_string(done) + ", failed " + std::to_string(failed) +
+           (in_hand.empty() ? "" : "; in hand: " + in_hand);
+}
+
 std::string ActivityBoard::brief() const {
     const std::lock_guard lock(mutex_);
     std::string text;

@@ -1,6 +1,8 @@
 #pragma once
 // What is being done right now, by which worker: for the log, the lock's record and the answer to an impatient Ctrl-C.
 
+#include <atomic>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -28,12 +30,19 @@ class ActivityBoard {
 
     /// "o17 reserve-and-capture second, 3.2s of at most 20s; o18 …", or "" when nothing is in hand.
     std::string describe(MonotonicTime now) const;
+    /// Counts an item that is through; any thread may call it.
+    void item_ended(bool well) { ++(well ? done_ : failed_); }
+    /// "done 120, failed 1; in hand: …", or "" before the first item has ended.
+    std::string progress(MonotonicTime now) const;
+
     /// For the lock's record: "o17, second" or "o17, second and 3 more".
     std::string brief() const;
 
   private:
     mutable std::mutex mutex_;
     std::vector<Activity> slots_;  ///< an empty step: idle
+    std::atomic<std::uint64_t> done_ = 0;
+    std::atomic<std::uint64_t> failed_ = 0;
 };
 
 }  // namespace lockstep

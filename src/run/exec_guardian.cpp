@@ -13,6 +13,7 @@
 #include "base/text.hpp"
 #include "lock/directory_lock.hpp"
 #include "run/run_options.hpp"
+#include "run/stop_policy.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
@@ -131,30 +132,36 @@ class ExecGuardian {
     }
 
     int wait_for(pid_t pid) {
-        std::optional<MonotonicTime> forward_at;
-        bool stopping = false;
+        StopPolicy policy(options_.grace, true);
         for (;;) {
             int status = 0;
             if (::waitpid(pid, &status, WNOHANG) == pid) return status;
-            pollfd wait[2] = {{signal_fd_.get(), POLLIN, 0}, {stopping_by_front_death_ ? -1 : link_.socket.get(), POLLIN, 0}};
-            ::poll(wait, 2, forward_at ? millis_until(*forward_at) : -1);
-            if (const auto notice = take_notice(); notice) {
-                if (!stopping && options_.grace) forward_at = monotonic_now() + *options_.grace;
-                stopping = true;
-                say_deferred(*notice, pid, forward_at);
+            pollfd wait[2] = {{signal_fd_.get(), POLLIN, 0}, {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0}};
+            const auto deadline = policy.deadline();
+            ::poll(wait, 2, deadline ? millis_until(*deadline) : -1);
+            if (const auto notice = take_notice()) {
+                act(policy.on_request(*notice, monotonic_now()), describe(*notice), pid, policy.deadline());
             }
-            if (forward_at && monotonic_now() >= *forward_at) {
-                forward_at.reset();
-                ::kill(-pid, SIGTERM);
-                say("the grace of " + format_duration(*options_.grace) + " is used up: SIGTERM sent to " + options_.argv[0] +
-                    " (pid " + std::to_string(pid) + "); waiting for its end");
+            if (policy.deadline() && monotonic_now() >= *policy.deadline()) {
+                act(policy.on_deadline(), "the grace of " + format_duration(*options_.grace) + " is used up", pid, {});
             }
         }
     }
 
-    void say_deferred(const StopNotice& notice, pid_t pid, const std::optional<MonotonicTime>& forward_at) {
-        if (options_.quiet) return;
-        std::string line = describe(notice) + ": waiting for " + options_.argv[0] + " (pid " + std::to_string(pid) + ")";
+    void act(StopPolicy::Action action, const std::string& why, pid_t pid, const std::optional<MonotonicTime>& forward_at) {
+        const std::string command = std::string(options_.argv[0]) + " (pid " + std::to_string(pid) + ")";
+        if (action == StopPolicy::Action::cut) {
+            ::kill(-pid, SIGTERM);
+            return say(why + ": SIGTERM sent to " + command + "; waiting for its end");
+        }
+        if (action == StopPolicy::Action::ask) {
+            return say(why + ": waiting for " + command + "; press Ctrl-C once more within 5 s to send it SIGTERM");
+        }
+        // Ten thousand signals are no reason for ten thousand lines.
+        const MonotonicTime now = monotonic_now();
+        if (options_.quiet || (said_at_ && now - *said_at_ < Millis{200})) return;
+        said_at_ = now;
+        std::string line = why + ": waiting for " + command;
         if (forward_at) line += ", SIGTERM for it in " + describe_duration(Millis{millis_until(*forward_at)});
         say(line);
     }
@@ -164,9 +171,9 @@ class ExecGuardian {
         while (const auto notice = read_signal(signal_fd_.get())) {
             if (notice->signal != SIGCHLD) return notice;
         }
-        if (stopping_by_front_death_) return std::nullopt;
+        if (front_is_dead_) return std::nullopt;
         const auto notice = read_notice(link_.socket.get());
-        if (notice && notice->signal == 0) stopping_by_front_death_ = true;
+        if (notice && notice->signal == 0) front_is_dead_ = true;
         return notice;
     }
 
@@ -186,7 +193,8 @@ class ExecGuardian {
     const ExecOptions& options_;
     GuardianLink& link_;
     UniqueFd signal_fd_;
-    bool stopping_by_front_death_ = false;
+    bool front_is_dead_ = false;
+    std::optional<MonotonicTime> said_at_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "run/job_guardian.hpp"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -20,7 +21,8 @@ class JobGuardian {
           finished_(std::move(finished)),
           signals_(std::move(signals)),
           policy_(job.stop.grace, job.stop.at_deadline == AtDeadline::cut),
-          runner_(job, options, stop_, *link.commands) {}
+          runner_(job, options, stop_, *link.commands),
+          shows_progress_(options.progress && !options.loop && ::isatty(STDERR_FILENO) != 0) {}
 
     int run() {
         ExitStatus status = ExitStatus::ok;
@@ -38,7 +40,10 @@ class JobGuardian {
         pollfd wait[3] = {
             {finished_.fd(), POLLIN, 0}, {signals_.get(), POLLIN, 0}, {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0}};
         const auto deadline = policy_.deadline();
-        ::poll(wait, 3, deadline ? millis_until(*deadline) : -1);
+        if (shows_progress_ && next_progress_ <= monotonic_now()) say_progress();
+        auto wake_at = deadline;
+        if (shows_progress_ && (!wake_at || next_progress_ < *wake_at)) wake_at = next_progress_;
+        ::poll(wait, 3, wake_at ? millis_until(*wake_at) : -1);
         while (const auto notice = next_notice()) act(policy_.on_request(*notice, monotonic_now()), describe(*notice));
         if (policy_.deadline() && monotonic_now() >= *policy_.deadline()) act(policy_.on_deadline(), "the grace is used up");
     }
@@ -73,6 +78,16 @@ class JobGuardian {
         }
     }
 
+    /// For whoever watches a long run at a terminal.
+    void say_progress() {
+        constexpr Millis kApart{5000};
+        next_progress_ = monotonic_now() + kApart;
+        std::string now = runner_.progress();
+        if (now.empty() || now == last_progress_) return;
+        log::info("{}", now);
+        last_progress_ = std::move(now);
+    }
+
     /// Ten thousand signals are no reason for ten thousand lines.
     void say_again(const std::string& why, const std::string& in_hand) {
         const MonotonicTime now = monotonic_now();
@@ -91,6 +106,9 @@ class JobGuardian {
     UniqueFd signals_;
     StopPolicy policy_;
     Runner runner_;
+    const bool shows_progress_;
+    MonotonicTime next_progress_ = monotonic_now() + Millis{5000};
+    std::string last_progress_;
     bool front_is_dead_ = false;
     std::optional<MonotonicTime> said_at_;
 };

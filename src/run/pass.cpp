@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -42,12 +43,7 @@ PassResult Pass::run() {
             }
         } else {
             items_ = std::move(*items);
-            std::vector<std::thread> helpers;
-            for (int i = 1; i < context_.job.max_concurrency; ++i) {
-                helpers.emplace_back([this, i] { work(static_cast<std::size_t>(i)); });
-            }
-            work(0);
-            for (std::thread& helper : helpers) helper.join();
+            work_together();
             count_what_is_left();
         }
     }
@@ -91,6 +87,21 @@ Workbench Pass::make_bench() {
 }
 
 bool Pass::may_begin() const { return !ended_ && !context_.stop.requested.fired(); }
+
+void Pass::work_together() {
+    std::vector<std::thread> helpers;
+    for (int i = 1; i < context_.job.max_concurrency; ++i) {
+        try {
+            helpers.emplace_back([this, i] { work(static_cast<std::size_t>(i)); });
+        } catch (const std::system_error& problem) {
+            log::warning("only {} of {} pairs at a time: starting a thread: {}", i, context_.job.max_concurrency,
+                         problem.what());
+            break;
+        }
+    }
+    work(0);
+    for (std::thread& helper : helpers) helper.join();
+}
 
 void Pass::work(std::size_t worker) {
     Workbench bench = make_bench();
@@ -149,6 +160,7 @@ void Pass::carry_out(const Item& item, Workbench& bench, std::size_t worker) {
 }
 
 void Pass::count(PairEnd end, const Item& item) {
+    if (end != PairEnd::left && end != PairEnd::skipped) context_.activity.item_ended(end == PairEnd::done);
     const std::lock_guard guard(mutex_);
     PassTotals& totals = result_.totals;
     switch (end) {

@@ -35,6 +35,7 @@ class Pass {
 
   private:
     bool report_unfinished();
+    void work_together();
     void work(std::size_t worker);
     std::optional<Item> take_item();
     void carry_out(const Item& item, Workbench& bench, std::size_t worker);

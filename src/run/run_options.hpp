@@ -20,6 +20,7 @@ struct RunOptions {
     std::string state_directory;
     int busy_status = to_int(ExitStatus::try_again);
     bool quiet = false;
+    bool progress = true;  ///< on a terminal, say every now and then how far the run is
     log::Format log_format = log::Format::text;
     log::Level log_level = log::Level::info;
 };

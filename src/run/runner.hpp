@@ -20,6 +20,8 @@ class Runner {
 
     /// For the main thread: "o17 reserve second, 3.2s of at most 20s", or "".
     std::string in_hand() const { return activity_.describe(monotonic_now()); }
+    /// "done 120, failed 1; in hand: …", or "".
+    std::string progress() const { return activity_.progress(monotonic_now()); }
     /// Tells the lock's record who asked for a stop and when.
     void note_stopping(const std::string& by);
 
