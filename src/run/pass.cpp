@@ -31,6 +31,7 @@ bool can_be_counted(const std::optional<ItemsSpec>& items) {
 }  // namespace
 
 PassResult Pass::run() {
+    result_.totals.begun_ms = wall_now_ms();
     report_unfinished();
     if (may_begin()) {
         Workbench bench = make_bench();
