@@ -405,7 +405,7 @@ class DemoApi:
     def __init__(self, test, *arguments):
         if not os.access(DEMO_API, os.X_OK):
             test.fail(f"no demo_api at {DEMO_API}: build it, or name it by DEMO_API=")
-        port_file = test.root / "demo_api.port"
+        port_file = test.root / f"demo_api.{test.started}.port"
         self.process = test.start(DEMO_API, "--port", "0", "--port-file", port_file, *arguments)
         wait_until(port_file.exists, "the demo API")
         self.port = int(port_file.read_text())

@@ -1,0 +1,529 @@
+"""`lockstep run`, `loop` and `check` as people and scripts use them."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import unittest
+
+from support import LOCKSTEP, REPOSITORY, DemoApi, SystemTest, wait_until
+
+ORDERS = 12
+TOKEN = "tok-9f1c77e2-secret"
+
+
+class RunTest(SystemTest):
+    def run_job(self, job, *options, **more):
+        return self.lockstep("run", job, "--state-dir", self.state, *options, **more)
+
+    def job_over(self, items, script='#!/bin/sh\necho "$1" >>done.log\n', name="items", **more):
+        """A job of one command for each item, which notes its key in done.log."""
+        path = self.root / "note.sh"
+        path.write_text(script)
+        path.chmod(0o755)
+        return self.write_job({
+            "lockstep": 1, "job": name, "lock": str(self.lock), "items": {"key": "{$inputs.id}", **items},
+            "steps": [{"step": "note", "first": self.command("./note.sh", "{$inputs.id}", notAppliedStatus=[9], refusedStatus=[3])}],
+            **more})
+
+    def noted(self):
+        path = self.root / "done.log"
+        return path.read_text().split() if path.exists() else []
+
+    def write(self, name, text):
+        (self.root / name).write_text(text)
+        return self.root / name
+
+
+class Items(RunTest):
+    def test_ndjson_csv_command_and_stdin_give_the_same_items(self):
+        self.write("items.ndjson", '{"id": "a"}\n{"id": "b"}\n\n{"id": "c"}\n')
+        self.write("items.csv", 'id,name\r\na,"x, y"\r\nb,"two\r\nlines"\r\nc,\r\n')
+        for number, items in enumerate(({"ndjson": "items.ndjson"}, {"csv": "items.csv"},
+                                        {"command": ["cat", "items.ndjson"], "timeout": "5s"}, {"ndjson": "-"})):
+            with self.subTest(items=items):
+                (self.root / "done.log").unlink(missing_ok=True)
+                with open(self.root / "items.ndjson", "rb") as stdin:
+                    result = self.run_job(self.job_over(items, name=f"items{number}"), stdin=stdin)
+                self.assertEqual(result.status, 0, result.err)
+                self.assertEqual(self.noted(), ["a", "b", "c"])
+                self.assertIn("done 3, failed 0, parked 0, left 0 in", result.err)
+        self.assert_nothing_left()
+
+    def test_a_paged_get_gives_items(self):
+        api = DemoApi(self)
+        job = self.job_over({"http": {"method": "GET", "url": f"{api.url}/orders", "query": {"count": "12", "size": "5"}},
+                             "select": "$response.body#/data", "next": "$response.body#/next", "key": "{$inputs.orderId}"})
+        text = json.loads(job.read_text())
+        text["steps"][0]["first"]["command"] = ["./note.sh", "{$inputs.orderId}"]
+        result = self.run_job(self.write_job(text))
+        self.assertEqual(result.status, 0, result.err)
+        self.assertEqual(self.noted(), [f"o{n}" for n in range(1, 13)])
+
+    def test_a_bad_line_is_named_and_the_others_go_on(self):
+        self.write("items.ndjson", '{"id": "a"}\n{"id": \n{"name": "no id"}\n{"id": "a"}\n[1]\n{"id": "b"}\n')
+        result = self.run_job(self.job_over({"ndjson": "items.ndjson"}))
+        self.assertEqual(result.status, 1)
+        self.assertEqual(self.noted(), ["a", "b"])
+        for line in (2, 3, 4, 5):
+            self.assertRegex(result.err, rf"items\.ndjson:{line}\b", f"line {line} is not named")
+        self.assertIn("done 2, failed 4", result.err)
+        self.assert_nothing_left()
+
+    def test_items_that_cannot_be_had_are_69(self):
+        result = self.run_job(self.job_over({"ndjson": "nowhere.ndjson"}))
+        self.assertEqual(result.status, 69, result.err)
+        self.assertIn("nowhere.ndjson", result.err)
+        failing = self.run_job(self.job_over({"command": ["sh", "-c", "echo cannot >&2; exit 4"], "timeout": "5s"}))
+        self.assertEqual(failing.status, 69, failing.err)
+        self.assert_nothing_left()
+
+    def test_done_items_are_skipped_by_the_next_run_and_new_ones_done(self):
+        items = self.write("items.ndjson", '{"id": "a"}\n{"id": "b"}\n')
+        job = self.job_over({"ndjson": "items.ndjson"})
+        self.assertEqual(self.run_job(job).status, 0)
+        items.write_text(items.read_text() + '{"id": "c"}\n')
+        again = self.run_job(job)
+        self.assertEqual(again.status, 0)
+        self.assertIn("2 done before", again.err)
+        self.assertEqual(self.noted(), ["a", "b", "c"])
+
+    def test_only_carries_out_one_item(self):
+        self.write("items.ndjson", '{"id": "a"}\n{"id": "b"}\n')
+        job = self.job_over({"ndjson": "items.ndjson"})
+        self.assertEqual(self.run_job(job, "--only", "b").status, 0)
+        self.assertEqual(self.noted(), ["b"])
+        missing = self.run_job(job, "--only", "zz")
+        self.assertEqual(missing.status, 69, missing.err)
+        self.assertIn('"zz"', missing.err)
+
+    def test_failed_items_do_not_stop_the_others_until_there_are_too_many(self):
+        self.write("items.ndjson", "".join(f'{{"id": "i{n}"}}\n' for n in range(8)))
+        script = '#!/bin/sh\necho "$1" >>done.log\nexit 3\n'
+        result = self.run_job(self.job_over({"ndjson": "items.ndjson"}, script))
+        self.assertEqual((result.status, len(self.noted())), (1, 8), result.err)
+        self.assertIn("failed 8", result.err)
+        (self.root / "done.log").unlink()
+        limited = self.run_job(self.job_over({"ndjson": "items.ndjson"}, script, name="limited", toleratedFailureCount=2))
+        self.assertEqual((limited.status, len(self.noted())), (1, 3), limited.err)
+
+    def test_a_refused_item_is_tried_again_by_the_next_run(self):
+        self.write("items.ndjson", '{"id": "a"}\n')
+        script = '#!/bin/sh\necho "$1" >>done.log\ntest -e ready || exit 3\n'
+        job = self.job_over({"ndjson": "items.ndjson"}, script)
+        self.assertEqual(self.run_job(job).status, 1)
+        self.write("ready", "")
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.noted(), ["a", "a"])
+
+    def test_max_concurrency_pairs_are_in_flight(self):
+        self.write("items.ndjson", "".join(f'{{"id": "i{n}"}}\n' for n in range(4)))
+        # Each waits for all four to be there at once: one at a time would never end.
+        script = ('#!/bin/sh\ntouch "here.$1"\nn=0\nuntil [ -e here.i0 ] && [ -e here.i1 ] && [ -e here.i2 ] && [ -e here.i3 ]; do\n'
+                  '    n=$((n+1)); [ $n -gt 300 ] && exit 3; sleep 0.02\ndone\n')
+        result = self.run_job(self.job_over({"ndjson": "items.ndjson"}, script), "--max-concurrency", "4")
+        self.assertEqual(result.status, 0, result.err)
+        self.assert_nothing_left()
+
+    def test_a_section_of_an_item_is_not_divided_by_a_stop_but_single_steps_are(self):
+        for section, expected in (("item", 6), ("step", 2)):
+            with self.subTest(section=section):
+                self.story_file.unlink(missing_ok=True)
+                self.write_proc()
+                steps = [{"step": f"s{n}", "first": self.command("./proc.sh", n, "0.15")} for n in (1, 2, 3)]
+                job = self.write_job({"lockstep": 1, "job": f"section-{section}", "lock": str(self.lock), "key": "k",
+                                      "section": section, "steps": steps})
+                process = self.start_lockstep("run", job, "--state-dir", self.state)
+                self.wait_for_story(1)
+                process.send(signal.SIGTERM)
+                status = process.wait()
+                self.assertEqual((len(self.story()), status), (expected, 0 if section == "item" else 75), process.err())
+                self.assert_nothing_left()
+
+
+class CommandLine(RunTest):
+    def test_help_of_each_command_and_the_version_go_to_stdout(self):
+        for arguments, words in ((["--help"], ["run", "loop", "exec", "check"]), (["run", "--help"], ["--only", "--dry-run", "--wait"]),
+                                 (["loop", "--help"], ["--every"]), (["check", "--help"], ["--format"]),
+                                 (["--version"], ["lockstep "])):
+            with self.subTest(arguments=arguments):
+                result = self.lockstep(*arguments)
+                self.assertEqual((result.status, result.err), (0, ""))
+                for word in words:
+                    self.assertIn(word, result.out)
+
+    def test_usage_errors_are_64_and_say_where_help_is(self):
+        job = self.article()
+        for arguments in ([], ["fly"], ["run"], ["run", job, "--no-such"], ["run", job, "--wait", "soon"], ["run", job, "--set", "x"],
+                          ["run", job, "--max-concurrency", "0"], ["loop", job, "--only", "x"], ["check"],
+                          ["run", job, "--log-format", "xml"], ["run", job, "--busy-status", "999"]):
+            with self.subTest(arguments=arguments):
+                result = self.lockstep(*arguments)
+                self.assertEqual(result.status, 64, result.err)
+                self.assertIn("--help", result.err)
+        self.assertEqual(self.story(), [])
+        self.assertFalse(self.state.exists())
+
+    def test_a_missing_job_file_is_66(self):
+        for command in ("run", "loop", "check"):
+            result = self.lockstep(command, self.root / "nowhere.json")
+            self.assertEqual(result.status, 66, result.err)
+            self.assertIn("nowhere.json", result.err)
+
+    def test_a_wrong_job_file_is_78_names_every_mistake_and_makes_nothing(self):
+        job = self.write("job.json", '{\n  "lockstep": 1,\n  "job": "wrong",\n  "lock": "%s",\n  "stepz": [],\n'
+                                     '  "steps": [{"step": "s", "first": {"http": {"method": "PSOT", "url": "http://127.0.0.1:1/"}}}]\n}\n' % self.lock)
+        for command in ("run", "loop", "check"):
+            with self.subTest(command=command):
+                options = [] if command == "check" else ["--state-dir", self.state]
+                result = self.lockstep(command, job, *options)
+                self.assertEqual(result.status, 78, result.err)
+                self.assertIn(f'{job}:5:3: /stepz', result.err)
+                self.assertRegex(result.err, r'job\.json:6:\d+: /steps/0/first/http/method: "PSOT" is not .*; did you mean "POST"\?')
+        self.assertFalse(self.state.exists())
+        self.assertFalse(self.lock.exists())
+
+    def test_check_tells_the_plan_and_the_json_format_is_json(self):
+        job = self.article(seconds=1)
+        text = self.lockstep("check", job)
+        self.assertEqual((text.status, text.err), (0, ""))
+        for words in ("longest pair", "50s", "park", "stopwaitsecs", "proc.sh"):
+            self.assertIn(words, text.out)
+        plan = self.lockstep("check", "--format", "json", job)
+        self.assertEqual(plan.status, 0)
+        self.assertTrue(json.loads(plan.out)[0]["ok"])
+        bad = self.write("bad.json", '{"lockstep": 1}')
+        mixed = self.lockstep("check", "--format", "json", job, bad)
+        self.assertEqual(mixed.status, 78)
+        answers = json.loads(mixed.out)
+        self.assertEqual([answer["ok"] for answer in answers], [True, False])
+        self.assertTrue(all(finding["line"] and finding["what"] for finding in answers[1]["findings"]))
+        self.assertFalse(self.lock.exists())
+
+    def test_every_job_of_the_project_is_right(self):
+        jobs = sorted(path for path in (REPOSITORY / "jobs").glob("*.json") if "schema" not in path.name)
+        self.assertGreaterEqual(len(jobs), 3)
+        result = self.lockstep("check", *jobs)
+        self.assertEqual(result.status, 0, result.err)
+
+    def test_set_fills_declared_parameters_only(self):
+        self.write("items.ndjson", '{"id": "a"}\n')
+        job = self.job_over({"ndjson": "items.ndjson", "key": "{$params.place}-{$inputs.id}"}, params={"place": "north"})
+        text = json.loads(job.read_text())
+        text["steps"][0]["first"]["command"] = ["./note.sh", "{$params.place}"]
+        self.write_job(text)
+        self.assertEqual(self.run_job(job, "--set", "place=south").status, 0)
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.noted(), ["south", "north"])
+        wrong = self.run_job(job, "--set", "plaice=x")
+        self.assertEqual(wrong.status, 78, wrong.err)
+        self.assertIn("place", wrong.err)
+
+    def test_lock_names_another_place(self):
+        elsewhere = self.root / "elsewhere.lock"
+        job = self.write_job({"lockstep": 1, "job": "where", "lock": str(self.lock),
+                              "steps": [{"step": "s", "first": self.command("sh", "-c", "ls -d *.lock >where")}]})
+        self.assertEqual(self.run_job(job, "--lock", elsewhere).status, 0)
+        self.assertEqual((self.root / "where").read_text(), "elsewhere.lock\n")
+        self.assert_nothing_left(self.lock, elsewhere)
+
+    def test_a_busy_lock_is_75_with_one_line_and_quiet_says_nothing(self):
+        self.start_lockstep("exec", self.lock, "--", "sleep", "30")
+        wait_until(lambda: (self.lock / "record").exists(), "the holder")
+        job = self.article()
+        busy = self.run_job(job, "--log-level", "warning")
+        self.assertEqual(busy.status, 75)
+        self.assertRegex(busy.err, r"\Alockstep: article: busy: pid \d+ since \d\d:\d\d:\d\d.*\n\Z")
+        quiet = self.run_job(job, "--quiet", "--busy-status", "0")
+        self.assertEqual((quiet.status, quiet.out, quiet.err), (0, "", ""))
+
+    def test_log_format_json_is_one_object_a_line(self):
+        result = self.run_job(self.article(seconds=0), "--log-format", "json")
+        lines = [json.loads(line) for line in result.err.splitlines()]
+        self.assertTrue(lines)
+        for line in lines:
+            self.assertEqual(line["job"], "article")
+            self.assertEqual(set(line) & {"time", "level", "message"}, {"time", "level", "message"})
+
+    def test_a_commands_output_passes_unchanged(self):
+        job = self.write_job({"lockstep": 1, "job": "talk", "lock": str(self.lock),
+                              "steps": [{"step": "s", "first": self.command("sh", "-c", "printf 'a\\tb\\n'; printf 'to stderr\\n' >&2; printf 'no newline'")}]})
+        result = self.run_job(job, "--quiet")
+        self.assertEqual((result.status, result.out, result.err), (0, "a\tb\nno newline", "to stderr\n"))
+
+    def test_loop_without_a_pause_is_a_usage_error(self):
+        job = self.article()
+        text = json.loads(job.read_text())
+        del text["every"]
+        self.write_job(text)
+        result = self.lockstep("loop", job, "--state-dir", self.state)
+        self.assertEqual(result.status, 64)
+        self.assertIn("--every", result.err)
+
+    def test_a_journal_that_cannot_be_written_is_74(self):
+        (self.root / "file").write_text("")
+        result = self.lockstep("run", self.article(), "--state-dir", self.root / "file")
+        self.assertEqual(result.status, 74, result.err)
+        self.assertEqual(self.story(), [])
+        self.assert_nothing_left()
+
+    def test_a_journal_that_is_no_database_is_74(self):
+        self.state.mkdir(mode=0o700)
+        (self.state / "article.sqlite3").write_text("this is no database, and was not made by lockstep\n" * 100)
+        result = self.run_job(self.article())
+        self.assertEqual(result.status, 74, result.err)
+        self.assertEqual(self.story(), [])
+        self.assert_nothing_left()
+
+    def test_another_lock_for_the_same_journal_is_busy(self):
+        job = self.article(seconds=0.5)
+        process = self.start_lockstep("run", job, "--state-dir", self.state)
+        self.wait_for_story(1)
+        second = self.run_job(job, "--lock", self.root / "other.lock")
+        self.assertIn(second.status, (74, 75), second.err)
+        self.assertEqual(process.wait(), 0)
+        self.assertEqual(self.assert_whole_pairs(), 1)
+        self.assert_nothing_left(self.lock, self.root / "other.lock")
+
+
+class OutputThatNobodyTakes(RunTest):
+    def talkative(self):
+        # 300 kB on each stream: several pipes full.
+        script = 'n=0; while [ $n -lt 3000 ]; do n=$((n+1)); echo "a line of a hundred characters ................................................................................."; done'
+        return self.write_job({"lockstep": 1, "job": "talk", "lock": str(self.lock),
+                               "steps": [{"step": "s", "first": self.command("sh", "-c", f"{script}; {script} >&2"),
+                                          "second": self.command("touch", "finished")}]})
+
+    def test_a_full_pipe_that_nobody_reads_delays_nothing(self):
+        read, write = os.pipe()
+        self.addCleanup(os.close, read)
+        process = self.start_lockstep("run", self.talkative(), "--state-dir", self.state, stderr=write, stdout=write)
+        os.close(write)
+        self.assertEqual(process.wait(), 0)
+        self.assertTrue((self.root / "finished").exists())
+        self.assert_nothing_left()
+
+    def test_a_reader_that_died_cuts_nothing(self):
+        read, write = os.pipe()
+        os.close(read)
+        process = self.start_lockstep("run", self.talkative(), "--state-dir", self.state, stderr=write, stdout=write)
+        os.close(write)
+        self.assertEqual(process.wait(), 0)
+        self.assertTrue((self.root / "finished").exists())
+        self.assert_nothing_left()
+
+    def test_closed_streams_cut_nothing_and_no_file_of_ours_takes_their_numbers(self):
+        for streams in ("2>&-", ">&-", "<&-", "<&- >&- 2>&-"):
+            with self.subTest(streams=streams):
+                (self.root / "finished").unlink(missing_ok=True)
+                result = self.run_to_end("sh", "-c", f'exec "$0" run "$1" --state-dir "$2" {streams}', LOCKSTEP, self.talkative(), self.state)
+                self.assertEqual(result.status, 0, result.err)
+                self.assertTrue((self.root / "finished").exists())
+                database = sqlite3.connect(f"file:{self.state}/talk.sqlite3?mode=ro", uri=True)
+                self.assertEqual(database.execute("pragma integrity_check").fetchone(), ("ok",))
+                database.close()
+        self.assert_nothing_left()
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full")
+    def test_a_full_disk_under_the_log_cuts_nothing(self):
+        with open("/dev/full", "wb") as full:
+            process = self.start_lockstep("run", self.talkative(), "--state-dir", self.state, stderr=full, stdout=full)
+        self.assertEqual(process.wait(), 0)
+        self.assertTrue((self.root / "finished").exists())
+        self.assert_nothing_left()
+
+    def test_check_with_a_full_disk_as_stdout_is_no_success(self):
+        with open("/dev/full", "wb") as full:
+            process = self.start_lockstep("check", self.article(), stdout=full)
+        self.assertNotEqual(process.wait(), 0)
+
+
+class AgainstTheDemoApi(RunTest):
+    def ship_orders(self, api, lock=None, concurrency=4, **first):
+        self.write("orders.ndjson", "".join(f'{{"orderId": "o{n}", "qty": {n}}}\n' for n in range(1, ORDERS + 1)))
+        retry = {"maxAttempts": 6, "initialInterval": "20ms", "maxInterval": "100ms"}
+        return self.write_job({
+            "lockstep": 1, "job": "ship", "lock": str(lock or self.lock), "maxConcurrency": concurrency,
+            "items": {"ndjson": "orders.ndjson", "key": "{$inputs.orderId}"}, "secrets": {"token": {"env": "SHOP_TOKEN"}},
+            "steps": [{
+                "step": "ship",
+                "first": {"http": {"method": "POST", "url": f"{api.url}/reservations", "headers": {"Authorization": "Bearer {$secrets.token}"},
+                                   "body": {"order": "$inputs.orderId", "qty": "$inputs.qty"}},
+                          "idempotencyKey": {"retention": "24h"}, "success": "$statusCode == 201", "outputs": {"rid": "$response.body#/id"},
+                          "timeout": "2s", "deadline": "10s", "retry": retry, "inDoubt": ["resend", "park"],
+                          "compensate": {"http": {"method": "DELETE", "url": f"{api.url}/reservations/{{$steps.ship.first.outputs.rid}}"},
+                                         "deadline": "10s"}, **first},
+                "second": {"http": {"method": "POST", "url": f"{api.url}/captures", "headers": {"Authorization": "Bearer {$secrets.token}"},
+                                    "body": {"reservation": "$steps.ship.first.outputs.rid"}},
+                           "idempotencyKey": {}, "timeout": "2s", "deadline": "10s", "retry": retry}}]})
+
+    def run_ship(self, job, *options):
+        return self.run_job(job, *options, env=self.environment(SHOP_TOKEN=TOKEN))
+
+    def assert_exactly_once(self, api, orders=ORDERS):
+        totals = api.ledger()["totals"]
+        self.assertEqual((totals["reserved"], totals["captured"], totals["halfPairs"], totals["duplicates"]), (orders, orders, 0, 0), totals)
+
+    def test_every_order_is_reserved_and_captured_exactly_once(self):
+        api = DemoApi(self)
+        result = self.run_ship(self.ship_orders(api))
+        self.assertEqual(result.status, 0, result.err)
+        self.assertIn(f"done {ORDERS}, failed 0, parked 0, left 0", result.err)
+        self.assert_exactly_once(api)
+        self.assertEqual(self.run_ship(self.root / "job.json").status, 0)
+        self.assert_exactly_once(api)
+        self.assert_nothing_left_but(api)
+
+    def assert_nothing_left_but(self, api):
+        api.stop()
+        self.assert_nothing_left()
+
+    def test_faults_that_a_second_try_heals_leave_exactly_one_of_each(self):
+        for fault in ("429:0", "503", "500-after", "500", "drop", "reset", "drop-before", "408-after"):
+            with self.subTest(fault=fault):
+                self.state = self.root / f"state.{fault}"
+                api = DemoApi(self) if not hasattr(self, "api") else self.api
+                self.api = api
+                api.no_faults()
+                api.request("DELETE", "/ledger")
+                api.fault(fault, every=3)
+                result = self.run_ship(self.ship_orders(api))
+                self.assertEqual(result.status, 0, result.err)
+                self.assert_exactly_once(api)
+
+    def test_the_faults_do_show_when_nobody_guards_against_them(self):
+        api = DemoApi(self)
+        api.fault("500-after", path="/reservations", times=1)
+        for _ in range(2):  # a client that simply tries again, without a key
+            try:
+                api.request("POST", "/reservations", {"order": "o1"})
+            except AssertionError:
+                pass
+        self.assertEqual(api.ledger()["totals"]["duplicates"], 1)
+
+    def test_an_answer_that_never_comes_is_asked_for_again_under_the_same_key(self):
+        api = DemoApi(self)
+        api.fault("hang", path="/reservations", orders=["o3"], times=1)
+        result = self.run_ship(self.ship_orders(api, timeout="500ms"))
+        self.assertEqual(result.status, 0, result.err)
+        self.assert_exactly_once(api)
+        self.assertGreaterEqual(api.ledger()["totals"]["replayed"], 1)
+
+    def test_a_refused_second_is_compensated_and_counted_as_failed(self):
+        api = DemoApi(self)
+        api.fault("400", path="/captures", orders=["o5"])
+        result = self.run_ship(self.ship_orders(api))
+        self.assertEqual(result.status, 1, result.err)
+        self.assertIn(f"done {ORDERS - 1}, failed 1", result.err)
+        totals = api.ledger()["totals"]
+        self.assertEqual((totals["halfPairs"], totals["duplicates"], totals["deletes"]), (0, 0, 1), totals)
+        # Once the API accepts it, a new generation of the key gets past the refusal that the API remembers.
+        api.no_faults()
+        again = self.run_ship(self.root / "job.json")
+        self.assertEqual(again.status, 0, again.err)
+        self.assert_exactly_once(api)
+
+    def test_a_refused_first_leaves_nothing(self):
+        api = DemoApi(self)
+        api.fault("400", path="/reservations", orders=["o2"])
+        result = self.run_ship(self.ship_orders(api))
+        self.assertEqual(result.status, 1, result.err)
+        self.assert_exactly_once(api, ORDERS - 1)
+        self.assertIn("o2", result.err)
+
+    def test_an_api_that_is_away_leaves_everything_for_the_next_run(self):
+        api = DemoApi(self)
+        job = self.ship_orders(api, concurrency=2)
+        api.stop()
+        result = self.run_ship(job)
+        self.assertEqual(result.status, 1, result.err)
+        back = DemoApi(self, "--delay", "1")
+        self.write_job(json.loads(job.read_text().replace(api.url, back.url)))
+        self.assertEqual(self.run_ship(job).status, 0)
+        self.assert_exactly_once(back)
+
+    def test_a_stop_in_the_middle_and_a_second_run_leave_no_half_pair(self):
+        api = DemoApi(self, "--delay", "40")
+        process = self.start_lockstep("run", self.ship_orders(api, concurrency=2), "--state-dir", self.state,
+                                      env=self.environment(SHOP_TOKEN=TOKEN))
+        wait_until(lambda: api.ledger()["totals"]["reserved"] >= 3, "the first orders")
+        process.send(signal.SIGTERM)
+        self.assertEqual(process.wait(), 75, process.err())
+        totals = api.ledger()["totals"]
+        self.assertEqual((totals["halfPairs"], totals["duplicates"]), (0, 0))
+        self.assertLess(totals["reserved"], ORDERS)
+        self.assertFalse(self.lock.exists())
+        self.assertEqual(self.run_ship(self.root / "job.json").status, 0)
+        self.assert_exactly_once(api)
+        self.assert_nothing_left_but(api)
+
+    def test_dry_run_sends_nothing_runs_nothing_and_shows_no_secret(self):
+        api = DemoApi(self)
+        job = json.loads(self.ship_orders(api).read_text())
+        job["steps"].append({"step": "mark", "first": self.command("touch", "ran")})
+        result = self.run_ship(self.write_job(job), "--dry-run", "--only", "o3")
+        self.assertEqual(result.status, 0, result.err)
+        lines = [line for line in result.out.splitlines() if line.startswith("curl ")]
+        self.assertEqual(len(lines), 2, result.out)
+        self.assertIn(f"{api.url}/reservations", lines[0])
+        self.assertIn("***", lines[0])
+        self.assertNotIn(TOKEN, result.out + result.err)
+        self.assertEqual(api.ledger()["totals"]["orders"], 0)
+        self.assertFalse((self.root / "ran").exists())
+        self.assertFalse(self.lock.exists())
+        self.assertFalse(self.state.exists())
+
+    def test_a_secret_is_found_in_no_output_and_in_no_file_of_the_journal(self):
+        api = DemoApi(self)
+        api.fault("503", every=4)
+        api.fault("400", path="/captures", orders=["o7"])
+        job = json.loads(self.ship_orders(api).read_text())
+        # A careless API and a careless command that repeat what they were given.
+        job["steps"].append({"step": "echo", "first": {
+            "command": {"argv": ["sh", "-c", 'echo "TOKEN is $TOKEN"; echo "$TOKEN" >&2; exit 3'], "env": {"TOKEN": "{$secrets.token}"}},
+            "timeout": "5s", "refusedStatus": [3], "inDoubt": ["park"]}})
+        result = self.run_ship(self.write_job(job), "--log-level", "debug")
+        self.assertEqual(result.status, 1)
+        # What a command itself prints goes through unchanged, and is its own affair; lockstep's own lines are not.
+        own = [line for line in result.err.splitlines() if " ship: " in line or line.startswith("lockstep: ")]
+        self.assertTrue(own)
+        self.assertEqual([line for line in own if TOKEN in line], [])
+        files = sorted(path for path in self.state.rglob("*") if path.is_file())
+        self.assertTrue(any(path.name.startswith("ship.sqlite3") for path in files), files)
+        for path in files:
+            self.assertNotIn(TOKEN.encode(), path.read_bytes(), path)
+            self.assertEqual(path.stat().st_mode & 0o077, 0, f"{path} is for its owner only")
+        self.assertNotIn(TOKEN, subprocess.run(["sqlite3", self.state / "ship.sqlite3", ".dump"], capture_output=True, text=True,
+                                               check=False).stdout if os.path.exists("/usr/bin/sqlite3") else "")
+
+    def test_a_missing_secret_fails_the_items_and_says_which(self):
+        api = DemoApi(self)
+        result = self.run_job(self.ship_orders(api))
+        self.assertNotEqual(result.status, 0)
+        self.assertIn('secret "token"', result.err)
+        self.assertEqual(api.ledger()["totals"]["orders"], 0)
+        self.assertFalse(self.lock.exists())
+
+    def test_a_kill_of_everything_in_the_middle_is_reported_by_the_next_run(self):
+        api = DemoApi(self, "--delay", "60")
+        process = self.start_lockstep("run", self.ship_orders(api, concurrency=2), "--state-dir", self.state,
+                                      env=self.environment(SHOP_TOKEN=TOKEN))
+        wait_until(lambda: api.ledger()["totals"]["reserved"] >= 3, "the first orders")
+        guardian = process.guardian()
+        os.kill(process.pid, signal.SIGKILL)
+        os.kill(guardian, signal.SIGKILL)
+        process.wait()
+        half_pairs = api.ledger()["totals"]["halfPairs"]
+        after = self.run_ship(self.root / "job.json")
+        self.assertEqual(after.status, 1, after.err)
+        reported = [line for line in after.err.splitlines() if "was left" in line]
+        self.assertGreaterEqual(len(reported), max(1, half_pairs), after.err)
+        totals = api.ledger()["totals"]
+        self.assertEqual(totals["duplicates"], 0)
+        self.assertLessEqual(totals["halfPairs"], len(reported))
+        self.assert_nothing_left_but(api)
+
+
+if __name__ == "__main__":
+    unittest.main()
