@@ -180,7 +180,7 @@ void Pass::count(PairEnd end, const Item& item) {
             return;
     }
     const auto& tolerated = context_.job.tolerated_failure_count;
-    if (tolerated && totals.failed + totals.parked + totals.open > *tolerated) {
+    if (tolerated && !ended_ && totals.failed + totals.parked + totals.open > *tolerated) {
         log::error("more than {} items failed (toleratedFailureCount): no further item is begun", *tolerated);
         end_with(ExitStatus::some_failed, "too many failures");
     }
