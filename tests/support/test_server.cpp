@@ -152,6 +152,7 @@ bool TestServer::wait_for_requests(std::size_t count) const {
 }
 
 void TestServer::stop_listening() {
+    const std::lock_guard guard(listening_mutex_);  // a handler may be at it: its caller waits until the acceptor is gone
     if (!listening_.exchange(false)) return;
     ::shutdown(listener_, SHUT_RDWR);  // wakes the acceptor; the kernel refuses from now on
     acceptor_.join();

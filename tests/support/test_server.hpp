@@ -72,6 +72,7 @@ class TestServer {
     mutable std::mutex mutex_;
     std::vector<ServerRequest> requests_;
     std::vector<std::thread> workers_;
+    std::mutex listening_mutex_;
     std::atomic<bool> listening_{true};
     std::thread acceptor_;
 };
