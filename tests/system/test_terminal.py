@@ -66,7 +66,7 @@ class ControlC(TerminalTest):
     def test_a_key_held_down_is_one_press(self):
         terminal = self.job_on_terminal("loop", self.article(seconds=0.5))
         self.wait_for_story(1)
-        for number in range(20):
+        for _ in range(20):
             terminal.ctrl_c()
             wait_for_moment(time.monotonic() + 0.02)
         self.assertEqual(terminal.wait(), -signal.SIGINT)
