@@ -35,11 +35,9 @@ class _UnixTransport(xmlrpc.client.Transport):
         self._path = path
 
     def make_connection(self, host):
-        return _UnixConnection(self._path)
-
-    def parse_response(self, response):
-        with response:  # or its socket is left to the garbage collector
-            return super().parse_response(response)
+        # Where the base class looks for what it is to close.
+        self._connection = host, _UnixConnection(self._path)
+        return self._connection[1]
 
 
 class Supervisord:

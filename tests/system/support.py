@@ -252,6 +252,9 @@ class SystemTest(unittest.TestCase):
                 kill(pid, signal.SIGKILL)
             self.reap()
             time.sleep(0.002)
+        for process in self.processes:
+            # Not poll(): the first thread of a killed program is a zombie while its other threads still end.
+            process.popen.wait(PATIENCE)
         self.reap()
 
     def reap(self):
