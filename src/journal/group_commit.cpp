@@ -24,7 +24,7 @@ int remember_frames(void* frames, sqlite3*, const char*, int count) {
 
 Result<void> sync_write_ahead_log(SqliteDb& db) {
     sqlite3_file* file = nullptr;
-    int code = ::sqlite3_file_control(db.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+    int code = ::sqlite3_file_control(db.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&file));
     if (code == SQLITE_OK && file != nullptr && file->pMethods != nullptr)
         code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
     if (code != SQLITE_OK) return std::unexpected(db.failure("syncing it", code));

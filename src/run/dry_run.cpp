@@ -40,7 +40,10 @@ class DryRun {
         }
         Workbench bench;
         bench.cut = &never;
-        auto items = open_items(job_, scope, 1, never, bench);
+        // Keys are final texts; a scope without secrets would give templates, every '$' doubled.
+        Scope listing = scope;
+        listing.secret = [](std::string_view) { return std::nullopt; };
+        auto items = open_items(job_, listing, 1, never, bench);
         if (!items) return failed(items.error());
         return every_item(**items, scope);
     }

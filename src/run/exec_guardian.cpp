@@ -112,7 +112,8 @@ class ExecGuardian {
         UniqueFd null_input;
         if (::isatty(STDIN_FILENO) != 0) null_input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY));
         volatile int error = 0;  // written by the child: after vfork(2) both share the memory
-        const pid_t pid = ::vfork();
+        // vfork: the child's few system calls touch no page that it would have to copy.
+        const pid_t pid = ::vfork();  // NOLINT(bugprone-unsafe-functions)
         if (pid == 0) {
             ::setpgid(0, 0);
             if (null_input) ::dup2(null_input.get(), STDIN_FILENO);
@@ -182,7 +183,10 @@ class ExecGuardian {
             if (!options_.quiet) say(error.text);
             return options_.busy_status;
         }
-        if (error.failure != Failure::stopped) say(error.text);
+        if (error.failure == Failure::stopped) return to_int(exit_status_of(error.failure));
+        // What is wrong with a place is said beginning with the place: once is enough.
+        const bool named = error.text.find(options_.lock) != std::string::npos;
+        named ? log::write_now(STDERR_FILENO, "lockstep: " + error.text + "\n") : say(error.text);
         return to_int(exit_status_of(error.failure));
     }
 

@@ -83,7 +83,9 @@ Result<ByteReader::Got> ByteReader::line(std::string& out) {
         if (*first == kEnd) break;
         any = true;
         const char* begin = buffer_.data() + at_;
-        const auto* newline = static_cast<const char*>(std::memchr(begin, '\n', buffer_.size() - at_));
+        // Not a C string: what is searched has a length.
+        const void* found = std::memchr(begin, '\n', buffer_.size() - at_);  // NOLINT(bugprone-not-null-terminated-result)
+        const auto* newline = static_cast<const char*>(found);
         const std::size_t length = newline != nullptr ? static_cast<std::size_t>(newline - begin) : buffer_.size() - at_;
         too_long = too_long || out.size() + length > kLongestRecord;
         if (too_long) {

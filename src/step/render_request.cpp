@@ -134,7 +134,8 @@ Result<std::string> Renderer::url(const HttpSpec& spec) {
     if (!text->starts_with("http://") && !text->starts_with("https://"))
         return bad("url", "does not begin with http:// or https://");
     const auto query = encoded(spec.query, "query");
-    if (!query || query->empty()) return query ? std::move(text) : query;
+    if (!query) return query;
+    if (query->empty()) return text;
     const std::size_t fragment = std::min(text->find('#'), text->size());
     const bool has_query = text->find('?') < fragment;
     return text->insert(fragment, (has_query ? "&" : "?") + *query);
