@@ -318,6 +318,7 @@ class HostilePlaces(ExecTest):
         after = [name for name in self.everything_below(self.root) if not name.startswith(("out.", "err."))]
         self.assertEqual(result.status, 73, f"{lock}: {result.err}")
         self.assertEqual(len(result.err.splitlines()), 1, result.err)
+        self.assertNotIn(f"{lock}: {lock}", result.err, "the place is named twice")
         for word in words:
             self.assertIn(word, result.err)
         self.assertEqual(after, [name for name in before if not name.startswith(("out.", "err."))])

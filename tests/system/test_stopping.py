@@ -322,7 +322,9 @@ class GivenBack(StoppingTest):
         self.wait_for_story(40)
         early = fewest()
         self.wait_for_story(800, deadline=90)
-        self.assertEqual(early, fewest(), "descriptors of the front and of the guardian, and threads")
+        # A look may always have fallen into a pass; one that is kept by each pass would be more than a hundred.
+        for before, after, what in zip(early, fewest(), ("descriptors of the front", "descriptors of the guardian", "threads")):
+            self.assertLessEqual(after, before + 2, what)
         self.assert_no_zombie_of(process.pid)
         process.send(signal.SIGTERM)
         self.assertEqual(process.wait(), 0)
