@@ -47,6 +47,7 @@ class Acquisition {
     bool watching_ = false;
     bool announced_ = false;
     bool fix_mode_ = false;
+    bool fresh_ = false;  // the directory is of our own making: nothing in it was searched for
 };
 
 Result<DirectoryLock> DirectoryLock::acquire(const LockPath& path, const LockRecord& record, const LockWait& wait) {
@@ -153,9 +154,9 @@ Result<Acquisition::Next> Acquisition::take(LockAttempt attempt) {
     }
     fix_mode_ = odd_mode || !attempt.created;
     record_.since_ms = wall_now_ms();
-    // No run writes a mark before its record, and one that came between our mkdir and our flock left a record: so a
-    // directory of our own making needs no search.
-    if (!attempt.created) {
+    // No run writes a mark before its record: so a directory of our own making needs no search as long as it has none.
+    fresh_ = attempt.created;
+    if (!fresh_) {
         auto orphan = find_orphaned_command(lock_.directory_.get());
         if (!orphan) return fail(Failure::lock, shown() + ": " + orphan.error().text, orphan.error().errno_value);
         if (orphan->file) return wait_for_orphan(std::move(*orphan));
@@ -169,6 +170,12 @@ Result<Acquisition::Next> Acquisition::start_record() {
     lock_.record_.reset(::openat(lock_.directory_.get(), "record", kFlags, 0600));
     if (!lock_.record_) {
         const int error = errno;
+        if (error == EEXIST && fresh_) {
+            // Another came between our mkdir and our flock, and died: its command may still be at work. Once more, as in any
+            // directory that was there before us. Our flock goes first, or we would wait for ourselves.
+            lock_.directory_.reset();
+            return Next::again;
+        }
         if (error == EEXIST) return adopt();
         if (error == ENOENT) return Next::again;  // rmdir by somebody since we looked
         give_back();

@@ -142,7 +142,7 @@ TEST_CASE("--wait 0 tries for about 100 ms, so that a passing prober is no false
     CHECK(lock.error().failure == Failure::busy);
     CHECK(waited >= 100);
     CHECK(waited < 1'000);
-    CHECK(thread_count() == threads);
+    CHECK(thread_count() <= threads);  // fewer: one that an earlier test abandoned has ended
     CHECK_FALSE(said);
     std::thread prober([&] {
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
