@@ -24,6 +24,13 @@ rm "$1/inside"
 """
 
 
+def leads_a_session(pid):
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
 class LockLeak(SystemTest):
     def setUp(self):
         super().setUp()
@@ -63,7 +70,8 @@ class LockLeak(SystemTest):
         if not fronts:
             return 0
         front = dice.choice(fronts)
-        guardians = children_of(front)
+        # A section whose guardian was killed is the front's child, too, but leads no session.
+        guardians = [pid for pid in children_of(front) if leads_a_session(pid)]
         victims = dice.choice(([front], guardians, [front, *guardians]))
         with self.guard:  # so that the pid is still that of a child that nobody has reaped
             if front not in self.live.values():
