@@ -3,6 +3,7 @@
 import os
 import pathlib
 import random
+import shutil
 import signal
 import sys
 import threading
@@ -147,6 +148,26 @@ class LockLeak(SystemTest):
             wait_until(lambda: self.reap() or not self.my_processes(), "the end of every process")
             self.assertFalse(os.path.lexists(self.lock))
             self.assertFalse((self.root / "inside").exists())
+
+
+@unittest.skipUnless(shutil.which("strace"), "Debian's package strace is not installed")
+class BetweenMkdirAndFlock(SystemTest):
+    def test_who_made_the_directory_still_finds_the_orphan_of_one_that_came_between_and_was_killed(self):
+        late = self.start("strace", "-f", "-o", "/dev/null", "-e", "trace=mkdirat,mkdir", "-e", "inject=mkdirat,mkdir:delay_exit=1500000",
+                          LOCKSTEP, "exec", self.lock, "--", "true")
+        wait_until(self.lock.exists, "the directory")
+        between = self.start_lockstep("exec", self.lock, "--", "sh", "-c", "echo $$ >inside; exec sleep 5")
+        inside = self.root / "inside"
+        wait_until(lambda: inside.exists() and inside.read_text().strip(), "the command of the one that came between")
+        guardian = between.guardian()
+        kill(between.pid)
+        kill(guardian)
+        self.assertEqual(late.wait(), 75, late.err())
+        self.assertIn("a command that a killed run left at work", late.err())
+        self.assertTrue(self.lock.exists(), "the lock of a command that is still at work was removed")
+        kill(int(inside.read_text()))
+        self.assertEqual(self.lockstep("exec", "--wait", "10s", self.lock, "--", "true").status, 0)
+        self.assert_nothing_left()
 
 
 if __name__ == "__main__":
