@@ -59,12 +59,9 @@ PassResult Pass::run() {
 }
 
 /// Names what an earlier run left half done or parked.
-bool Pass::report_unfinished() {
+void Pass::report_unfinished() {
     auto unfinished = context_.journal.unfinished();
-    if (!unfinished) {
-        end_with(unfinished.error());
-        return false;
-    }
+    if (!unfinished) return end_with(unfinished.error());
     for (const Pair& pair : *unfinished) {
         if (!is_open(pair.state)) continue;
         if (!open_items_.insert(pair.item_key).second) continue;
@@ -76,7 +73,6 @@ bool Pass::report_unfinished() {
         if (pair.state != PairState::parked || !open_items_.insert(pair.item_key).second) continue;
         ++result_.totals.parked;
     }
-    return true;
 }
 
 Workbench Pass::make_bench() {

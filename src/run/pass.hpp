@@ -34,7 +34,7 @@ class Pass {
     PassResult run();
 
   private:
-    bool report_unfinished();
+    void report_unfinished();
     void work_together();
     void work(std::size_t worker);
     std::optional<Item> take_item();
