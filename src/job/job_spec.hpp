@@ -105,7 +105,7 @@ struct StepSpec {
     PhaseSpec first;
     std::optional<PhaseSpec> second;
     std::optional<PhaseSpec> compensate;  ///< undoes `first` (written inside it in the job file)
-    std::string definition;               ///< the step's own JSON text, compact: what the journal keeps beside an open pair
+    std::string definition;               ///< what the journal keeps beside an open pair: see definition.hpp
 
     const PhaseSpec* phase(PhaseName name) const;
     /// The longest time from the first effect to the end: all deadlines, and 5 s more for each phase that is a command.

@@ -79,6 +79,8 @@ inline constexpr std::string_view kJitterWords[] = {"full", "none"};
 inline constexpr std::string_view kAtDeadlineWords[] = {"finish", "cut"};
 inline constexpr std::string_view kSectionWords[] = {"step", "item"};
 
+inline constexpr int kMostPairAttempts = 1000;
+
 }  // namespace keys
 
 namespace shapes {

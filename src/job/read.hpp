@@ -9,6 +9,9 @@ JobSpec read_job(Reading& reading, const Place& root, const JobFileOptions& opti
 std::optional<ItemsSpec> read_items(Reading& reading, const Place& at);
 /// The declared parameters with the values in force: defaults, then --set.
 Json read_params(Reading& reading, const std::optional<Place>& at, const JobFileOptions& options);
+std::map<std::string, SecretSpec, std::less<>> read_secrets(Reading& reading, const std::optional<Place>& at);
+/// Without its definition. `index`: its place among the steps.
+StepSpec read_step(Reading& reading, const Place& at, std::size_t index);
 PhaseSpec read_phase(Reading& reading, const Fields& fields, const Surroundings& around);
 
 /// The action of an object that has "http" or "command", or nothing if that is wrong.

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "job/definition.hpp"
 #include "job/read.hpp"
 
 namespace lockstep {
@@ -11,7 +12,6 @@ namespace lockstep {
 namespace {
 
 constexpr int kMostInFlight = 1000;
-constexpr int kMostPairAttempts = 1000;
 constexpr int kMostFailures = 1'000'000'000;
 
 void check_version(Reading& reading, const std::optional<Place>& at) {
@@ -61,71 +61,13 @@ void read_stop(Reading& reading, const std::optional<Place>& at, JobSpec& job) {
     read_grace(reading, grace, job);
 }
 
-SecretSpec read_secret(Reading& reading, const Place& at) {
-    const Fields fields(reading.findings, at, shapes::kSecret);
-    SecretSpec secret;
-    fields.exactly_one({"env", "file"}, true);
-    secret.env = read_text(reading.findings, fields.get("env")).value_or("");
-    if (fields.has("env") && fields.get("env")->json->is_string() &&
-        (secret.env.empty() || secret.env.find('=') != std::string::npos)) {
-        reading.findings.add(*fields.get("env"), in_quotes(secret.env) + " is not the name of an environment variable",
-                             "the secret itself never stands in a job file");
-    }
-    secret.file = read_path(reading.findings, fields.get("file"), reading.directory).value_or("");
-    return secret;
-}
-
-void read_secrets(Reading& reading, const std::optional<Place>& at, JobSpec& job) {
-    if (!at || !expect_type(reading.findings, *at, Json::Type::object)) return;
-    for (const JsonMember& member : at->json->members) {
-        const Place place = at->member(member);
-        check_name(reading.findings, place, "a secret", member.key);
-        job.secrets[member.key] = read_secret(reading, place);
-    }
-}
-
-StepSpec read_step(Reading& reading, const Place& at, std::size_t index) {
-    const Fields fields(reading.findings, at, shapes::kStep);
-    StepSpec step;
-    if (!fields.is_object()) {
-        reading.budget_known = false;
-        return step;
-    }
-    step.definition = to_text(*at.json);
-    if (const auto name = read_text(reading.findings, fields.get("step"))) {
-        check_name(reading.findings, *fields.get("step"), "a step", *name);
-        step.name = *name;
-    }
-    Surroundings around{.step = index, .phase = PhaseName::first};
-    std::optional<Place> compensate;
-    if (const auto place = fields.get("first")) {
-        const Fields first(reading.findings, *place, shapes::kFirst);
-        step.first = read_phase(reading, first, around);
-        compensate = first.get("compensate");
-    } else {
-        reading.budget_known = false;
-    }
-    if (const auto place = fields.get("second")) {
-        around.phase = PhaseName::second;
-        step.second = read_phase(reading, Fields(reading.findings, *place, shapes::kSecond), around);
-    }
-    if (compensate) {
-        around.phase = PhaseName::compensate;
-        step.compensate = read_phase(reading, Fields(reading.findings, *compensate, shapes::kCompensate), around);
-        if (!fields.has("second")) {
-            reading.findings.add(*compensate, "there is no second phase whose refusal this could answer",
-                                 "add \"second\", or leave \"compensate\" out");
-        }
-    }
-    return step;
-}
-
 void read_steps(Reading& reading, const std::optional<Place>& at, JobSpec& job) {
     if (!at || !expect_type(reading.findings, *at, Json::Type::array)) return;
     if (at->json->elements.empty()) reading.findings.add(*at, "a job needs at least one step");
     for (std::size_t i = 0; i < at->json->elements.size(); ++i) {
         const Place place = at->element(i);
         StepSpec step = read_step(reading, place, i);
+        step.definition = definition_text(*place.json, job, reading.directory);
         if (!step.name.empty() && job.step(step.name) != nullptr) {
             const JsonMember* name = nullptr;
             for (const JsonMember& member : place.json->members) name = member.key == "step" ? &member : name;
@@ -173,13 +115,13 @@ JobSpec read_job(Reading& reading, const Place& root, const JobFileOptions& opti
     job.max_concurrency = read_whole_number(findings, fields.get("maxConcurrency"), 1, kMostInFlight).value_or(1);
     job.tolerated_failure_count = read_whole_number(findings, fields.get("toleratedFailureCount"), 0, kMostFailures);
     job.max_pair_attempts =
-        read_whole_number(findings, fields.get("maxPairAttempts"), 1, kMostPairAttempts).value_or(job.max_pair_attempts);
+        read_whole_number(findings, fields.get("maxPairAttempts"), 1, keys::kMostPairAttempts).value_or(job.max_pair_attempts);
     job.park_after = read_duration(findings, fields.get("parkAfter")).value_or(job.park_after);
     if (const auto word = read_word(findings, fields.get("section"), shapes::kSection)) {
         job.section = keys::kSectionWords[*word] == "item" ? Section::item : Section::step;
     }
     job.shield = read_boolean(findings, fields.get("shield"));
-    read_secrets(reading, fields.get("secrets"), job);
+    job.secrets = read_secrets(reading, fields.get("secrets"));
     read_steps(reading, fields.get("steps"), job);
     read_stop(reading, fields.get("stop"), job);
     check_references(reading, job);

@@ -37,11 +37,6 @@ TEST_CASE("the defaults of a job", "[job]") {
     CHECK(job.params.is_object());
 }
 
-TEST_CASE("a step keeps its own JSON, compact, for the journal", "[job]") {
-    CHECK(right(job_with(kPut)).steps.front().definition ==
-          R"({"step":"s","first":{"http":{"method":"PUT","url":"http://h/a"}}})");
-}
-
 TEST_CASE("the defaults of an http phase", "[job]") {
     const PhaseSpec phase = first_of(kPut);
     CHECK(phase.timeout == Millis{10s});
