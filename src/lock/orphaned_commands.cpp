@@ -15,6 +15,7 @@
 
 #include "base/text.hpp"
 #include "lock/lock_attempt.hpp"
+#include "lock/lock_record.hpp"
 
 namespace lockstep {
 
@@ -41,13 +42,17 @@ bool is_mark(std::string_view name) {
 }
 
 /// The first number in the mark's text is the command's pid.
-std::string describe(int mark_fd) {
+pid_t pid_in(int mark_fd) {
     std::array<char, 256> buffer{};
     const ssize_t length = ::pread(mark_fd, buffer.data(), buffer.size(), 0);
     const std::string_view text(buffer.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
     const std::size_t digit = std::min(text.find_first_of("0123456789"), text.size());
     pid_t pid = 0;
     std::from_chars(text.data() + digit, text.data() + text.size(), pid);
+    return pid;
+}
+
+std::string describe(pid_t pid) {
     return (pid > 0 ? "pid " + std::to_string(pid) + ", " : "") + "a command that a killed run left at work";
 }
 
@@ -68,10 +73,22 @@ Result<OrphanedCommand> find_orphaned_command(int directory_fd) {
         if (!file) return os_error(Failure::lock, "opening " + name + " in the lock directory");
         // Free: nobody can take it any more, for only its heirs have the descriptor.
         if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) continue;
-        std::string holder = describe(file.get());
+        std::string holder = describe(pid_in(file.get()));
         return OrphanedCommand{std::move(file), std::move(holder)};
     }
     return OrphanedCommand{};
+}
+
+std::string describe_command_at_work(int directory_fd) {
+    const auto names = entries(directory_fd);
+    if (!names) return "";
+    for (const std::string& name : *names) {
+        if (!is_mark(name)) continue;
+        const UniqueFd file(::openat(directory_fd, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+        const pid_t pid = file ? pid_in(file.get()) : 0;
+        if (is_same_process(pid, 0)) return describe(pid);
+    }
+    return "";
 }
 
 void remove_command_marks(int directory_fd) {

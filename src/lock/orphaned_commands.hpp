@@ -17,6 +17,9 @@ struct OrphanedCommand {
 /// The first command that still holds its mark; `file` is empty if there is none. Call it under the directory's flock.
 Result<OrphanedCommand> find_orphaned_command(int directory_fd);
 
+/// The same for people who only look, without a lock: by its pid, which a later process may have by now. "" if there is none.
+std::string describe_command_at_work(int directory_fd);
+
 /// Unlinks every `c.<n>`; anything else in the directory is left alone.
 void remove_command_marks(int directory_fd);
 
