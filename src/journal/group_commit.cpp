@@ -145,6 +145,7 @@ Result<void> GroupCommit::commit(const std::vector<JournalEntry>& batch, bool sy
         if (const auto* pair = std::get_if<std::shared_ptr<const Pair>>(&entry)) result = rows_->put(**pair);
         if (const auto* run = std::get_if<RunStart>(&entry)) result = rows_->put(*run);
         if (const auto* pass = std::get_if<PassRow>(&entry)) result = rows_->put(*pass);
+        if (const auto* mark = std::get_if<DecisionMark>(&entry)) result = rows_->put(*mark);
     }
     if (result) result = db_->run("COMMIT", sync ? "writing and syncing a transaction" : "writing a transaction");
     if (!result && ::sqlite3_get_autocommit(db_->handle()) == 0) (void)db_->run("ROLLBACK", "rolling back");

@@ -11,7 +11,7 @@
 
 namespace lockstep {
 
-using JournalEntry = std::variant<std::shared_ptr<const Pair>, RunStart, PassRow>;
+using JournalEntry = std::variant<std::shared_ptr<const Pair>, RunStart, PassRow, DecisionMark>;
 
 /// The functions named `…_locked` are called with `mutex()` held, so that a caller can look and queue in one go.
 class GroupCommit {

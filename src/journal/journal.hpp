@@ -16,17 +16,21 @@ struct Pair {
     std::string item_key;
     std::string step;
     PairState state = PairState::pending;
-    int generation = 0;           ///< enters the idempotency key; rises before a new attempt after a refusal or a compensation
-    int attempt = 0;              ///< attempts of the present phase
-    int pair_attempts = 0;        ///< passes that began this pair
-    std::string item;             ///< the item's own JSON, so that it can be finished without its source
-    std::string definition;       ///< the step's JSON as it was when the pair began
-    std::string request;          ///< the present phase's request, secrets as references
-    std::string outputs;          ///< JSON: {"first": {…}, "second": {…}}
-    std::string reason;           ///< the last answer or refusal, for people
-    std::string run_id;           ///< the run that wrote this state
-    std::int64_t begun_ms = 0;    ///< wall clock
-    std::int64_t changed_ms = 0;  ///< wall clock
+    int generation = 0;      ///< enters the idempotency key; rises before a new attempt after a refusal or a compensation
+    int attempt = 0;         ///< attempts of the present phase
+    int pair_attempts = 0;   ///< passes that began this pair
+    std::string item;        ///< the item's own JSON, so that it can be finished without its source
+    std::string definition;  ///< the step's JSON as it was when the pair began
+    std::string request;     ///< the present phase's request, secrets as references
+    std::string outputs;     ///< JSON: {"first": {…}, "second": {…}}
+    PairState parked_from = PairState::pending;  ///< what it was parked in; pending unless state is parked
+    std::int64_t phase_begun_ms = 0;  ///< wall clock: the present phase's first attempt; retention and parkAfter count from it
+    std::int64_t not_before_ms = 0;   ///< wall clock: back-off between passes; 0: at once
+    bool owes_steps = false;          ///< the item is to be gone on with although this pair is not open
+    std::string reason;               ///< the last answer or refusal, for people
+    std::string run_id;               ///< the run that wrote this state
+    std::int64_t begun_ms = 0;        ///< wall clock
+    std::int64_t changed_ms = 0;      ///< wall clock
 };
 
 /// How long an item of work took and how it ended; a line of `history`.
@@ -35,9 +39,26 @@ struct PassTotals {
     std::int64_t done = 0;
     std::int64_t failed = 0;
     std::int64_t parked = 0;
-    std::int64_t left = 0;     ///< not begun because of a stop, a limit or an error
-    std::int64_t skipped = 0;  ///< already done in an earlier pass
-    std::int64_t open = 0;     ///< left half done by a crash
+    std::int64_t left = 0;       ///< not begun because of a stop, a limit or an error
+    std::int64_t skipped = 0;    ///< already done in an earlier pass
+    std::int64_t open = 0;       ///< left half done
+    std::int64_t recovered = 0;  ///< what earlier passes left open and this one brought to an end; counted above, too
+};
+
+/// What a person decided about a pair: `resolve`.
+enum class DecisionVerb : std::uint8_t { applied, not_applied, compensate, again };
+/// "not-applied", as the journal stores it and the command line spells it.
+std::string_view to_string(DecisionVerb verb);
+std::optional<DecisionVerb> decision_verb_from(std::string_view name);
+
+struct Decision {
+    std::int64_t id = 0;
+    std::string item_key;
+    std::string step;
+    DecisionVerb verb = DecisionVerb::again;
+    std::string outputs;          ///< JSON object: outputs of the phase that is said to be applied
+    std::string by;               ///< who, for people
+    std::int64_t decided_ms = 0;  ///< wall clock
 };
 
 struct RunStart {
@@ -71,7 +92,17 @@ class Journal {
     /// fails with the same error, for what the kernel still holds after a failed fsync is unknown.
     virtual Result<void> write(const Pair& pair, Durability durability) = 0;
 
-    /// All pairs that are open or parked, oldest first.
+    /// Decisions that no pass has applied yet, in the order in which they were made.
+    virtual Result<std::vector<Decision>> pending_decisions() = 0;
+
+    /// Writes the pair's new state and marks the decision as applied, in one synced transaction. Without a pair it is only
+    /// marked: it came too late. `outcome` says so for people.
+    virtual Result<void> apply(const Decision& decision, const Pair* pair, const std::string& outcome) = 0;
+
+    /// The pairs of all steps of one item, in the order in which they were begun.
+    virtual Result<std::vector<Pair>> pairs_of(const std::string& item_key) = 0;
+
+    /// All pairs that are open, parked or owe steps, oldest first.
     virtual Result<std::vector<Pair>> unfinished() = 0;
 
     /// Everything written so far is on the disk when this returns.

@@ -21,23 +21,23 @@ constexpr std::array<std::string_view, kStates> kNames = {
 
 // clang-format off
 // One row a state on record, one column a state that may be written over it, both in the order of the enumeration.
-// A state over itself is another attempt of the same phase; over `parked`, what a person decided; done over first_begun,
-// a step without a second phase; second_refused over first_done, a second request that cannot even be made.
+// A state over itself is another attempt of the same phase, or a note about the pair; over `parked`, and pending over `done`,
+// what a person decided; done over first_begun, a step without a second phase; second_refused over first_done, a second request that cannot even be made.
 constexpr std::array<std::string_view, kStates> kMayFollow = {
     //                          p fb fn fr fd sb sn sr  d cb cn cr  c  P
-    /* pending                */"x  x  .  .  .  .  .  .  .  .  .  .  .  .",
+    /* pending                */"x  x  .  .  .  .  .  .  .  .  .  .  .  x",
     /* first_begun            */".  x  x  x  x  .  .  .  x  .  .  .  .  x",
-    /* first_not_applied      */"x  x  .  x  .  .  .  .  .  .  .  .  .  x",
-    /* first_refused          */"x  x  .  .  .  .  .  .  .  .  .  .  .  .",
+    /* first_not_applied      */"x  x  x  x  .  .  .  .  .  .  .  .  .  x",
+    /* first_refused          */"x  x  .  x  .  .  .  .  .  .  .  .  .  x",
     /* first_done             */".  .  .  .  .  x  .  x  x  x  .  .  .  x",
     /* second_begun           */".  .  .  .  .  x  x  x  x  .  .  .  .  x",
-    /* second_not_applied     */".  .  .  .  .  x  .  x  .  x  .  .  .  x",
+    /* second_not_applied     */".  .  .  .  .  x  x  x  .  x  .  .  .  x",
     /* second_refused         */".  .  .  .  .  .  .  .  .  x  .  .  .  x",
-    /* done                   */".  .  .  .  .  .  .  .  .  .  .  .  .  .",
+    /* done                   */"x  .  .  .  .  .  .  .  x  .  .  .  .  .",
     /* compensate_begun       */".  .  .  .  .  .  .  .  .  x  x  x  x  x",
-    /* compensate_not_applied */".  .  .  .  .  .  .  .  .  x  .  x  .  x",
+    /* compensate_not_applied */".  .  .  .  .  .  .  .  .  x  x  x  .  x",
     /* compensate_refused     */".  .  .  .  .  .  .  .  .  .  .  .  .  x",
-    /* compensated            */"x  x  .  .  .  .  .  .  .  .  .  .  .  .",
+    /* compensated            */"x  x  .  .  .  .  .  .  .  .  .  .  .  x",
     /* parked                 */"x  .  x  .  x  .  x  .  x  x  x  .  x  x",
 };
 // clang-format on

@@ -9,11 +9,12 @@ namespace {
 
 constexpr std::string_view kPutPair = R"sql(
 INSERT INTO pairs (item_key, step, state, unfinished, generation, attempt, pair_attempts, item, definition_id, request, outputs,
-                   reason, run_id, begun_ms, changed_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+                   reason, run_id, begun_ms, changed_ms, parked_from, phase_begun_ms, not_before_ms, owes_steps)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
 ON CONFLICT (item_key, step) DO UPDATE SET
     state = ?3, unfinished = ?4, generation = ?5, attempt = ?6, pair_attempts = ?7, item = ?8, definition_id = ?9, request = ?10,
-    outputs = ?11, reason = ?12, run_id = ?13, begun_ms = ?14, changed_ms = ?15
+    outputs = ?11, reason = ?12, run_id = ?13, begun_ms = ?14, changed_ms = ?15, parked_from = ?16, phase_begun_ms = ?17,
+    not_before_ms = ?18, owes_steps = ?19
 )sql";
 
 // One and the same run may be begun again after a busy lock.
@@ -21,23 +22,25 @@ constexpr std::string_view kPutRun =
     "INSERT OR REPLACE INTO runs (run_id, started_ms, guardian_pid, host, command) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 constexpr std::string_view kPutPass = R"sql(
-INSERT INTO passes (run_id, pass, begun_ms, ended_ms, done, failed, parked, left_over, skipped, open, ended_because)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+INSERT INTO passes (run_id, pass, begun_ms, ended_ms, done, failed, parked, left_over, skipped, open, ended_because,
+                    recovered)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 )sql";
 
-constexpr std::string_view kFind = R"sql(
-SELECT item_key, step, state, generation, attempt, pair_attempts, item, definitions.text, request, outputs, reason, run_id, begun_ms,
-       changed_ms
-FROM pairs JOIN definitions ON definitions.id = definition_id
-WHERE item_key = ?1 AND step = ?2
-)sql";
+#define LOCKSTEP_PAIR_COLUMNS                                                                                              \
+    "SELECT item_key, step, state, generation, attempt, pair_attempts, item, definitions.text, request, outputs, reason, " \
+    "run_id, begun_ms, changed_ms, parked_from, phase_begun_ms, not_before_ms, owes_steps "                                \
+    "FROM pairs JOIN definitions ON definitions.id = definition_id "
 
-constexpr std::string_view kUnfinished = R"sql(
-SELECT item_key, step, state, generation, attempt, pair_attempts, item, definitions.text, request, outputs, reason, run_id, begun_ms,
-       changed_ms
-FROM pairs JOIN definitions ON definitions.id = definition_id
-WHERE unfinished = 1 ORDER BY pairs.begun_ms, pairs.id
-)sql";
+constexpr std::string_view kFind = LOCKSTEP_PAIR_COLUMNS "WHERE item_key = ?1 AND step = ?2";
+constexpr std::string_view kOfItem = LOCKSTEP_PAIR_COLUMNS "WHERE item_key = ?1 ORDER BY pairs.id";
+constexpr std::string_view kUnfinished = LOCKSTEP_PAIR_COLUMNS "WHERE unfinished = 1 ORDER BY pairs.begun_ms, pairs.id";
+#undef LOCKSTEP_PAIR_COLUMNS
+
+constexpr std::string_view kPendingDecisions =
+    "SELECT id, item_key, step, verb, outputs, decided_by, decided_ms FROM decisions WHERE applied_ms IS NULL ORDER BY id";
+
+constexpr std::string_view kMarkDecision = "UPDATE decisions SET applied_ms = ?2, outcome = ?3 WHERE id = ?1";
 
 Result<void> prepare_into(SqliteDb& db, Statement& statement, std::string_view sql) {
     auto prepared = db.prepare(sql);
@@ -60,6 +63,7 @@ Result<PairWriter> PairWriter::create(SqliteDb& db) {
     writer.db_ = &db;
     for (const auto& [statement, sql] :
          {std::pair{&writer.put_pair_, kPutPair}, std::pair{&writer.put_run_, kPutRun}, std::pair{&writer.put_pass_, kPutPass},
+          std::pair{&writer.mark_decision_, kMarkDecision},
           std::pair{&writer.add_definition_, std::string_view("INSERT INTO definitions (text) VALUES (?1)")},
           std::pair{&writer.find_definition_, std::string_view("SELECT id FROM definitions WHERE text = ?1")}}) {
         if (auto prepared = prepare_into(db, *statement, sql); !prepared) return std::unexpected(std::move(prepared.error()));
@@ -86,10 +90,12 @@ Result<void> PairWriter::put(const Pair& pair) {
     const auto definition = definition_id(pair.definition);
     if (!definition) return std::unexpected(definition.error());
     put_pair_.bind(1, pair.item_key).bind(2, pair.step).bind(3, to_string(pair.state));
-    put_pair_.bind(4, is_open(pair.state) || pair.state == PairState::parked ? 1 : 0);
+    put_pair_.bind(4, is_open(pair.state) || pair.state == PairState::parked || pair.owes_steps ? 1 : 0);
     put_pair_.bind(5, pair.generation).bind(6, pair.attempt).bind(7, pair.pair_attempts);
     put_pair_.bind(8, pair.item).bind(9, *definition).bind(10, pair.request).bind(11, pair.outputs).bind(12, pair.reason);
     put_pair_.bind(13, pair.run_id).bind(14, pair.begun_ms).bind(15, pair.changed_ms);
+    put_pair_.bind(16, to_string(pair.parked_from)).bind(17, pair.phase_begun_ms).bind(18, pair.not_before_ms);
+    put_pair_.bind(19, pair.owes_steps ? 1 : 0);
     return db_->finish(put_pair_, "writing a pair");
 }
 
@@ -102,14 +108,24 @@ Result<void> PairWriter::put(const PassRow& pass) {
     const PassTotals& totals = pass.totals;
     put_pass_.bind(1, pass.run_id).bind(2, pass.pass).bind(3, totals.begun_ms).bind(4, pass.ended_ms);
     put_pass_.bind(5, totals.done).bind(6, totals.failed).bind(7, totals.parked).bind(8, totals.left).bind(9, totals.skipped);
-    put_pass_.bind(10, totals.open).bind(11, pass.ended_because);
+    put_pass_.bind(10, totals.open).bind(11, pass.ended_because).bind(12, totals.recovered);
     return db_->finish(put_pass_, "writing the end of a pass");
+}
+
+Result<void> PairWriter::put(const DecisionMark& mark) {
+    if (mark.pair) {
+        if (auto put_pair = put(*mark.pair); !put_pair) return put_pair;
+    }
+    mark_decision_.bind(1, mark.id).bind(2, mark.applied_ms).bind(3, mark.outcome);
+    return db_->finish(mark_decision_, "marking a decision as applied");
 }
 
 Result<PairReader> PairReader::create(SqliteDb& db) {
     PairReader reader;
     reader.db_ = &db;
-    for (const auto& [statement, sql] : {std::pair{&reader.find_, kFind}, std::pair{&reader.unfinished_, kUnfinished}}) {
+    for (const auto& [statement, sql] :
+         {std::pair{&reader.find_, kFind}, std::pair{&reader.of_item_, kOfItem}, std::pair{&reader.unfinished_, kUnfinished},
+          std::pair{&reader.decisions_, kPendingDecisions}}) {
         if (auto prepared = prepare_into(db, *statement, sql); !prepared) return std::unexpected(std::move(prepared.error()));
     }
     return reader;
@@ -118,7 +134,8 @@ Result<PairReader> PairReader::create(SqliteDb& db) {
 Result<Pair> PairReader::row(const Statement& statement) const {
     const std::string state = statement.text(2);
     const auto known = pair_state_from(state);
-    if (!known) {
+    const auto parked_from = pair_state_from(statement.text(14));
+    if (!known || !parked_from) {
         return fail(Failure::journal,
                     fmt::format("journal {}: item {}, step {}: there is no state \"{}\"; was the file edited by hand?",
                                 db_->path(), printable(statement.text(0)), statement.text(1), printable(state)));
@@ -138,6 +155,10 @@ Result<Pair> PairReader::row(const Statement& statement) const {
     pair.run_id = statement.text(11);
     pair.begun_ms = statement.integer(12);
     pair.changed_ms = statement.integer(13);
+    pair.parked_from = *parked_from;
+    pair.phase_begun_ms = statement.integer(15);
+    pair.not_before_ms = statement.integer(16);
+    pair.owes_steps = statement.integer(17) != 0;
     return pair;
 }
 
@@ -157,21 +178,45 @@ Result<std::optional<Pair>> PairReader::find(const std::string& item_key, const 
     return found;
 }
 
-Result<std::vector<Pair>> PairReader::unfinished() {
+Result<std::vector<Pair>> PairReader::all(Statement& statement) {
     std::vector<Pair> pairs;
     for (;;) {
-        const int code = unfinished_.step();
+        const int code = statement.step();
         if (code == SQLITE_DONE) break;
-        Result<Pair> pair =
-            code == SQLITE_ROW ? row(unfinished_) : std::unexpected(db_->failure("reading the open pairs", code));
+        Result<Pair> pair = code == SQLITE_ROW ? row(statement) : std::unexpected(db_->failure("reading pairs", code));
         if (!pair) {
-            unfinished_.reset();
+            statement.reset();
             return std::unexpected(std::move(pair.error()));
         }
         pairs.push_back(std::move(*pair));
     }
-    unfinished_.reset();
+    statement.reset();
     return pairs;
+}
+
+Result<std::vector<Pair>> PairReader::unfinished() { return all(unfinished_); }
+
+Result<std::vector<Pair>> PairReader::of_item(const std::string& item_key) { return all(of_item_.bind(1, item_key)); }
+
+Result<std::vector<Decision>> PairReader::pending_decisions() {
+    std::vector<Decision> decisions;
+    Result<void> read;
+    for (;;) {
+        const int code = decisions_.step();
+        if (code == SQLITE_DONE) break;
+        const auto verb = code == SQLITE_ROW ? decision_verb_from(decisions_.text(3)) : std::nullopt;
+        if (!verb) {
+            read = code == SQLITE_ROW ? fail(Failure::journal, fmt::format("journal {}: there is no decision \"{}\"",
+                                                                           db_->path(), printable(decisions_.text(3))))
+                                      : std::unexpected(db_->failure("reading the decisions", code));
+            break;
+        }
+        decisions.push_back({decisions_.integer(0), decisions_.text(1), decisions_.text(2), *verb, decisions_.text(4),
+                             decisions_.text(5), decisions_.integer(6)});
+    }
+    decisions_.reset();
+    if (!read) return std::unexpected(std::move(read.error()));
+    return decisions;
 }
 
 }  // namespace lockstep

@@ -2,6 +2,7 @@
 // The rows of the journal: pairs, runs and passes, read and written through prepared statements.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
 
@@ -19,6 +20,14 @@ struct PassRow {
     std::string ended_because;
 };
 
+/// A decision that was applied, with what became of the pair, or that came too late.
+struct DecisionMark {
+    std::int64_t id = 0;
+    std::int64_t applied_ms = 0;
+    std::string outcome;
+    std::shared_ptr<const Pair> pair;
+};
+
 /// Writes rows inside the transactions of the writer's connection.
 class PairWriter {
   public:
@@ -27,6 +36,7 @@ class PairWriter {
     Result<void> put(const Pair& pair);
     Result<void> put(const RunStart& run);
     Result<void> put(const PassRow& pass);
+    Result<void> put(const DecisionMark& mark);
 
   private:
     PairWriter() = default;
@@ -36,6 +46,7 @@ class PairWriter {
     Statement put_pair_;
     Statement put_run_;
     Statement put_pass_;
+    Statement mark_decision_;
     Statement add_definition_;
     Statement find_definition_;
     std::unordered_map<std::string, std::int64_t> definitions_;  // one a step of the job, so a handful
@@ -47,15 +58,20 @@ class PairReader {
     static Result<PairReader> create(SqliteDb& db);
 
     Result<std::optional<Pair>> find(const std::string& item_key, const std::string& step);
+    Result<std::vector<Pair>> of_item(const std::string& item_key);
     Result<std::vector<Pair>> unfinished();
+    Result<std::vector<Decision>> pending_decisions();
 
   private:
     PairReader() = default;
+    Result<std::vector<Pair>> all(Statement& statement);
     Result<Pair> row(const Statement& statement) const;
 
     SqliteDb* db_ = nullptr;
     Statement find_;
+    Statement of_item_;
     Statement unfinished_;
+    Statement decisions_;
 };
 
 /// The key of a pair in memory: item key and step, which cannot run together, for a step's name holds no NUL.

@@ -25,6 +25,9 @@ class SqliteJournal final : public Journal {
                           const std::string& ended_because) override;
     Result<std::optional<Pair>> find(const std::string& item_key, const std::string& step) override;
     Result<void> write(const Pair& pair, Durability durability) override;
+    Result<std::vector<Decision>> pending_decisions() override;
+    Result<void> apply(const Decision& decision, const Pair* pair, const std::string& outcome) override;
+    Result<std::vector<Pair>> pairs_of(const std::string& item_key) override;
     Result<std::vector<Pair>> unfinished() override;
     Result<void> flush() override;
     Result<void> close() override;
@@ -34,6 +37,7 @@ class SqliteJournal final : public Journal {
     SqliteJournal(const std::string& path, RunLock run_lock, SqliteDb writer, SqliteDb reader)
         : path_(path), run_lock_(std::move(run_lock)), writer_db_(std::move(writer)), reader_db_(std::move(reader)) {}
     Result<void> start();
+    Result<void> wait_committed();
     Result<std::optional<Pair>> read(const std::string& item_key, const std::string& step);
     Result<void> close_databases(bool healthy);
     Error closed_error() const { return {Failure::journal, fmt::format("journal {}: it is closed already", path_)}; }
@@ -172,15 +176,37 @@ Result<void> SqliteJournal::write(const Pair& pair, Durability durability) {
     return commits_->wait_durable_locked(lock, number);
 }
 
+Result<void> SqliteJournal::wait_committed() {
+    std::unique_lock lock(commits_->mutex());
+    return commits_->wait_committed_locked(lock);
+}
+
 Result<std::vector<Pair>> SqliteJournal::unfinished() {
-    {
-        std::unique_lock lock(commits_->mutex());
-        if (auto committed = commits_->wait_committed_locked(lock); !committed)
-            return std::unexpected(std::move(committed.error()));
-    }
+    if (auto committed = wait_committed(); !committed) return std::unexpected(std::move(committed.error()));
     const std::lock_guard lock(reader_mutex_);
     if (!reader_) return std::unexpected(closed_error());
     return reader_->unfinished();
+}
+
+Result<std::vector<Pair>> SqliteJournal::pairs_of(const std::string& item_key) {
+    if (auto committed = wait_committed(); !committed) return std::unexpected(std::move(committed.error()));
+    const std::lock_guard lock(reader_mutex_);
+    if (!reader_) return std::unexpected(closed_error());
+    return reader_->of_item(item_key);
+}
+
+Result<std::vector<Decision>> SqliteJournal::pending_decisions() {
+    const std::lock_guard lock(reader_mutex_);
+    if (!reader_) return std::unexpected(closed_error());
+    return reader_->pending_decisions();
+}
+
+// Only the pass's own thread applies decisions, before any pair of theirs is in hand: what is on record is the newest.
+Result<void> SqliteJournal::apply(const Decision& decision, const Pair* pair, const std::string& outcome) {
+    DecisionMark mark{decision.id, wall_now_ms(), outcome, pair != nullptr ? std::make_shared<const Pair>(*pair) : nullptr};
+    std::unique_lock lock(commits_->mutex());
+    if (auto sound = commits_->check_locked(); !sound) return sound;
+    return commits_->wait_durable_locked(lock, commits_->enqueue_locked(std::move(mark), Durability::synced));
 }
 
 Result<void> SqliteJournal::flush() {

@@ -58,7 +58,28 @@ CREATE TABLE passes (
 ) STRICT;
 )sql";
 
-constexpr std::array kMigrations = {kVersion1};
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE pairs ADD COLUMN parked_from TEXT NOT NULL DEFAULT 'pending';
+ALTER TABLE pairs ADD COLUMN phase_begun_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pairs ADD COLUMN not_before_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pairs ADD COLUMN owes_steps INTEGER NOT NULL DEFAULT 0;
+UPDATE pairs SET phase_begun_ms = begun_ms WHERE unfinished = 1;
+ALTER TABLE passes ADD COLUMN recovered INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE decisions (
+    id          INTEGER PRIMARY KEY,
+    item_key    TEXT NOT NULL,
+    step        TEXT NOT NULL,
+    verb        TEXT NOT NULL,
+    outputs     TEXT NOT NULL,
+    decided_by  TEXT NOT NULL,
+    decided_ms  INTEGER NOT NULL,
+    applied_ms  INTEGER,
+    outcome     TEXT
+) STRICT;
+CREATE INDEX pending_decisions ON decisions (id) WHERE applied_ms IS NULL;
+)sql";
+
+constexpr std::array kMigrations = {kVersion1, kVersion2};
 
 Result<void> migrate_one(SqliteDb& db, const char* sql, std::int64_t version) {
     const std::string all = fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

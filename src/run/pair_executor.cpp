@@ -1,11 +1,26 @@
 #include "run/pair_executor.hpp"
 
+#include <algorithm>
+
 #include "base/clock.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
 
 namespace {
+
+/// Back-off between passes. The first tries come as often as the passes do: a person who mends something and runs the job
+/// again is not to wait.
+std::int64_t not_before(int pair_attempts) {
+    constexpr int kFreely = 3;
+    constexpr std::int64_t kFirst = 30'000;
+    constexpr std::int64_t kLongest = 3'600'000;
+    if (pair_attempts < kFreely) return 0;
+    const int doublings = std::min(pair_attempts - kFreely, 10);
+    return wall_now_ms() + std::min(kLongest, kFirst << doublings);
+}
+
+}  // namespace
 
 void recall_outputs(const Pair& pair, StepOutputs& outputs) {
     const auto all = parse_json(pair.outputs.empty() ? "{}" : pair.outputs);
@@ -15,30 +30,48 @@ void recall_outputs(const Pair& pair, StepOutputs& outputs) {
     }
 }
 
-}  // namespace
-
 Result<PairEnd> PairExecutor::execute(const StepSpec& step, const std::string& item_key, const Json& inputs,
-                                      StepOutputs& outputs) {
-    auto pair = load(step, item_key, inputs);
+                                      const PairTerms& terms, StepOutputs& outputs) {
+    auto pair = load(step, item_key);
     if (!pair) return std::unexpected(pair.error());
     recall_outputs(*pair, outputs);
-    switch (pair->state) {
-        case PairState::done: return PairEnd::skipped;
-        case PairState::parked: return PairEnd::parked;
-        case PairState::first_refused:
-        case PairState::compensated:
-            // APIs replay a stored refusal under its key, so a new attempt needs a new one, and it must outlive a crash.
-            ++pair->generation;
-            pair->outputs.clear();
-            if (auto written = enter({*pair, step, inputs, outputs}, PairState::pending, ""); !written)
-                return std::unexpected(written.error());
-            break;
-        default:
-            if (is_open(pair->state)) return PairEnd::open;
-    }
-    ++pair->pair_attempts;
-    return advance({*pair, step, inputs, outputs});
+    if (pair->state == PairState::done) return PairEnd::skipped;
+    if (pair->state == PairState::parked) return PairEnd::parked;
+    if (is_open(pair->state)) return PairEnd::open;
+    if (waits(*pair)) return PairEnd::waits;
+    pair->item = to_text(inputs);
+    pair->definition = step.definition;
+    pair->run_id = pass_.run_id;
+    const Task task{*pair, step, inputs, terms, outputs};
+    if (auto ended = begin(task); !ended || *ended) return ended ? Result<PairEnd>(**ended) : std::unexpected(ended.error());
+    return advance(task);
 }
+
+Result<PairEnd> PairExecutor::resume(Pair pair, const StepSpec& step, const Json& inputs, const PairTerms& terms,
+                                     StepOutputs& outputs) {
+    recall_outputs(pair, outputs);
+    if (waits(pair)) return PairEnd::waits;
+    pair.run_id = pass_.run_id;
+    ++pair.pair_attempts;
+    return advance({pair, step, inputs, terms, outputs});
+}
+
+/// A pair of which nothing is half done: new, or tried before without effect.
+Result<std::optional<PairEnd>> PairExecutor::begin(const Task& task) {
+    Pair& pair = task.pair;
+    if (pair.pair_attempts >= task.terms.max_pair_attempts) {
+        return park(task, "tried in " + std::to_string(pair.pair_attempts) + " passes (maxPairAttempts): " + pair.reason);
+    }
+    ++pair.pair_attempts;
+    if (pair.state != PairState::first_refused && pair.state != PairState::compensated) return std::nullopt;
+    // APIs replay a stored refusal under its key, so a new attempt needs a new one, and it must outlive a crash.
+    ++pair.generation;
+    pair.outputs.clear();
+    return enter(task, PairState::pending, "");
+}
+
+/// A poison item is to cost little; whoever names it with --only wants it now.
+bool PairExecutor::waits(const Pair& pair) const { return !pass_.only && wall_now_ms() < pair.not_before_ms; }
 
 void PairExecutor::remember_outputs(const Task& task, PhaseName name, const Json& values) {
     Json all = task.pair.outputs.empty() ? Json::object() : parse_json(task.pair.outputs).value_or(Json::object());
@@ -47,18 +80,14 @@ void PairExecutor::remember_outputs(const Task& task, PhaseName name, const Json
     task.outputs.by_phase[{task.step.name, name}] = values;
 }
 
-Result<Pair> PairExecutor::load(const StepSpec& step, const std::string& item_key, const Json& inputs) const {
+Result<Pair> PairExecutor::load(const StepSpec& step, const std::string& item_key) const {
     auto found = pass_.journal.find(item_key, step.name);
     if (!found) return std::unexpected(found.error());
-    Pair pair = found->has_value() ? std::move(**found) : Pair{};
-    if (!found->has_value()) pair.begun_ms = wall_now_ms();
+    if (*found) return std::move(**found);
+    Pair pair;
     pair.item_key = item_key;
     pair.step = step.name;
-    pair.run_id = pass_.run_id;
-    if (!is_open(pair.state)) {
-        pair.item = to_text(inputs);
-        pair.definition = step.definition;
-    }
+    pair.begun_ms = wall_now_ms();
     return pair;
 }
 
@@ -68,16 +97,19 @@ Result<PairEnd> PairExecutor::advance(const Task& task) {
         Result<std::optional<PairEnd>> ended;
         switch (task.pair.state) {
             case PairState::pending:
+            case PairState::first_begun:
             case PairState::first_not_applied: ended = first(task); break;
             case PairState::first_done:
+            case PairState::second_begun:
             case PairState::second_not_applied: ended = second(task); break;
             case PairState::second_refused:
+            case PairState::compensate_begun:
             case PairState::compensate_not_applied: ended = compensate(task); break;
+            case PairState::compensate_refused: ended = park(task, "compensate refused: " + task.pair.reason); break;
             case PairState::first_refused:
             case PairState::compensated: return PairEnd::failed;
             case PairState::done: return PairEnd::done;
             case PairState::parked: return PairEnd::parked;
-            default: return fail(Failure::journal, "a pair cannot go on from " + std::string(to_string(task.pair.state)));
         }
         if (!ended) return std::unexpected(ended.error());
         if (*ended) return **ended;
@@ -129,12 +161,14 @@ Result<std::optional<PairEnd>> PairExecutor::compensate(const Task& task) {
 }
 
 Result<PhaseResult> PairExecutor::run_phase(const Task& task, PhaseName name) {
-    Scope scope = pass_.base_scope();
+    Scope scope = pass_.base_scope(task.terms);
     scope.inputs = &task.inputs;
     scope.item_key = task.pair.item_key;
     scope.outputs = &task.outputs;
     scope.idempotency_key = idempotency_key(pass_.job.name, task.pair.item_key, task.step.name, name, task.pair.generation);
-    return PhaseCourse(pass_, bench_, worker_, task.pair, task.step, name, scope).run();
+    auto result = PhaseCourse(pass_, bench_, worker_, task.pair, task.step, name, task.terms, scope).run();
+    found_nobody_ = result && result->end == PhaseEnd::not_applied && result->not_connected;
+    return result;
 }
 
 /// The phase came to no end that a state of its own stands for.
@@ -146,17 +180,47 @@ Result<std::optional<PairEnd>> PairExecutor::remain(const Task& task, PhaseName 
         case PhaseEnd::cut: log::error("{} was cut: {}", what, result.reason); return PairEnd::cut;
         case PhaseEnd::not_applied:
             log::warning("{} did not take effect: {}", what, result.reason);
-            return name == PhaseName::first ? PairEnd::failed : PairEnd::open;
-        default: log::error("{} is in doubt: {}", what, result.reason); return PairEnd::open;
+            return not_applied(task, name, result);
+        default: log::error("{} is in doubt: {}", what, result.reason); return try_later(task, PairEnd::open);
     }
+}
+
+Result<std::optional<PairEnd>> PairExecutor::not_applied(const Task& task, PhaseName name, const PhaseResult& result) {
+    const bool used_up = task.pair.pair_attempts >= task.terms.max_pair_attempts;
+    switch (name) {
+        case PhaseName::first:
+            // Nobody to talk to is no fault of the item's.
+            if (result.not_connected) --task.pair.pair_attempts;
+            return try_later(task, PairEnd::failed);
+        case PhaseName::second:
+            if (!used_up) return try_later(task, PairEnd::open);
+            return enter(task, PairState::second_refused, "maxPairAttempts used up: " + result.reason);
+        case PhaseName::compensate:
+            if (!used_up) return try_later(task, PairEnd::open);
+            return park(task, "compensate did not take effect in " + std::to_string(task.pair.pair_attempts) +
+                                  " passes: " + result.reason);
+    }
+    return PairEnd::open;
+}
+
+/// The pair ends for this pass in the state that it is in.
+Result<std::optional<PairEnd>> PairExecutor::try_later(const Task& task, PairEnd end) {
+    task.pair.not_before_ms = not_before(task.pair.pair_attempts);
+    // changed_ms stays: `settle` counts from the attempt.
+    if (auto written = pass_.journal.write(task.pair, Durability::ordered); !written) return std::unexpected(written.error());
+    return end;
 }
 
 Result<std::optional<PairEnd>> PairExecutor::park(const Task& task, const std::string& reason) {
     log::error("{}: {} is parked, it waits for a person: {}", task.pair.item_key, task.step.name, reason);
+    task.pair.parked_from = task.pair.state;
     return enter(task, PairState::parked, reason);
 }
 
 Result<std::optional<PairEnd>> PairExecutor::enter(const Task& task, PairState state, const std::string& reason) {
+    const bool failed = state == PairState::first_refused || state == PairState::compensated;
+    task.pair.not_before_ms = failed ? not_before(task.pair.pair_attempts) : 0;
+    task.pair.owes_steps = state == PairState::done && !task.terms.last_step;
     task.pair.state = state;
     task.pair.reason = reason;
     task.pair.changed_ms = wall_now_ms();

@@ -1,6 +1,6 @@
 #pragma once
-// One pair from the state that the journal has of it to an end: the control flow of the whole product, written to be read
-// beside the table of states in src/README.md.
+// One pair from the state that the journal has of it to an end, whether it is new or was left open by a run that is no more:
+// the control flow of the whole product, written to be read beside the table in journal/pair_state.cpp.
 
 #include <optional>
 
@@ -19,21 +19,34 @@ enum class PairEnd {
     open,     ///< half done or in doubt: a later pass has to settle it
     left,     ///< a stop request came before anything had happened
     cut,      ///< cut in the middle, in doubt
+    waits,    ///< it failed or stayed open before, and is not tried again yet
 };
+
+/// Outputs that the journal has of a pair's phases.
+void recall_outputs(const Pair& pair, StepOutputs& outputs);
 
 class PairExecutor {
   public:
     PairExecutor(PassContext& pass, Workbench& bench, std::size_t worker) : pass_(pass), bench_(bench), worker_(worker) {}
 
-    /// Carries out `step` for one item. `outputs` has the outputs of the item's earlier steps and gets this one's.
+    /// Carries out `step` for one item. `outputs` has the outputs of the item's earlier steps and gets this one's. An open pair
+    /// is left as it is: it is for resume(), under the definition that is journalled with it.
     /// Error: Failure::journal or Failure::lock, after which nothing more may be begun.
-    Result<PairEnd> execute(const StepSpec& step, const std::string& item_key, const Json& inputs, StepOutputs& outputs);
+    Result<PairEnd> execute(const StepSpec& step, const std::string& item_key, const Json& inputs, const PairTerms& terms,
+                            StepOutputs& outputs);
+
+    /// Brings a pair that a run left open to an end. `step` and `terms` are those that it was begun with.
+    Result<PairEnd> resume(Pair pair, const StepSpec& step, const Json& inputs, const PairTerms& terms, StepOutputs& outputs);
+
+    /// The last phase ended because there was nobody to talk to.
+    bool found_nobody() const { return found_nobody_; }
 
   private:
     struct Task {
         Pair& pair;
         const StepSpec& step;
         const Json& inputs;
+        const PairTerms& terms;
         StepOutputs& outputs;
     };
     // Of the phases and of what follows them: an end for this pass, or nullopt where the pair's new state says how to go on.
@@ -41,10 +54,14 @@ class PairExecutor {
     Result<std::optional<PairEnd>> second(const Task& task);
     Result<std::optional<PairEnd>> compensate(const Task& task);
     Result<std::optional<PairEnd>> remain(const Task& task, PhaseName name, const PhaseResult& result);
+    Result<std::optional<PairEnd>> not_applied(const Task& task, PhaseName name, const PhaseResult& result);
+    Result<std::optional<PairEnd>> try_later(const Task& task, PairEnd end);
     Result<std::optional<PairEnd>> park(const Task& task, const std::string& reason);
     Result<std::optional<PairEnd>> enter(const Task& task, PairState state, const std::string& reason);
 
-    Result<Pair> load(const StepSpec& step, const std::string& item_key, const Json& inputs) const;
+    Result<std::optional<PairEnd>> begin(const Task& task);
+    bool waits(const Pair& pair) const;
+    Result<Pair> load(const StepSpec& step, const std::string& item_key) const;
     Result<PairEnd> advance(const Task& task);
     Result<PhaseResult> run_phase(const Task& task, PhaseName name);
     static void remember_outputs(const Task& task, PhaseName name, const Json& values);
@@ -52,6 +69,7 @@ class PairExecutor {
     PassContext& pass_;
     Workbench& bench_;
     std::size_t worker_;
+    bool found_nobody_ = false;
 };
 
 }  // namespace lockstep

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <system_error>
 #include <thread>
 #include <vector>
 
 #include "base/text.hpp"
+#include "run/item_course.hpp"
+#include "run/recovery.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
@@ -15,6 +18,7 @@ std::string summary_text(const PassTotals& totals, Millis elapsed) {
     std::string text = fmt::format("done {}, failed {}, parked {}, left {} in {}", totals.done, totals.failed, totals.parked,
                                    totals.left, describe_duration(elapsed));
     if (totals.skipped > 0) text += fmt::format("; {} done before", totals.skipped);
+    if (totals.recovered > 0) text += fmt::format("; {} of an earlier run settled", totals.recovered);
     if (totals.open > 0) text += fmt::format("; {} half done", totals.open);
     return text;
 }
@@ -32,9 +36,9 @@ bool can_be_counted(const std::optional<ItemsSpec>& items) {
 
 PassResult Pass::run() {
     result_.totals.begun_ms = wall_now_ms();
-    report_unfinished();
-    if (may_begin()) {
-        Workbench bench = make_bench();
+    Workbench bench = make_bench();
+    settle_unfinished(bench);
+    if (context_.may_begin()) {
         auto items = open_items(context_.job, context_.base_scope(), number_, context_.stop.requested, bench);
         if (!items) {
             if (items.error().failure == Failure::stopped) {
@@ -58,21 +62,17 @@ PassResult Pass::run() {
     return result_;
 }
 
-/// Names what an earlier run left half done or parked.
-void Pass::report_unfinished() {
-    auto unfinished = context_.journal.unfinished();
-    if (!unfinished) return end_with(unfinished.error());
-    for (const Pair& pair : *unfinished) {
-        if (!is_open(pair.state)) continue;
-        if (!open_items_.insert(pair.item_key).second) continue;
-        log::error("{}: {} was left {} by run {}: {}", pair.item_key, pair.step, to_string(pair.state), pair.run_id,
-                   is_in_doubt(pair.state) ? "whether that took effect is not known" : "half done");
-        ++result_.totals.open;
-    }
-    for (const Pair& pair : *unfinished) {
-        if (pair.state != PairState::parked || !open_items_.insert(pair.item_key).second) continue;
-        ++result_.totals.parked;
-    }
+void Pass::settle_unfinished(Workbench& bench) {
+    Recovery recovery(context_, bench, [this](const std::string& key, PairEnd end, bool found_nobody) {
+        const std::lock_guard guard(mutex_);
+        settled_items_.insert(key);
+        only_found_ = only_found_ || key == only_;
+        const bool settled = end == PairEnd::done || end == PairEnd::skipped || end == PairEnd::failed;
+        result_.totals.recovered += settled ? 1 : 0;
+        count(end, key);
+        watch_connections(end, found_nobody);
+    });
+    if (auto done = recovery.run(); !done) end_with(done.error());  // no other thread works yet
 }
 
 Workbench Pass::make_bench() {
@@ -82,8 +82,6 @@ Workbench Pass::make_bench() {
     bench.shield = context_.job.shield.value_or(false);
     return bench;
 }
-
-bool Pass::may_begin() const { return !ended_ && !context_.stop.requested.fired(); }
 
 void Pass::work_together() {
     std::vector<std::thread> helpers;
@@ -102,7 +100,7 @@ void Pass::work_together() {
 
 void Pass::work(std::size_t worker) {
     Workbench bench = make_bench();
-    while (may_begin()) {
+    while (context_.may_begin()) {
         const auto item = take_item();
         if (!item) return;
         carry_out(*item, bench, worker);
@@ -111,7 +109,7 @@ void Pass::work(std::size_t worker) {
 
 std::optional<Item> Pass::take_item() {
     const std::lock_guard guard(mutex_);
-    while (!exhausted_ && may_begin()) {
+    while (!exhausted_ && context_.may_begin()) {
         auto next = items_->next();
         if (!next) {
             if (next.error().failure != Failure::stopped) end_with(next.error());
@@ -125,61 +123,72 @@ std::optional<Item> Pass::take_item() {
             if (only_) continue;
             log::warning("{}", bad->what);
             ++result_.totals.failed;
+            check_tolerated();
             continue;
         }
         Item& item = std::get<Item>(**next);
         if (only_ && item.key != *only_) continue;
         only_found_ = true;
-        if (open_items_.contains(item.key)) continue;  // reported and counted already
+        if (settled_items_.contains(item.key)) continue;  // reported and counted already
         return std::move(item);
     }
     return std::nullopt;
 }
 
-/// All steps of one item, in order. Between two of them a stop is honoured, unless the item is the unit.
 void Pass::carry_out(const Item& item, Workbench& bench, std::size_t worker) {
-    PairExecutor executor(context_, bench, worker);
-    StepOutputs outputs;
-    PairEnd end = PairEnd::skipped;
-    for (const StepSpec& step : context_.job.steps) {
-        const bool indivisible = end == PairEnd::done && context_.job.section == Section::item;
-        if (end == PairEnd::done && !indivisible && !may_begin()) return count(PairEnd::left, item);
-        const auto result = executor.execute(step, item.key, item.inputs, outputs);
-        if (!result) {
-            const std::lock_guard guard(mutex_);
-            return end_with(result.error());
-        }
-        if (*result == PairEnd::skipped) continue;
-        end = *result;
-        if (end != PairEnd::done) break;
+    ItemCourse course(context_, bench, worker);
+    const auto end = course.run(item.key, item.inputs);
+    if (!end) {
+        const std::lock_guard guard(mutex_);
+        return end_with(end.error());
     }
-    count(end, item);
+    const std::lock_guard guard(mutex_);
+    count(*end, item.key);
+    if (*end == PairEnd::failed || *end == PairEnd::parked || *end == PairEnd::open) check_tolerated();
+    watch_connections(*end, course.found_nobody());
 }
 
-void Pass::count(PairEnd end, const Item& item) {
+/// With mutex_ held.
+void Pass::count(PairEnd end, const std::string& item_key) {
     if (end != PairEnd::left && end != PairEnd::skipped) context_.activity.item_ended(end == PairEnd::done);
-    const std::lock_guard guard(mutex_);
     PassTotals& totals = result_.totals;
     switch (end) {
         case PairEnd::done:
             ++totals.done;
-            log::debug("{}: done", item.key);
+            log::debug("{}: done", item_key);
             return;
         case PairEnd::skipped: ++totals.skipped; return;
         case PairEnd::left: ++totals.left; return;
-        case PairEnd::parked: ++totals.parked; break;
-        case PairEnd::open: ++totals.open; break;
-        case PairEnd::failed: ++totals.failed; break;
+        case PairEnd::waits:
+            ++totals.failed;
+            log::debug("{}: failed before, and is not tried again yet", item_key);
+            return;
+        case PairEnd::parked: ++totals.parked; return;
+        case PairEnd::open: ++totals.open; return;
+        case PairEnd::failed: ++totals.failed; return;
         case PairEnd::cut:
             ++totals.open;
             end_with(ExitStatus::cut, "cut at the deadline");
             return;
     }
+}
+
+/// With mutex_ held. What was parked or open before this pass does not count: it must not keep other items from being done.
+void Pass::check_tolerated() {
     const auto& tolerated = context_.job.tolerated_failure_count;
-    if (tolerated && !ended_ && totals.failed + totals.parked + totals.open > *tolerated) {
-        log::error("more than {} items failed (toleratedFailureCount): no further item is begun", *tolerated);
-        end_with(ExitStatus::some_failed, "too many failures");
-    }
+    if (!tolerated || context_.ended || ++failures_ <= *tolerated) return;
+    log::error("more than {} items failed (toleratedFailureCount): no further item is begun", *tolerated);
+    end_with(ExitStatus::some_failed, "too many failures");
+}
+
+/// Where nobody answers, the other items would only spend their deadlines. With mutex_ held.
+void Pass::watch_connections(PairEnd end, bool found_nobody) {
+    constexpr int kInARow = 5;
+    if (end == PairEnd::skipped || end == PairEnd::left || end == PairEnd::waits) return;
+    found_nobody_ = found_nobody ? found_nobody_ + 1 : 0;
+    if (found_nobody_ != std::max(kInARow, context_.job.max_concurrency)) return;
+    log::error("the last {} items found nobody to talk to: this pass ends here", found_nobody_);
+    end_with(ExitStatus::some_failed, "nobody to talk to");
 }
 
 void Pass::end_with(Error error) {
@@ -191,7 +200,7 @@ void Pass::end_with(Error error) {
 void Pass::end_with(ExitStatus status, const std::string& because) {
     if (result_.status == ExitStatus::ok || graver(status, result_.status) != result_.status) result_.ended_because = because;
     result_.status = graver(status, result_.status);
-    ended_ = true;
+    context_.ended = true;
 }
 
 /// A stop ends the reading of items, too; what a file still holds is counted as long as that costs nobody any time.
@@ -206,7 +215,7 @@ void Pass::count_what_is_left() {
             return;
         }
         const Item* item = std::get_if<Item>(&**next);
-        if (item == nullptr || open_items_.contains(item->key)) continue;
+        if (item == nullptr || settled_items_.contains(item->key)) continue;
         ++(is_done(*item) ? result_.totals.skipped : result_.totals.left);
     }
 }

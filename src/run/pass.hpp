@@ -1,7 +1,6 @@
 #pragma once
-// One pass over all items, inside the lock: what an earlier run left open is reported, then every item is gone through once.
+// One pass over all items, inside the lock: what earlier runs left open is settled, then every item is gone through once.
 
-#include <atomic>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -28,21 +27,22 @@ std::string summary_text(const PassTotals& totals, Millis elapsed);
 
 class Pass {
   public:
-    Pass(PassContext& context, CommandHost& commands, std::int64_t number, const std::optional<std::string>& only)
-        : context_(context), commands_(commands), number_(number), only_(only) {}
+    Pass(PassContext& context, CommandHost& commands, std::int64_t number)
+        : context_(context), commands_(commands), number_(number), only_(context.only) {}
 
     PassResult run();
 
   private:
-    void report_unfinished();
+    void settle_unfinished(Workbench& bench);
     void work_together();
     void work(std::size_t worker);
     std::optional<Item> take_item();
     void carry_out(const Item& item, Workbench& bench, std::size_t worker);
-    void count(PairEnd end, const Item& item);
+    void count(PairEnd end, const std::string& item_key);
+    void check_tolerated();
+    void watch_connections(PairEnd end, bool found_nobody);
     void end_with(Error error);
     void end_with(ExitStatus status, const std::string& because);
-    bool may_begin() const;
     void count_what_is_left();
     bool is_done(const Item& item) const;
     Workbench make_bench();
@@ -53,12 +53,13 @@ class Pass {
     const std::optional<std::string>& only_;
 
     std::unique_ptr<ItemSource> items_;
-    std::mutex mutex_;  ///< guards items_, result_ and open_items_
+    std::mutex mutex_;  ///< guards all of the following
     PassResult result_;
     bool only_found_ = false;
     bool exhausted_ = false;
-    std::set<std::string, std::less<>> open_items_;
-    std::atomic<bool> ended_ = false;
+    std::int64_t failures_ = 0;                         ///< of this pass's own items
+    int found_nobody_ = 0;                              ///< items one after the other that found nobody to talk to
+    std::set<std::string, std::less<>> settled_items_;  ///< open or parked at the start: counted already
 };
 
 }  // namespace lockstep

@@ -2,13 +2,13 @@
 
 namespace lockstep {
 
-Scope PassContext::base_scope() const {
+Scope PassContext::base_scope(const Json& params, const SecretStore& store) const {
     Scope scope;
-    scope.params = &job.params;
+    scope.params = &params;
     scope.run_id = run_id;
     scope.run_date = run_date;
-    scope.secret = [this](std::string_view name) -> std::optional<std::string> {
-        auto value = secrets.resolve(name);
+    scope.secret = [&store](std::string_view name) -> std::optional<std::string> {
+        auto value = store.resolve(name);
         return value ? std::optional(std::move(*value)) : std::nullopt;
     };
     return scope;

@@ -1,6 +1,7 @@
 #pragma once
 // What everything that works in one pass shares.
 
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "journal/journal.hpp"
 #include "lock/directory_lock.hpp"
 #include "run/activity.hpp"
+#include "run/pair_terms.hpp"
 #include "run/stop_state.hpp"
 #include "step/action.hpp"
 
@@ -25,9 +27,14 @@ struct PassContext {
     ActivityBoard& activity;
     LockRecord& record;  ///< guarded by record_mutex
     std::mutex& record_mutex;
+    const std::optional<std::string>& only;  ///< the one item that is wanted
+    std::atomic<bool> ended = false;         ///< nothing more is to be begun in this pass
 
-    /// The scope that every expression of this run starts from.
-    Scope base_scope() const;
+    bool may_begin() const { return !ended && !stop.requested.fired(); }
+    /// The scope that every expression of this run starts from: the job's own, or that of a pair's terms.
+    Scope base_scope() const { return base_scope(job.params, secrets); }
+    Scope base_scope(const PairTerms& terms) const { return base_scope(terms.params, terms.secrets); }
+    Scope base_scope(const Json& params, const SecretStore& store) const;
     /// Tells the lock's record what is in hand. Failures do not matter: the record decides nothing.
     void publish_activity() const;
 };

@@ -29,7 +29,7 @@ PairState not_applied_state(PhaseName name) {
 }  // namespace
 
 PhaseCourse::PhaseCourse(PassContext& pass, Workbench& bench, std::size_t worker, Pair& pair, const StepSpec& step,
-                         PhaseName name, const Scope& scope)
+                         PhaseName name, const PairTerms& terms, const Scope& scope)
     : pass_(pass),
       bench_(bench),
       worker_(worker),
@@ -37,27 +37,56 @@ PhaseCourse::PhaseCourse(PassContext& pass, Workbench& bench, std::size_t worker
       step_(step),
       name_(name),
       phase_(*step.phase(name)),
+      terms_(terms),
       scope_(scope) {}
 
 Result<PhaseResult> PhaseCourse::run() {
-    const auto request = render_request(phase_.action, phase_.idempotency, scope_);
+    const bool begun_before = pair_.state == begun_state(name_);
+    const auto request = this->request();
     if (!request) {
-        finish(PhaseEnd::refused, request.error().text);
+        finish(begun_before ? PhaseEnd::parked : PhaseEnd::refused, request.error().text);
         return result_;
     }
-    pair_.request = to_text(request->json);
-    pair_.attempt = 0;
     deadline_ = monotonic_now() + phase_.deadline;
     pass_.activity.begin(worker_,
                          {pair_.item_key, step_.name, std::string(to_string(name_)), monotonic_now(), phase_.deadline});
     pass_.publish_activity();
-    for (;;) {
+    auto next = begun_before ? take_up() : Next::attempt;
+    while (next && *next == Next::attempt) {
         const auto answer = attempt(*request);
         if (!answer) return std::unexpected(answer.error());
-        const auto next = judge(*answer);
-        if (!next) return std::unexpected(next.error());
-        if (*next == Next::end) return result_;
+        next = judge(*answer);
     }
+    if (!next) return std::unexpected(next.error());
+    return result_;
+}
+
+/// What is sent: the journalled request where one may be on its way already, else a new one.
+Result<RenderedRequest> PhaseCourse::request() {
+    if (pair_.state == begun_state(name_)) {
+        auto json = parse_json(pair_.request);
+        if (json) return RenderedRequest{std::move(*json)};
+        return fail(Failure::journal, "the journalled request cannot be read: " + pair_.request);
+    }
+    auto rendered = render_request(phase_.action, phase_.idempotency, scope_);
+    if (!rendered) return rendered;
+    pair_.request = to_text(rendered->json);
+    // Attempts go on being counted where an earlier pass left off; another phase starts anew.
+    if (pair_.state != not_applied_state(name_) || pair_.phase_begun_ms == 0) {
+        pair_.attempt = 0;
+        pair_.phase_begun_ms = wall_now_ms();
+    }
+    return rendered;
+}
+
+/// A run that is no more began this phase, and nobody knows what became of it.
+Result<PhaseCourse::Next> PhaseCourse::take_up() {
+    doubtful_ = true;
+    const std::int64_t ago = std::max<std::int64_t>(0, wall_now_ms() - pair_.changed_ms);
+    attempt_started_ = monotonic_now() - Millis{ago};
+    Attempt unknown;
+    unknown.reason = pair_.reason.empty() ? "interrupted, its answer is not known" : pair_.reason;
+    return settle(unknown);
 }
 
 Result<Attempt> PhaseCourse::attempt(const RenderedRequest& request) {
@@ -106,14 +135,35 @@ Result<PhaseCourse::Next> PhaseCourse::settle(const Attempt& attempt) {
                     case Probed::absent: doubtful_ = false; return certainly_not_applied(attempt);
                     case Probed::cut: return finish(PhaseEnd::cut, attempt.reason);
                     case Probed::out_of_time: return finish(PhaseEnd::in_doubt, attempt.reason);
-                    case Probed::unclear: break;  // the next policy
+                    case Probed::unclear: probe_unclear_ = true; break;  // the next policy
                 }
                 break;
-            case InDoubtPolicy::resend: return pause_and_retry(attempt);
-            case InDoubtPolicy::park: return finish(PhaseEnd::parked, attempt.reason);
+            case InDoubtPolicy::resend:
+                if (may_resend()) return resend(attempt);
+                break;
+            case InDoubtPolicy::park: return in_doubt_or_parked(attempt.reason);
         }
     }
-    return finish(PhaseEnd::in_doubt, attempt.reason);
+    return in_doubt_or_parked(attempt.reason);
+}
+
+/// No rule is left for this pass. A probe that was unclear today may be clear tomorrow, and is asked again until then.
+PhaseCourse::Next PhaseCourse::in_doubt_or_parked(const std::string& reason) {
+    return finish(probe_unclear_ && !doubted_long_enough() ? PhaseEnd::in_doubt : PhaseEnd::parked, reason);
+}
+
+bool PhaseCourse::doubted_long_enough() const { return wall_now_ms() - pair_.phase_begun_ms >= terms_.park_after.count(); }
+
+bool PhaseCourse::may_resend() const {
+    const bool remembered = !phase_.idempotency || !phase_.idempotency->retention ||
+                            wall_now_ms() - pair_.phase_begun_ms < phase_.idempotency->retention->count();
+    // One that only ever ends in doubt, or takes us down with it, is not sent for ever.
+    return remembered && pair_.pair_attempts <= terms_.max_pair_attempts;
+}
+
+PhaseCourse::Next PhaseCourse::resend(const Attempt& attempt) {
+    // What a dead run left has waited long enough.
+    return attempts_ == 0 ? Next::attempt : pause_and_retry(attempt);
 }
 
 PhaseCourse::Probed PhaseCourse::probe_until_settled() {
@@ -145,8 +195,14 @@ Result<PhaseCourse::Next> PhaseCourse::certainly_not_applied(const Attempt& atte
 PhaseCourse::Next PhaseCourse::pause_and_retry(const Attempt& attempt) {
     const PhaseEnd used_up = doubtful_ ? PhaseEnd::in_doubt : PhaseEnd::not_applied;
     if (attempts_ >= phase_.retry.max_attempts) return finish(used_up, attempt.reason);
-    const MonotonicTime next = monotonic_now() + retry_pause(phase_.retry, attempts_ + 1, attempt.retry_after);
-    if (next >= deadline_) return finish(used_up, attempt.reason);
+    const Millis pause = retry_pause(phase_.retry, attempts_ + 1, attempt.retry_after);
+    MonotonicTime next = monotonic_now() + pause;
+    if (next >= deadline_) {
+        // Our own pause gives way to one last whole attempt; the server's wish does not.
+        next = deadline_ - phase_.timeout;
+        const bool too_early = attempt.retry_after && monotonic_now() + *attempt.retry_after > next;
+        if (too_early || next <= monotonic_now()) return finish(used_up, attempt.reason);
+    }
 
     // Only where nothing has happened may a stop end the pair here; else the pair is finished first.
     const bool untouched = name_ == PhaseName::first && !doubtful_;

@@ -1,10 +1,11 @@
 #pragma once
-// One phase of one pair, from its first attempt to a verdict: attempts, pauses, and what to do in doubt, all within the
-// phase's deadline, each effect journalled before it may happen.
+// One phase of one pair, from its first attempt, or from where a dead run left it, to a verdict: attempts, pauses, and what to
+// do in doubt, all within the phase's deadline, each effect journalled before it may happen.
 
 #include "base/error.hpp"
 #include "job/job_spec.hpp"
 #include "journal/journal.hpp"
+#include "run/pair_terms.hpp"
 #include "run/pass_context.hpp"
 #include "step/action.hpp"
 
@@ -14,7 +15,7 @@ enum class PhaseEnd {
     done,         ///< it took effect; its outputs are in PhaseResult
     not_applied,  ///< attempts or time are used up, and it certainly has not taken effect
     refused,      ///< it never will
-    in_doubt,     ///< time is used up and nobody knows; the pair stays open
+    in_doubt,     ///< time is used up and nobody knows; the pair stays open, a later pass asks again
     parked,       ///< no rule can finish it
     stopped,      ///< a stop request came while nothing had happened
     cut,          ///< the grace was used up before its end was known
@@ -31,9 +32,10 @@ class PhaseCourse {
   public:
     /// @param scope  inputs, outputs of earlier phases and the idempotency key; resolves secrets
     PhaseCourse(PassContext& pass, Workbench& bench, std::size_t worker, Pair& pair, const StepSpec& step, PhaseName name,
-                const Scope& scope);
+                const PairTerms& terms, const Scope& scope);
 
-    /// Carries the phase out, writing the pair's states up to, but not including, the one in which the phase ends.
+    /// Carries the phase out, writing the pair's states up to, but not including, the one in which the phase ends. A pair
+    /// that is on record as having begun this phase is in doubt: that is settled first, with the journalled request.
     /// Error: Failure::journal or Failure::lock, after which nothing more may be begun.
     Result<PhaseResult> run();
 
@@ -41,12 +43,19 @@ class PhaseCourse {
     enum class Next { attempt, end };
     enum class Probed { applied, absent, unclear, out_of_time, cut };
 
+    Result<RenderedRequest> request();
+    Result<Next> take_up();
+
     Result<Attempt> attempt(const RenderedRequest& request);
     Result<Next> judge(const Attempt& attempt);
     Result<Next> settle(const Attempt& attempt);
     Probed probe_until_settled();
     Result<Next> certainly_not_applied(const Attempt& attempt);
+    Next resend(const Attempt& attempt);
     Next pause_and_retry(const Attempt& attempt);
+    Next in_doubt_or_parked(const std::string& reason);
+    bool may_resend() const;
+    bool doubted_long_enough() const;
     Next finish(PhaseEnd end, std::string reason);
     Result<void> write(PairState state, Durability durability);
 
@@ -57,13 +66,15 @@ class PhaseCourse {
     const StepSpec& step_;
     PhaseName name_;
     const PhaseSpec& phase_;
+    const PairTerms& terms_;
     const Scope& scope_;
 
     MonotonicTime deadline_{};
     MonotonicTime attempt_started_{};
     int attempts_ = 0;
-    bool doubtful_ = false;   ///< an earlier attempt may have taken effect: nothing that a later one says undoes that
-    std::size_t policy_ = 0;  ///< which of phase_.in_doubt is tried now
+    bool doubtful_ = false;       ///< an earlier attempt may have taken effect: nothing that a later one says undoes that
+    bool probe_unclear_ = false;  ///< a later pass may find out more than this one did
+    std::size_t policy_ = 0;      ///< which of phase_.in_doubt is tried now
     PhaseResult result_;
 };
 

@@ -115,13 +115,14 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
     auto journal = open_sqlite_journal({options_.state_directory, job_.name});
     if (!journal) return failed(journal.error());
     CommandMarks marks(&lock, commands_);
-    PassContext context{job_, run_id_, run_date_, **journal, lock, stop_, secrets_, activity_, record_, record_mutex_};
+    PassContext context{job_,     run_id_,   run_date_, **journal,     lock,         stop_,
+                        secrets_, activity_, record_,   record_mutex_, options_.only};
 
     PassResult result;
     RunStart start{run_id_, wall_now_ms(), ::getpid(), record_.host, options_.loop ? "loop" : "run"};
     auto begun = passes_ == 1 ? (*journal)->begin_run(start) : Result<void>();
     if (begun) {
-        result = Pass(context, marks, passes_, options_.only).run();
+        result = Pass(context, marks, passes_).run();
         begun = (*journal)->end_pass(run_id_, passes_, result.totals, result.ended_because);
     }
     if (auto closed = (*journal)->close(); begun) begun = closed;

@@ -1,0 +1,235 @@
+#include "journal/decide.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "job/definition.hpp"
+
+namespace lockstep {
+
+namespace {
+
+using enum PairState;
+
+/// What a pair was parked in, as far as decisions differ; `ended` for a pair that is closed and of which nothing is open.
+enum class Stage : std::uint8_t { first, second, compensate, ended, none };
+
+/// Version 1 of the journal did not say what a pair was parked in; the outputs of its first phase show that this was over.
+bool is_from_version_1(const Pair& pair) {
+    if (pair.state != parked || pair.parked_from != pending || pair.outputs.empty()) return false;
+    const auto outputs = parse_json(pair.outputs);
+    return outputs && outputs->find(to_string(PhaseName::first)) != nullptr;
+}
+
+Stage stage_of(const Pair& pair) {
+    if (is_from_version_1(pair)) return Stage::second;
+    const PairState state = pair.state == parked ? pair.parked_from : pair.state;
+    switch (state) {
+        case pending:
+        case first_begun:
+        case first_not_applied: return pair.state == parked ? Stage::first : Stage::none;
+        case first_refused: return pair.state == parked ? Stage::first : Stage::ended;
+        case first_done:
+        case second_begun:
+        case second_not_applied:
+        case second_refused: return pair.state == parked ? Stage::second : Stage::none;
+        case compensate_begun:
+        case compensate_not_applied:
+        case compensate_refused: return pair.state == parked ? Stage::compensate : Stage::none;
+        case done:
+        case compensated: return Stage::ended;
+        case parked: return Stage::none;
+    }
+    return Stage::none;
+}
+
+std::optional<PhaseName> phase_of(Stage stage) {
+    switch (stage) {
+        case Stage::first: return PhaseName::first;
+        case Stage::second: return PhaseName::second;
+        case Stage::compensate: return PhaseName::compensate;
+        default: return std::nullopt;
+    }
+}
+
+std::string option(DecisionVerb verb) { return "--" + std::string(to_string(verb)); }
+
+std::string name_of(const Pair& pair) { return pair.item_key + ", step " + pair.step; }
+
+std::unexpected<Error> wrong(const Pair& pair, const std::string& what) {
+    return fail(Failure::usage, name_of(pair) + ": " + what);
+}
+
+std::unexpected<Error> not_possible(const Pair& pair, DecisionVerb verb) {
+    const auto possible = possible_decisions(pair);
+    if (possible.empty()) {
+        return wrong(pair, "it is " + std::string(to_string(pair.state)) +
+                               " and waits for nobody; only a parked pair, or with --again one that has ended, can be decided");
+    }
+    std::string text = "it ";
+    const std::string phase = parked_phase(pair);
+    if (pair.state == parked && !phase.empty()) {
+        text += "was parked in its " + phase + " phase";
+    } else {
+        text += "is " + std::string(to_string(pair.state));
+        if (pair.state == parked) text += " after it had been " + std::string(to_string(pair.parked_from));
+    }
+    text += ", where " + option(verb) + " is not possible; possible:";
+    for (const DecisionVerb other : possible) text += " " + option(other);
+    return wrong(pair, text);
+}
+
+std::string listed(const std::vector<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+    return text;
+}
+
+/// The outputs that a person stated: all that the phase declares, and nothing else.
+Result<Json> stated_outputs(const Pair& pair, const Decision& decision, const PhaseSpec& phase) {
+    const auto outputs = parse_json(decision.outputs.empty() ? "{}" : decision.outputs);
+    if (!outputs || !outputs->is_object()) return wrong(pair, "the outputs are no JSON object: " + decision.outputs);
+    std::vector<std::string> missing;
+    for (const NamedTemplate& declared : phase.outputs) {
+        if (outputs->find(declared.name) == nullptr) missing.push_back(declared.name);
+    }
+    if (!missing.empty()) {
+        return wrong(pair, "what comes after it needs the phase's outputs; missing: " + listed(missing) +
+                               " (give each as --output NAME=VALUE)");
+    }
+    for (const JsonMember& member : outputs->members) {
+        if (std::ranges::find(phase.outputs, member.key, &NamedTemplate::name) == phase.outputs.end())
+            return wrong(pair, "its phase " + parked_phase(pair) + " has no output \"" + member.key + "\"");
+    }
+    return *outputs;
+}
+
+Result<Definition> definition_of(const Pair& pair) {
+    auto definition = parse_definition(pair.definition);
+    if (!definition) definition.error().text = name_of(pair) + ": " + definition.error().text;
+    return definition;
+}
+
+Result<Pair> applied(Pair pair, const Decision& decision, PhaseName name) {
+    const auto definition = definition_of(pair);
+    if (!definition) return std::unexpected(definition.error());
+    const PhaseSpec* phase = definition->step.phase(name);
+    if (phase == nullptr) return wrong(pair, "its definition has no such phase");
+    const auto outputs = stated_outputs(pair, decision, *phase);
+    if (!outputs) return std::unexpected(outputs.error());
+    if (name == PhaseName::compensate) {
+        pair.state = compensated;
+        return pair;
+    }
+    Json all = parse_json(pair.outputs.empty() ? "{}" : pair.outputs).value_or(Json::object());
+    all.set(to_string(name), *outputs);
+    pair.outputs = to_text(all);
+    pair.state = name == PhaseName::first && definition->step.second ? first_done : done;
+    return pair;
+}
+
+Result<Pair> again(Pair pair, Stage stage) {
+    ++pair.generation;
+    if (stage == Stage::second || stage == Stage::compensate) {
+        pair.state = stage == Stage::second ? second_not_applied : compensate_not_applied;
+        return pair;
+    }
+    pair.state = pending;
+    pair.outputs.clear();
+    return pair;
+}
+
+Result<Pair> new_state(const Pair& pair, const Decision& decision, Stage stage) {
+    Pair next = pair;
+    switch (decision.verb) {
+        case DecisionVerb::applied: return applied(std::move(next), decision, *phase_of(stage));
+        case DecisionVerb::not_applied:
+            next.state = stage == Stage::first    ? first_not_applied
+                         : stage == Stage::second ? second_not_applied
+                                                  : compensate_not_applied;
+            return next;
+        case DecisionVerb::compensate: next.state = compensate_not_applied; return next;
+        case DecisionVerb::again: return again(std::move(next), stage);
+    }
+    return next;
+}
+
+bool declares_compensate(const Pair& pair) {
+    const auto definition = parse_definition(pair.definition);
+    return definition && definition->step.compensate.has_value();
+}
+
+}  // namespace
+
+std::vector<DecisionVerb> possible_decisions(const Pair& pair) {
+    using enum DecisionVerb;
+    switch (stage_of(pair)) {
+        case Stage::first:
+        case Stage::compensate: return {applied, not_applied, again};
+        case Stage::second:
+            if (declares_compensate(pair)) return {applied, not_applied, compensate, again};
+            return {applied, not_applied, again};
+        case Stage::ended: return {again};
+        case Stage::none: return {};
+    }
+    return {};
+}
+
+std::string parked_phase(const Pair& pair) {
+    const auto phase = pair.state == parked ? phase_of(stage_of(pair)) : std::nullopt;
+    return phase ? std::string(to_string(*phase)) : "";
+}
+
+std::vector<std::string> outputs_to_state(const Pair& pair) {
+    const auto name = phase_of(stage_of(pair));
+    const auto definition = parse_definition(pair.definition);
+    const PhaseSpec* phase = name && definition ? definition->step.phase(*name) : nullptr;
+    std::vector<std::string> names;
+    if (phase == nullptr) return names;
+    for (const NamedTemplate& output : phase->outputs) names.push_back(output.name);
+    return names;
+}
+
+Result<Pair> decide(const Pair& pair, const Decision& decision) {
+    const auto possible = possible_decisions(pair);
+    if (decision.verb == DecisionVerb::compensate && stage_of(pair) == Stage::second &&
+        std::ranges::find(possible, decision.verb) == possible.end()) {
+        return wrong(pair,
+                     "no compensate is declared in the definition that it began with; possible: --applied "
+                     "--not-applied --again");
+    }
+    if (std::ranges::find(possible, decision.verb) == possible.end()) return not_possible(pair, decision.verb);
+    auto next = new_state(pair, decision, stage_of(pair));
+    if (!next) return next;
+    next->parked_from = pending;
+    next->pair_attempts = 0;
+    next->attempt = 0;
+    next->phase_begun_ms = 0;
+    next->not_before_ms = 0;
+    next->request.clear();  // whatever is tried next is rendered anew
+    // Somebody asked for it, so it is gone through although its source may list the item no longer.
+    next->owes_steps = next->state == done || next->state == pending;
+    next->reason = "decided by " + decision.by + ": " +
+                   (decision.verb == DecisionVerb::not_applied ? "not applied" : std::string(to_string(decision.verb)));
+    next->changed_ms = decision.decided_ms;
+    return next;
+}
+
+Result<std::vector<AppliedDecision>> apply_decisions(Journal& journal) {
+    const auto waiting = journal.pending_decisions();
+    if (!waiting) return std::unexpected(waiting.error());
+    std::vector<AppliedDecision> all;
+    for (const Decision& decision : *waiting) {
+        const auto pair = journal.find(decision.item_key, decision.step);
+        if (!pair) return std::unexpected(pair.error());
+        const auto next = *pair ? decide(**pair, decision) : Result<Pair>(fail(Failure::usage, "there is no such pair"));
+        AppliedDecision one{decision, next ? "now " + std::string(to_string(next->state)) : next.error().text, next.has_value(),
+                            next ? next->state : pending};
+        if (auto written = journal.apply(decision, next ? &*next : nullptr, one.outcome); !written)
+            return std::unexpected(written.error());
+        all.push_back(std::move(one));
+    }
+    return all;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,45 @@
+#pragma once
+// What a person's decision about a pair makes of it: `resolve`.
+//
+//   parked from     --applied          --not-applied           --compensate            --again
+//   first           first-done, done   first-not-applied       -                       pending
+//   second          done               second-not-applied      compensate-not-applied  second-not-applied
+//   compensate      compensated        compensate-not-applied  -                       compensate-not-applied
+//   compensated     -                  -                       -                       pending
+//   (not parked: done, first-refused, compensated)             -                       pending
+//
+// --again raises the generation, and so the idempotency key: for an API that replays a stored answer under the old one.
+
+#include <string>
+#include <vector>
+
+#include "journal/journal.hpp"
+
+namespace lockstep {
+
+/// The pair as it is to be written once the decision is applied. What it needs to know of the step it takes from the pair's
+/// own definition. Error: Failure::usage, why the decision makes no sense and what would; Failure::journal, the definition
+/// cannot be read.
+Result<Pair> decide(const Pair& pair, const Decision& decision);
+
+/// The phase that the pair was parked in, and that `applied` and `not-applied` are about: "first", "second", "compensate"; ""
+/// where no phase is in question.
+std::string parked_phase(const Pair& pair);
+
+/// The decisions that decide() accepts of this pair, in the order of the table.
+std::vector<DecisionVerb> possible_decisions(const Pair& pair);
+
+/// What `applied` must say of the phase that the pair was parked in. Empty if the definition cannot be read.
+std::vector<std::string> outputs_to_state(const Pair& pair);
+
+struct AppliedDecision {
+    Decision decision;
+    std::string outcome;  ///< "now first-done", or why it came too late
+    bool applied = false;
+    PairState state = PairState::pending;  ///< if applied
+};
+
+/// Applies every decision that waits, in order; what came too late is marked, too. Errors are the journal's.
+Result<std::vector<AppliedDecision>> apply_decisions(Journal& journal);
+
+}  // namespace lockstep

@@ -1,0 +1,39 @@
+#include "run/item_course.hpp"
+
+namespace lockstep {
+
+PairTerms terms_of(const PassContext& pass, const StepSpec& step) {
+    return {pass.job.params, pass.secrets, pass.job.max_pair_attempts, pass.job.park_after, &step == &pass.job.steps.back()};
+}
+
+Result<PairEnd> ItemCourse::run(const std::string& item_key, const Json& inputs) {
+    StepOutputs outputs;
+    PairEnd end = PairEnd::skipped;
+    const StepSpec* before = nullptr;
+    for (const StepSpec& step : pass_.job.steps) {
+        const bool indivisible = pass_.job.section == Section::item;
+        if (end == PairEnd::done && !indivisible && !pass_.may_begin()) return PairEnd::left;
+        const auto result = executor_.execute(step, item_key, inputs, terms_of(pass_, step), outputs);
+        if (!result || *result == PairEnd::left) return result;
+        // Only now: a crash in between would leave an item that nothing remembers to be half way through.
+        if (before != nullptr) {
+            if (auto cleared = clear_debt(pass_.journal, item_key, before->name); !cleared)
+                return std::unexpected(cleared.error());
+        }
+        before = &step;
+        if (*result == PairEnd::skipped) continue;
+        end = *result;
+        if (end != PairEnd::done) break;
+    }
+    return end;
+}
+
+Result<void> clear_debt(Journal& journal, const std::string& item_key, const std::string& step) {
+    auto pair = journal.find(item_key, step);
+    if (!pair) return std::unexpected(pair.error());
+    if (!*pair || !(*pair)->owes_steps) return {};
+    (*pair)->owes_steps = false;
+    return journal.write(**pair, Durability::ordered);
+}
+
+}  // namespace lockstep

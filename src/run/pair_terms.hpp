@@ -1,0 +1,18 @@
+#pragma once
+// What a pair is carried out under: the job file's of now for a new pair, the journalled ones for an open pair.
+
+#include "base/duration.hpp"
+#include "base/json.hpp"
+#include "step/action.hpp"
+
+namespace lockstep {
+
+struct PairTerms {
+    const Json& params;
+    const SecretStore& secrets;  ///< resolved anew, whoever began the pair
+    int max_pair_attempts;
+    Millis park_after;
+    bool last_step;  ///< no further step of the item follows this one
+};
+
+}  // namespace lockstep

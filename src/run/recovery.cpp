@@ -1,0 +1,111 @@
+#include "run/recovery.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "job/definition.hpp"
+#include "journal/decide.hpp"
+#include "run/item_course.hpp"
+#include "sys/log.hpp"
+
+namespace lockstep {
+
+namespace {
+
+/// The pairs of one item stand together, the items in the order of their oldest pair.
+std::vector<std::vector<Pair>> by_item(std::vector<Pair> pairs) {
+    std::vector<std::vector<Pair>> items;
+    for (Pair& pair : pairs) {
+        const auto same = std::ranges::find_if(items, [&](const auto& item) { return item.front().item_key == pair.item_key; });
+        (same == items.end() ? items.emplace_back() : *same).push_back(std::move(pair));
+    }
+    return items;
+}
+
+bool is_parked(const Pair& pair) { return pair.state == PairState::parked; }
+
+}  // namespace
+
+Result<void> Recovery::run() {
+    if (auto applied = take_decisions(); !applied) return applied;
+    auto unfinished = pass_.journal.unfinished();
+    if (!unfinished) return std::unexpected(unfinished.error());
+    if (unfinished->empty()) return {};
+    // What was read may be a dead run's last write, which a power cut could still take back.
+    if (auto flushed = pass_.journal.flush(); !flushed) return flushed;
+    for (const std::vector<Pair>& pairs : by_item(std::move(*unfinished))) {
+        bool found_nobody = false;
+        const auto end = pass_.may_begin() ? settle(pairs, found_nobody) : Result<PairEnd>(PairEnd::open);
+        if (!end) return std::unexpected(end.error());
+        ended_(pairs.front().item_key, *end, found_nobody);
+    }
+    return {};
+}
+
+Result<PairEnd> Recovery::settle(const std::vector<Pair>& pairs, bool& found_nobody) {
+    if (std::ranges::any_of(pairs, is_parked)) return PairEnd::parked;
+    const std::string& item_key = pairs.front().item_key;
+    const auto inputs = parse_json(pairs.front().item);
+    if (!inputs) {
+        log::error("{}: the journalled item cannot be read, it stays open: {}", item_key, inputs.error().what);
+        return PairEnd::open;
+    }
+    PairEnd end = PairEnd::skipped;
+    for (const Pair& pair : pairs) {
+        if (!is_open(pair.state)) continue;
+        const auto resumed = resume(pair, *inputs, found_nobody);
+        if (!resumed || *resumed != PairEnd::done) return resumed;
+        end = *resumed;
+    }
+    if (end == PairEnd::done && pass_.job.section == Section::step && !pass_.may_begin()) return PairEnd::left;
+
+    ItemCourse course(pass_, bench_, 0);
+    const auto rest = course.run(item_key, *inputs);
+    found_nobody = course.found_nobody();
+    if (!rest || *rest != PairEnd::skipped) return rest;
+    for (const Pair& pair : pairs) {
+        if (auto cleared = clear_debt(pass_.journal, item_key, pair.step); !cleared) return std::unexpected(cleared.error());
+    }
+    return end;
+}
+
+Result<PairEnd> Recovery::resume(const Pair& pair, const Json& inputs, bool& found_nobody) {
+    const auto definition = parse_definition(pair.definition);
+    if (!definition) {
+        log::error("{}: {} stays open, its journalled definition cannot be read: {}", pair.item_key, pair.step,
+                   definition.error().text);
+        return PairEnd::open;
+    }
+    const StepSpec* now = pass_.job.step(pair.step);
+    log::warning("{}: {} was left {} by run {}{}: settled first{}", pair.item_key, pair.step, to_string(pair.state),
+                 pair.run_id, is_in_doubt(pair.state) ? ", whether that took effect is not known" : "",
+                 now != nullptr && now->definition == pair.definition ? "" : ", under the definition that it began with");
+    StepOutputs outputs;
+    auto earlier = pass_.journal.pairs_of(pair.item_key);
+    if (!earlier) return std::unexpected(earlier.error());
+    for (const Pair& other : *earlier) recall_outputs(other, outputs);
+
+    const SecretStore secrets(definition->secrets);
+    const bool last = now == nullptr || now == &pass_.job.steps.back();
+    const PairTerms terms{definition->params, secrets, definition->max_pair_attempts, definition->park_after, last};
+    PairExecutor executor(pass_, bench_, 0);
+    const auto end = executor.resume(pair, definition->step, inputs, terms, outputs);
+    found_nobody = executor.found_nobody();
+    if (end && *end == PairEnd::done) log::info("{}: {} is done now", pair.item_key, pair.step);
+    return end;
+}
+
+Result<void> Recovery::take_decisions() {
+    const auto decisions = apply_decisions(pass_.journal);
+    if (!decisions) return std::unexpected(decisions.error());
+    for (const auto& [decision, outcome, applied, state] : *decisions) {
+        log::write(applied ? log::Level::info : log::Level::warning,
+                   fmt::format("{}: {}: {} decided {}: {}", decision.item_key, decision.step, decision.by,
+                               to_string(decision.verb), outcome));
+    }
+    return {};
+}
+
+}  // namespace lockstep

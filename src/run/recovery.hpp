@@ -1,0 +1,35 @@
+#pragma once
+// What comes first in every pass: the decisions of people, then what earlier runs left open, one item after the other.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "run/pair_executor.hpp"
+#include "run/pass_context.hpp"
+
+namespace lockstep {
+
+class Recovery {
+  public:
+    /// Told of every item that was open or parked at the start.
+    using Ended = std::function<void(const std::string& item_key, PairEnd end, bool found_nobody)>;
+
+    Recovery(PassContext& pass, Workbench& bench, Ended ended) : pass_(pass), bench_(bench), ended_(std::move(ended)) {}
+
+    /// A stop is honoured between two items; those not reached are told as open.
+    /// Error: Failure::journal or Failure::lock, after which nothing more may be begun.
+    Result<void> run();
+
+  private:
+    Result<void> take_decisions();
+    Result<PairEnd> settle(const std::vector<Pair>& pairs, bool& found_nobody);
+    Result<PairEnd> resume(const Pair& pair, const Json& inputs, bool& found_nobody);
+
+    PassContext& pass_;
+    Workbench& bench_;
+    Ended ended_;
+};
+
+}  // namespace lockstep
