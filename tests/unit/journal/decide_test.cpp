@@ -1,0 +1,246 @@
+// What people decide about parked pairs: every verb in every phase, and what it may not be.
+
+#include "journal/decide.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "job/job_file.hpp"
+
+using namespace lockstep;
+using enum PairState;
+
+namespace {
+
+constexpr char kFirst[] = R"({"http": {"method": "PUT", "url": "http://h/1"},
+    "outputs": {"rid": "$response.body#/id", "at": "$response.body#/at"})";
+constexpr char kSecond[] =
+    R"({"command": {"argv": ["./b"], "outputs": {"n": "$stdout"}}, "timeout": "1s", "inDoubt": ["park"]})";
+constexpr char kUndo[] = R"({"http": {"method": "DELETE", "url": "http://h/1"}})";
+
+std::string definition(bool second, bool compensate) {
+    std::string first = kFirst;
+    if (compensate) first += R"(, "compensate": )" + std::string(kUndo);
+    const std::string step =
+        R"({"step": "s", "first": )" + first + "}" + (second ? R"(, "second": )" + std::string(kSecond) : "");
+    const auto job = parse_job(R"({"lockstep": 1, "job": "a", "steps": [)" + step + "}]}", "a.json", "/jobs", {});
+    INFO((job ? "" : job.error().error.text));
+    REQUIRE(job.has_value());
+    return job->steps.front().definition;
+}
+
+Pair pair_in(PairState state, PairState parked_from = pending) {
+    Pair pair;
+    pair.item_key = "o17";
+    pair.step = "s";
+    pair.state = state;
+    pair.parked_from = parked_from;
+    pair.generation = 2;
+    pair.attempt = 7;
+    pair.pair_attempts = 10;
+    pair.not_before_ms = 5;
+    pair.phase_begun_ms = 4;
+    pair.item = R"({"orderId":"o17"})";
+    pair.definition = definition(true, true);
+    pair.request = R"({"http":{}})";
+    pair.outputs = R"({"first":{"rid":"r1","at":1}})";
+    pair.reason = "no answer within 5s";
+    pair.run_id = "r";
+    pair.begun_ms = 1;
+    return pair;
+}
+
+Pair parked_in(PairState from) {
+    Pair pair = pair_in(parked, from);
+    if (from == pending) pair.outputs.clear();
+    return pair;
+}
+
+Decision verb(DecisionVerb what, const std::string& outputs = "{}") {
+    Decision decision;
+    decision.item_key = "o17";
+    decision.step = "s";
+    decision.verb = what;
+    decision.outputs = outputs;
+    decision.by = "alice";
+    decision.decided_ms = 99;
+    return decision;
+}
+
+constexpr char kFirstOutputs[] = R"({"rid":"r9","at":1.10})";
+constexpr char kSecondOutputs[] = R"({"n":"5"})";
+
+Pair decided(const Pair& pair, DecisionVerb what, const std::string& outputs = "{}") {
+    const auto next = decide(pair, verb(what, outputs));
+    INFO((next ? "" : next.error().text));
+    REQUIRE(next.has_value());
+    CHECK(may_follow(pair.state, next->state));
+    return *next;
+}
+
+std::string refused(const Pair& pair, DecisionVerb what, const std::string& outputs = "{}") {
+    const auto next = decide(pair, verb(what, outputs));
+    REQUIRE_FALSE(next.has_value());
+    return next.error().text;
+}
+
+using enum DecisionVerb;
+constexpr PairState kFirsts[] = {pending, first_begun, first_not_applied, first_refused};
+constexpr PairState kSeconds[] = {first_done, second_begun, second_not_applied, second_refused};
+constexpr PairState kCompensates[] = {compensate_begun, compensate_not_applied, compensate_refused};
+
+}  // namespace
+
+TEST_CASE("a pair parked in its first phase goes on as a person found it", "[decide]") {
+    for (const PairState from : kFirsts) {
+        INFO(to_string(from));
+        const Pair applied_first = decided(parked_in(from), applied, kFirstOutputs);
+        CHECK(applied_first.state == first_done);
+        CHECK(applied_first.outputs == R"({"first":{"rid":"r9","at":1.10}})");
+        CHECK(applied_first.generation == 2);
+        CHECK(decided(parked_in(from), not_applied).state == first_not_applied);
+        CHECK(decided(parked_in(from), not_applied).generation == 2);
+        CHECK(decided(parked_in(from), again).state == pending);
+        CHECK(decided(parked_in(from), again).generation == 3);
+        CHECK(decided(parked_in(from), again).outputs.empty());
+    }
+}
+
+TEST_CASE("a first phase that was applied is the whole of a step without a second", "[decide]") {
+    Pair pair = parked_in(first_begun);
+    pair.definition = definition(false, false);
+    pair.outputs.clear();
+    const Pair next = decided(pair, applied, kFirstOutputs);
+    CHECK(next.state == done);
+    CHECK(next.outputs == R"({"first":{"rid":"r9","at":1.10}})");
+}
+
+TEST_CASE("a pair parked in its second phase goes on as a person found it", "[decide]") {
+    for (const PairState from : kSeconds) {
+        INFO(to_string(from));
+        const Pair finished = decided(parked_in(from), applied, kSecondOutputs);
+        CHECK(finished.state == done);
+        CHECK(finished.outputs == R"({"first":{"rid":"r1","at":1},"second":{"n":"5"}})");
+        CHECK(decided(parked_in(from), not_applied).state == second_not_applied);
+        CHECK(decided(parked_in(from), not_applied).generation == 2);
+        CHECK(decided(parked_in(from), compensate).state == compensate_not_applied);
+        const Pair anew = decided(parked_in(from), again);
+        CHECK(anew.state == second_not_applied);
+        CHECK(anew.generation == 3);
+        CHECK(anew.outputs == R"({"first":{"rid":"r1","at":1}})");
+    }
+}
+
+TEST_CASE("a pair parked in its compensation goes on as a person found it", "[decide]") {
+    for (const PairState from : kCompensates) {
+        INFO(to_string(from));
+        CHECK(decided(parked_in(from), applied).state == compensated);
+        CHECK(decided(parked_in(from), not_applied).state == compensate_not_applied);
+        CHECK(decided(parked_in(from), not_applied).generation == 2);
+        CHECK(decided(parked_in(from), again).state == compensate_not_applied);
+        CHECK(decided(parked_in(from), again).generation == 3);
+    }
+}
+
+TEST_CASE("a pair parked by journal version 1, which did not say in what, never begins its first phase twice", "[decide]") {
+    Pair pair = pair_in(parked, pending);
+    CHECK(parked_phase(pair) == "second");
+    CHECK(decided(pair, not_applied).state == second_not_applied);
+}
+
+TEST_CASE("a pair that has ended is begun again under a new key", "[decide]") {
+    for (const PairState state : {done, first_refused, compensated}) {
+        INFO(to_string(state));
+        const Pair next = decided(pair_in(state), again);
+        CHECK(next.state == pending);
+        CHECK(next.generation == 3);
+        CHECK(next.outputs.empty());
+    }
+    CHECK(decided(parked_in(compensated), again).state == pending);
+}
+
+TEST_CASE("a decision starts every count anew, and says who made it", "[decide]") {
+    const Pair next = decided(parked_in(second_begun), not_applied);
+    CHECK(next.attempt == 0);
+    CHECK(next.pair_attempts == 0);
+    CHECK(next.not_before_ms == 0);
+    CHECK(next.phase_begun_ms == 0);
+    CHECK(next.parked_from == pending);
+    CHECK(next.request.empty());
+    CHECK(next.reason == "decided by alice: not applied");
+    CHECK(next.changed_ms == 99);
+    CHECK(next.begun_ms == 1);
+    CHECK(next.item == R"({"orderId":"o17"})");
+    CHECK(next.definition == pair_in(done).definition);
+}
+
+TEST_CASE("what was decided to be gone through stays open though its source lists it no longer", "[decide]") {
+    CHECK(decided(parked_in(second_begun), applied, kSecondOutputs).owes_steps);
+    CHECK(decided(parked_in(first_begun), again).owes_steps);
+    CHECK(decided(pair_in(done), again).owes_steps);
+    CHECK_FALSE(decided(parked_in(first_begun), not_applied).owes_steps);
+}
+
+TEST_CASE("only parked pairs can be decided, and those that have ended begun again", "[decide]") {
+    for (const PairState state : {pending, first_begun, first_not_applied, first_done, second_begun, second_refused,
+                                  compensate_begun, compensate_refused}) {
+        INFO(to_string(state));
+        for (const DecisionVerb what : {applied, not_applied, compensate, again})
+            CHECK(refused(pair_in(state), what).find("only a parked pair") != std::string::npos);
+    }
+    for (const PairState state : {done, first_refused, compensated}) {
+        for (const DecisionVerb what : {applied, not_applied, compensate}) {
+            INFO(to_string(state));
+            CHECK(refused(pair_in(state), what).find("possible: --again") != std::string::npos);
+        }
+    }
+}
+
+TEST_CASE("only a first phase that has taken effect can be compensated", "[decide]") {
+    CHECK(
+        refused(parked_in(first_begun), compensate) ==
+        "o17, step s: it was parked in its first phase, where --compensate is not possible; possible: --applied --not-applied "
+        "--again");
+    CHECK(refused(parked_in(compensate_begun), compensate).find("--compensate is not possible") != std::string::npos);
+    Pair without = parked_in(second_begun);
+    without.definition = definition(true, false);
+    CHECK(refused(without, compensate).find("no compensate is declared") != std::string::npos);
+    CHECK(decided(without, not_applied).state == second_not_applied);
+}
+
+TEST_CASE("a phase that is said to be applied needs its outputs, all and no others", "[decide]") {
+    CHECK(refused(parked_in(first_begun), applied).find("missing: rid, at") != std::string::npos);
+    CHECK(refused(parked_in(first_begun), applied, R"({"rid":"r9"})").find("missing: at ") != std::string::npos);
+    CHECK(refused(parked_in(first_begun), applied, R"({"rid":"r9","at":1,"rdi":1})").find("no output \"rdi\"") !=
+          std::string::npos);
+    CHECK(refused(parked_in(second_begun), applied, "[]").find("no JSON object") != std::string::npos);
+    CHECK(outputs_to_state(parked_in(first_begun)) == std::vector<std::string>{"rid", "at"});
+    CHECK(outputs_to_state(parked_in(second_begun)) == std::vector<std::string>{"n"});
+    CHECK(outputs_to_state(parked_in(compensate_begun)).empty());
+}
+
+TEST_CASE("a pair whose definition cannot be read can still be tried again", "[decide]") {
+    Pair pair = parked_in(second_begun);
+    pair.definition = "{";
+    CHECK(refused(pair, applied).find("definition") != std::string::npos);
+    CHECK(decided(pair, not_applied).state == second_not_applied);
+    CHECK(decided(pair, again).state == second_not_applied);
+}
+
+TEST_CASE("every decision that is said to be possible is", "[decide]") {
+    for (const auto& states : {std::vector<PairState>(std::begin(kFirsts), std::end(kFirsts)),
+                               std::vector<PairState>(std::begin(kSeconds), std::end(kSeconds)),
+                               std::vector<PairState>(std::begin(kCompensates), std::end(kCompensates)),
+                               {compensated}}) {
+        for (const PairState from : states) {
+            const Pair pair = parked_in(from);
+            const auto possible = possible_decisions(pair);
+            for (const DecisionVerb what : {applied, not_applied, compensate, again}) {
+                INFO(to_string(from) << " " << to_string(what));
+                const bool first = parked_phase(pair) == "first";
+                const std::string outputs = parked_phase(pair) == "compensate" ? "{}" : first ? kFirstOutputs : kSecondOutputs;
+                CHECK(decide(pair, verb(what, outputs)).has_value() == (std::ranges::find(possible, what) != possible.end()));
+            }
+        }
+    }
+}
