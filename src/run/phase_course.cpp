@@ -139,7 +139,7 @@ Result<PhaseCourse::Next> PhaseCourse::settle(const Attempt& attempt) {
                 }
                 break;
             case InDoubtPolicy::resend:
-                if (may_resend()) return resend(attempt);
+                if (may_resend()) return pause_and_retry(attempt);
                 break;
             case InDoubtPolicy::park: return in_doubt_or_parked(attempt.reason);
         }
@@ -159,11 +159,6 @@ bool PhaseCourse::may_resend() const {
                             wall_now_ms() - pair_.phase_begun_ms < phase_.idempotency->retention->count();
     // One that only ever ends in doubt, or takes us down with it, is not sent for ever.
     return remembered && pair_.pair_attempts <= terms_.max_pair_attempts;
-}
-
-PhaseCourse::Next PhaseCourse::resend(const Attempt& attempt) {
-    // What a dead run left has waited long enough.
-    return attempts_ == 0 ? Next::attempt : pause_and_retry(attempt);
 }
 
 PhaseCourse::Probed PhaseCourse::probe_until_settled() {
@@ -195,7 +190,8 @@ Result<PhaseCourse::Next> PhaseCourse::certainly_not_applied(const Attempt& atte
 PhaseCourse::Next PhaseCourse::pause_and_retry(const Attempt& attempt) {
     const PhaseEnd used_up = doubtful_ ? PhaseEnd::in_doubt : PhaseEnd::not_applied;
     if (attempts_ >= phase_.retry.max_attempts) return finish(used_up, attempt.reason);
-    const Millis pause = retry_pause(phase_.retry, attempts_ + 1, attempt.retry_after);
+    // What a dead run left has waited long enough.
+    const Millis pause = attempts_ == 0 ? Millis{0} : retry_pause(phase_.retry, attempts_ + 1, attempt.retry_after);
     MonotonicTime next = monotonic_now() + pause;
     if (next >= deadline_) {
         // Our own pause gives way to one last whole attempt; the server's wish does not.

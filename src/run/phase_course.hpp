@@ -51,7 +51,6 @@ class PhaseCourse {
     Result<Next> settle(const Attempt& attempt);
     Probed probe_until_settled();
     Result<Next> certainly_not_applied(const Attempt& attempt);
-    Next resend(const Attempt& attempt);
     Next pause_and_retry(const Attempt& attempt);
     Next in_doubt_or_parked(const std::string& reason);
     bool may_resend() const;
