@@ -1,0 +1,20 @@
+#pragma once
+// The answer to a request as libcurl hands it over, piece by piece.
+
+#include <cstddef>
+
+#include "sys/http_client.hpp"
+
+namespace lockstep {
+
+/// The answer as it comes in.
+struct IncomingAnswer {
+    HttpResponse response;
+    bool too_large = false;
+};
+
+/// CURLOPT_HEADERFUNCTION and CURLOPT_WRITEFUNCTION; `user` is the IncomingAnswer.
+std::size_t take_header(char* data, std::size_t size, std::size_t count, void* user);
+std::size_t take_body(char* data, std::size_t size, std::size_t count, void* user);
+
+}  // namespace lockstep

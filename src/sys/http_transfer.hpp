@@ -1,0 +1,72 @@
+#pragma once
+// One exchange inside an HttpClient: http_transfer_request.cpp tells libcurl what to send, http_transfer.cpp sends it and says
+// what came of it.
+
+#include <array>
+#include <optional>
+#include <string>
+
+#include "sys/curl_api.hpp"
+#include "sys/http_answer.hpp"
+#include "sys/http_body_file.hpp"
+#include "sys/http_client.hpp"
+
+namespace lockstep {
+
+/// libcurl's two handles, used again for every exchange.
+struct CurlHandles {
+    const CurlApi* curl = nullptr;
+    CURLM* multi = nullptr;  // keeps the connections
+    CURL* easy = nullptr;    // reset before each exchange, which costs less than a new one
+    std::array<char, CURL_ERROR_SIZE> error{};
+
+    CurlHandles() = default;
+    CurlHandles(const CurlHandles&) = delete;
+    CurlHandles& operator=(const CurlHandles&) = delete;
+    ~CurlHandles() {
+        if (easy != nullptr) curl->easy_cleanup(easy);
+        if (multi != nullptr) curl->multi_cleanup(multi);
+    }
+
+    template <class Value>
+    CURLcode set(CURLoption option, Value value) const {
+        return curl->easy_setopt(easy, option, value);
+    }
+};
+
+/// One exchange: what libcurl needs for it and must keep until it is over.
+class HttpTransfer {
+  public:
+    HttpTransfer(CurlHandles& handles, const HttpRequest& request)
+        : handles_(handles), curl_(*handles.curl), request_(request) {}
+    HttpTransfer(const HttpTransfer&) = delete;
+    HttpTransfer& operator=(const HttpTransfer&) = delete;
+    ~HttpTransfer() {
+        curl_.slist_free_all(headers_);
+        curl_.mime_free(mime_);
+    }
+
+    /// @return why the request cannot even be tried
+    std::optional<std::string> prepare(Millis timeout);
+    HttpExchange run(Millis timeout, const Interrupt* cut);
+
+  private:
+    void set_manners(Millis timeout);
+    std::optional<std::string> set_method_and_body();
+    std::optional<std::string> set_multipart();
+    void set_headers(bool with_body);
+    void add_header(const std::string& line) { headers_ = curl_.slist_append(headers_, line.c_str()); }
+    bool drive(const Interrupt* cut, CURLcode& result);
+    HttpFailure failure(CURLcode code, Millis timeout) const;
+    bool something_was_sent() const;
+
+    CurlHandles& handles_;
+    const CurlApi& curl_;
+    const HttpRequest& request_;
+    curl_slist* headers_ = nullptr;
+    curl_mime* mime_ = nullptr;
+    HttpBodyFile file_;
+    IncomingAnswer incoming_;
+};
+
+}  // namespace lockstep
