@@ -93,6 +93,7 @@ Result<Attempt> PhaseCourse::attempt(const RenderedRequest& request) {
     if (!pass_.lock.still_ours()) return std::unexpected(lock_lost(pass_.lock));
     ++attempts_;
     ++pair_.attempt;
+    pair_.reason.clear();
     if (auto written = write(begun_state(name_), Durability::synced); !written) return std::unexpected(written.error());
     attempt_started_ = monotonic_now();
     AttemptOptions options;

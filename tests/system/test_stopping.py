@@ -122,7 +122,7 @@ class StopRequests(StoppingTest):
         self.assert_nothing_left()
         # Nothing had happened, so nothing is left open.
         again = self.start_job("run", job, "--log-level", "debug")
-        again.says("attempt 1: not")
+        again.says("attempt 2: not")
         self.assertNotIn("was left", again.err())
         again.send(signal.SIGTERM)
         self.assertEqual(again.wait(10), 75)
@@ -285,7 +285,7 @@ class Kills(StoppingTest):
         after = self.run_job(job, "--wait", "forever")
         self.assertEqual(after.status, 1, after.err)
         self.assertIn("took over the lock", after.err)
-        self.assertRegex(after.err, r"the-order: proc was left second-begun by run \S+: whether that took effect is not known")
+        self.assertRegex(after.err, r"the-order: proc was left second-begun by run \S+, whether that took effect is not known")
         self.assertEqual(self.story(), self.WHOLE_PAIR, "the orphaned second call ended before the next run began")
         self.assert_nothing_left()
 

@@ -1,0 +1,162 @@
+#include "journal/journal_reader.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/text.hpp"
+#include "journal/pair_table.hpp"
+#include "journal/sqlite_schema.hpp"
+
+namespace lockstep {
+
+struct JournalReader::Parts {
+    SqliteDb db;
+    PairReader pairs;  // its statements go before the connection
+};
+
+namespace {
+
+/// Calls `row` for each row of a SELECT.
+template <typename Row>
+Result<void> for_each_row(SqliteDb& db, Statement& statement, std::string_view doing, const Row& row) {
+    for (;;) {
+        const int code = statement.step();
+        if (code == SQLITE_DONE) return {};
+        if (code != SQLITE_ROW) return std::unexpected(db.failure(doing, code));
+        if (auto read = row(statement); !read) return read;
+    }
+}
+
+Result<void> read_pass(const Statement& statement, std::vector<PassLine>& passes) {
+    PassLine line;
+    line.run_id = statement.text(0);
+    line.command = statement.text(1);
+    line.host = statement.text(2);
+    line.pass = statement.integer(3);
+    line.ended_ms = statement.integer(4);
+    line.ended_because = statement.text(5);
+    PassTotals& totals = line.totals;
+    totals.begun_ms = statement.integer(6);
+    totals.done = statement.integer(7);
+    totals.failed = statement.integer(8);
+    totals.parked = statement.integer(9);
+    totals.left = statement.integer(10);
+    totals.skipped = statement.integer(11);
+    totals.open = statement.integer(12);
+    totals.recovered = statement.integer(13);
+    passes.push_back(std::move(line));
+    return {};
+}
+
+}  // namespace
+
+JournalReader::JournalReader(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+JournalReader::JournalReader(JournalReader&&) noexcept = default;
+JournalReader& JournalReader::operator=(JournalReader&&) noexcept = default;
+JournalReader::~JournalReader() = default;
+
+const std::string& JournalReader::place() const { return parts_->db.path(); }
+
+Result<std::optional<JournalReader>> JournalReader::open(const SqliteJournalOptions& options) {
+    const auto path = sqlite_journal_path(options);
+    if (!path) return std::unexpected(path.error());
+    struct stat found{};
+    // A run that is being started right now has made the file, but nothing in it yet: there is no journal to look into.
+    if (::stat(path->c_str(), &found) != 0) {
+        if (errno == ENOENT) return std::nullopt;
+        return os_error(Failure::journal, fmt::format("journal {}: looking at it", *path), errno);
+    }
+    if (found.st_size == 0) return std::nullopt;
+    auto db = SqliteDb::open(*path);
+    if (!db) return std::unexpected(std::move(db.error()));
+    if (auto ours = bring_up_to_date(*db, journal_migrations()); !ours) return std::unexpected(std::move(ours.error()));
+    auto pairs = PairReader::create(*db);
+    if (!pairs) return std::unexpected(std::move(pairs.error()));
+    auto parts = std::make_unique<Parts>(Parts{std::move(*db), std::move(*pairs)});
+    parts->pairs.moved_to(parts->db);
+    return JournalReader(std::move(parts));
+}
+
+Result<std::vector<Pair>> JournalReader::unfinished() { return parts_->pairs.unfinished(); }
+
+Result<std::vector<Pair>> JournalReader::pairs_of(const std::string& item_key) { return parts_->pairs.of_item(item_key); }
+
+Result<std::vector<PassLine>> JournalReader::passes_where(std::string_view condition, std::int64_t limit) {
+    auto statement = parts_->db.prepare(fmt::format(
+        "SELECT passes.run_id, runs.command, runs.host, pass, ended_ms, ended_because, begun_ms, done, failed, parked, "
+        "left_over, "
+        "skipped, open, recovered FROM passes JOIN runs ON runs.run_id = passes.run_id {} ORDER BY passes.id DESC LIMIT ?1",
+        condition));
+    if (!statement) return std::unexpected(std::move(statement.error()));
+    statement->bind(1, limit);
+    std::vector<PassLine> passes;
+    const auto read = for_each_row(parts_->db, *statement, "reading its passes",
+                                   [&](const Statement& row) { return read_pass(row, passes); });
+    if (!read) return std::unexpected(read.error());
+    return passes;
+}
+
+Result<std::vector<PassLine>> JournalReader::passes(std::int64_t limit) { return passes_where("", limit); }
+
+Result<std::optional<PassLine>> JournalReader::last_success() {
+    auto passes = passes_where("WHERE failed = 0 AND parked = 0 AND open = 0 AND left_over = 0", 1);
+    if (!passes) return std::unexpected(std::move(passes.error()));
+    return passes->empty() ? std::nullopt : std::optional(std::move(passes->front()));
+}
+
+Result<std::vector<DecisionLine>> JournalReader::decisions(std::int64_t limit) {
+    auto statement = parts_->db.prepare(
+        "SELECT id, item_key, step, verb, outputs, decided_by, decided_ms, applied_ms, outcome FROM decisions ORDER BY id DESC "
+        "LIMIT ?1");
+    if (!statement) return std::unexpected(std::move(statement.error()));
+    statement->bind(1, limit);
+    std::vector<DecisionLine> lines;
+    const auto read = for_each_row(parts_->db, *statement, "reading the decisions", [&](const Statement& row) -> Result<void> {
+        const auto verb = decision_verb_from(row.text(3));
+        if (!verb)
+            return fail(Failure::journal,
+                        fmt::format("journal {}: there is no decision \"{}\"", place(), printable(row.text(3))));
+        lines.push_back({{row.integer(0), row.text(1), row.text(2), *verb, row.text(4), row.text(5), row.integer(6)},
+                         row.integer(7),
+                         row.text(8)});
+        return {};
+    });
+    if (!read) return std::unexpected(read.error());
+    return lines;
+}
+
+Result<std::int64_t> JournalReader::done_count() {
+    return parts_->db.number("SELECT count(*) FROM pairs WHERE state = 'done'", "counting what is done");
+}
+
+Result<void> JournalReader::decide(const Decision& decision) {
+    auto& db = parts_->db;
+    auto statement = db.prepare(
+        "INSERT INTO decisions (item_key, step, verb, outputs, decided_by, decided_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+    if (!statement) return std::unexpected(std::move(statement.error()));
+    statement->bind(1, decision.item_key).bind(2, decision.step).bind(3, to_string(decision.verb));
+    statement->bind(4, decision.outputs).bind(5, decision.by).bind(6, decision.decided_ms);
+    if (auto full = db.run("PRAGMA synchronous = FULL", "setting its durability"); !full) return full;
+    return db.finish(*statement, "writing a decision");
+}
+
+Result<std::vector<std::string>> jobs_with_journal(const std::string& state_directory) {
+    auto directory = state_directory.empty() ? default_state_directory() : Result<std::string>(state_directory);
+    if (!directory) return std::unexpected(directory.error());
+    std::vector<std::string> jobs;
+    std::error_code failed;
+    for (auto entry = std::filesystem::directory_iterator(*directory, failed); !failed && entry != std::filesystem::end(entry);
+         entry.increment(failed)) {
+        const std::filesystem::path& path = entry->path();
+        if (path.extension() == ".sqlite3" && is_name(path.stem().native())) jobs.push_back(path.stem().native());
+    }
+    if (failed && failed != std::errc::no_such_file_or_directory)
+        return os_error(Failure::journal, fmt::format("reading directory {}", *directory), failed.value());
+    std::ranges::sort(jobs);
+    return jobs;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,68 @@
+#pragma once
+// Looking into a job's journal from outside, whether or not a run holds it: for `status`, `history` and `resolve`.
+
+#include <memory>
+
+#include "journal/sqlite_journal.hpp"
+
+namespace lockstep {
+
+/// One pass, as `history` tells it.
+struct PassLine {
+    std::string run_id;
+    std::string command;  ///< "run" or "loop"
+    std::string host;
+    std::int64_t pass = 0;      ///< of the run, from 1
+    std::int64_t ended_ms = 0;  ///< wall clock
+    PassTotals totals;
+    std::string ended_because;
+};
+
+/// One decision and what became of it.
+struct DecisionLine {
+    Decision decision;
+    std::int64_t applied_ms = 0;  ///< wall clock; 0: it waits for the next pass
+    std::string outcome;          ///< "now first-done", or why it came too late
+};
+
+/// A connection of its own, which takes no lock that a run would have to wait for. All errors: Failure::journal.
+class JournalReader {
+  public:
+    /// nullopt: the job has no journal. Creates nothing, but brings a journal of an older version up to date.
+    static Result<std::optional<JournalReader>> open(const SqliteJournalOptions& options);
+
+    JournalReader(JournalReader&&) noexcept;
+    JournalReader& operator=(JournalReader&&) noexcept;
+    ~JournalReader();
+
+    /// Open, parked, or owing steps; oldest first.
+    Result<std::vector<Pair>> unfinished();
+    /// The pairs of all steps of one item.
+    Result<std::vector<Pair>> pairs_of(const std::string& item_key);
+    /// Newest first.
+    Result<std::vector<PassLine>> passes(std::int64_t limit);
+    /// The newest pass that left nothing failed, parked, open or undone.
+    Result<std::optional<PassLine>> last_success();
+    /// Newest first.
+    Result<std::vector<DecisionLine>> decisions(std::int64_t limit);
+    /// Pairs that are done.
+    Result<std::int64_t> done_count();
+
+    /// Adds a decision, on the disk when this returns; whoever holds the lock applies it at its next pass. decision.id is
+    /// ignored.
+    Result<void> decide(const Decision& decision);
+
+    const std::string& place() const;
+
+  private:
+    struct Parts;
+    explicit JournalReader(std::unique_ptr<Parts> parts);
+    Result<std::vector<PassLine>> passes_where(std::string_view condition, std::int64_t limit);
+
+    std::unique_ptr<Parts> parts_;
+};
+
+/// The jobs that have a journal in a state directory (empty: the default one), in alphabetical order.
+Result<std::vector<std::string>> jobs_with_journal(const std::string& state_directory);
+
+}  // namespace lockstep
