@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
-from support import DemoApi, SystemTest, children_of, kill, stat_of, wait_until  # noqa: E402  pylint: disable=wrong-import-position,unused-import
+from support import LOCKSTEP, DemoApi, SystemTest, children_of, kill, stat_of, wait_until  # noqa: E402  pylint: disable=wrong-import-position,unused-import
 
 FULL = os.environ.get("LOCKSTEP_CRASH_FULL", "") not in ("", "0")
 VICTIMS = ("guardian", "front", "both", "both, the front first")
