@@ -8,9 +8,12 @@
 
 #include "journal/sqlite_journal.hpp"
 #include "journal_contract.hpp"
-#include "temporary_directory.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace lockstep::test {
+
+using testing::TemporaryDirectory;
+
 namespace {
 
 double seconds_of(const std::function<void()>& work) {

@@ -11,9 +11,12 @@
 
 #include "journal/sqlite_journal.hpp"
 #include "journal_contract.hpp"
-#include "temporary_directory.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace lockstep::test {
+
+using testing::TemporaryDirectory;
+
 namespace {
 
 /// What a child says when a write has returned: which pair, and how far it came (0: first-begun, 1: second-begun, 2: done).

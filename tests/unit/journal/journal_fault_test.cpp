@@ -8,9 +8,12 @@
 #include "fault_vfs.hpp"
 #include "journal/sqlite_journal.hpp"
 #include "journal_contract.hpp"
-#include "temporary_directory.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace lockstep::test {
+
+using testing::TemporaryDirectory;
+
 namespace {
 
 std::unique_ptr<Journal> open_in(const TemporaryDirectory& directory) {

@@ -5,13 +5,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <fstream>
 
 #include "journal/sqlite_schema.hpp"
 #include "journal_contract.hpp"
-#include "temporary_directory.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace lockstep::test {
+
+using testing::TemporaryDirectory;
+
 namespace {
 
 std::unique_ptr<Journal> open_in(const std::string& directory) {

@@ -62,7 +62,7 @@ class Orphan {
 }  // namespace
 
 TEST_CASE("a lock left behind by a killed run is adopted in place, and says whose it was", "[lock][adopt]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     LockRecord dead = record_of("dead");
     dead.phase = "order o17, second";
     dead.journal = "/state/ship-orders.db";
@@ -89,7 +89,7 @@ TEST_CASE("a lock left behind by a killed run is adopted in place, and says whos
 }
 
 TEST_CASE("a directory of a run that was killed before it wrote its record is taken, with nothing to say", "[lock][adopt]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     REQUIRE(::mkdir((dir / "a.lock").c_str(), 01700) == 0);
     auto lock = acquire(dir / "a.lock");
     REQUIRE(lock);
@@ -99,7 +99,7 @@ TEST_CASE("a directory of a run that was killed before it wrote its record is ta
 }
 
 TEST_CASE("an empty or damaged record, as a power cut leaves it, is adopted as far as it goes", "[lock][adopt]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     REQUIRE(::mkdir((dir / "a.lock").c_str(), 01700) == 0);
     const std::string text = GENERATE(as<std::string>{}, "", "run dead\nguar", std::string(5'000, '\0'));
     write_all(dir / "a.lock/record", text);
@@ -113,7 +113,7 @@ TEST_CASE("an empty or damaged record, as a power cut leaves it, is adopted as f
 }
 
 TEST_CASE("a live holder is never adopted, whatever its record says", "[lock][adopt]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     Holder holder(dir / "a.lock");
     write_all(dir / "a.lock/record", "run old\nguardian 999999999\nsince_ms 1\n");
     CHECK_THAT(error_of(dir / "a.lock"), Contains("busy: "));
@@ -125,7 +125,7 @@ TEST_CASE("a live holder is never adopted, whatever its record says", "[lock][ad
 }
 
 TEST_CASE("a run that would keep another journal for the same job does not adopt, and changes nothing", "[lock][adopt]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     LockRecord dead = record_of("dead");
     dead.journal = "/var/lib/lockstep/ship-orders.db";
     leave_behind(dir / "a.lock", dead);
@@ -144,7 +144,7 @@ TEST_CASE("a run that would keep another journal for the same job does not adopt
 }
 
 TEST_CASE("of many that find a lock left behind one adopts, and the others wait for it", "[lock][adopt]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     leave_behind(dir / "a.lock");
     std::vector<std::unique_ptr<Process>> contenders;
     for (int i = 0; i < 8; ++i) {
@@ -166,7 +166,7 @@ TEST_CASE("of many that find a lock left behind one adopts, and the others wait 
 }
 
 TEST_CASE("while an orphaned command is at work the lock is busy, by the orphan's pid", "[lock][adopt]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     Orphan orphan(dir / "a.lock");
     const std::string text = error_of(dir / "a.lock");
     CHECK_THAT(text, Contains("busy: pid " + std::to_string(orphan.pid()) + ", a command that a killed run left at work"));
@@ -178,7 +178,7 @@ TEST_CASE("while an orphaned command is at work the lock is busy, by the orphan'
 
 TEST_CASE("whoever waits for an orphaned command gets the lock when the command ends, and clears its mark away",
           "[lock][adopt]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     Orphan orphan(dir / "a.lock");
     LockWait wait = for_at_most(20'000);
     int announced = 0;
@@ -197,7 +197,7 @@ TEST_CASE("whoever waits for an orphaned command gets the lock when the command 
 }
 
 TEST_CASE("a daemon that a finished command left behind keeps nothing", "[lock][adopt]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     Process daemon([&] {
         auto lock = acquire(dir / "a.lock", {}, record_of("dead"));
         auto mark = lock->mark_command(7, "pid 5");
@@ -226,7 +226,7 @@ TEST_CASE("a daemon that a finished command left behind keeps nothing", "[lock][
 }
 
 TEST_CASE("marks are removed at the release, other names that begin alike are not", "[lock][adopt]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     auto lock = acquire(dir / "a.lock");
     REQUIRE(lock);
     auto first = lock->mark_command(1, "pid 11");
@@ -243,7 +243,7 @@ TEST_CASE("marks are removed at the release, other names that begin alike are no
 }
 
 TEST_CASE("marks whose commands have ended are no obstacle, in whatever state they are", "[lock][adopt]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     leave_behind(dir / "a.lock");
     write_all(dir / "a.lock/c.1", "pid 11");
     write_all(dir / "a.lock/c.2", "");

@@ -15,7 +15,7 @@ namespace {
 
 /// What the body writes to stderr.
 std::string stderr_of(const std::function<void()>& body) {
-    TempDir dir;
+    TemporaryDirectory dir;
     const UniqueFd saved(::dup(2));
     const UniqueFd file(::open((dir / "stderr").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     ::dup2(file.get(), 2);
@@ -37,7 +37,7 @@ class Umask {
 }  // namespace
 
 TEST_CASE("the lock is a sticky directory with a record, and it is gone after the release", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     auto lock = acquire(dir / "a.lock");
     REQUIRE(lock);
     CHECK(mode_of(dir / "a.lock") == 01700);
@@ -62,7 +62,7 @@ TEST_CASE("the lock is a sticky directory with a record, and it is gone after th
 }
 
 TEST_CASE("a second one is told who holds the lock, in the same process as in another", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     LockRecord record = record_of("r1");
     record.phase = "order o17, second";
     auto lock = acquire(dir / "a.lock", {}, record);
@@ -78,7 +78,7 @@ TEST_CASE("a second one is told who holds the lock, in the same process as in an
 }
 
 TEST_CASE("a mkdir-style script sees the lock", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     auto lock = acquire(dir / "a.lock");
     REQUIRE(lock);
     const std::string mkdir = "mkdir " + (dir / "a.lock") + " 2>/dev/null && rmdir " + (dir / "a.lock");
@@ -88,7 +88,7 @@ TEST_CASE("a mkdir-style script sees the lock", "[lock]") {
 }
 
 TEST_CASE("the record is rewritten in place and never gets shorter", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     auto lock = acquire(dir / "a.lock");
     REQUIRE(lock);
     struct stat before{};
@@ -112,7 +112,7 @@ TEST_CASE("the record is rewritten in place and never gets shorter", "[lock]") {
 }
 
 TEST_CASE("the destructor gives the lock back, also when an exception flies", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     {
         auto lock = acquire(dir / "a.lock");
         REQUIRE(lock);
@@ -127,7 +127,7 @@ TEST_CASE("the destructor gives the lock back, also when an exception flies", "[
 }
 
 TEST_CASE("the destructor says so when the lock cannot be given back whole", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     const std::string said = stderr_of([&] {
         auto lock = acquire(dir / "a.lock");
         write_all(dir / "a.lock/notes.txt", "mine");
@@ -136,7 +136,7 @@ TEST_CASE("the destructor says so when the lock cannot be given back whole", "[l
 }
 
 TEST_CASE("a guard that was moved from releases nothing, and assignment gives back what it replaces", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     auto first = acquire(dir / "a.lock");
     auto second = acquire(dir / "b.lock");
     REQUIRE(first);
@@ -156,7 +156,7 @@ TEST_CASE("a guard that was moved from releases nothing, and assignment gives ba
 }
 
 TEST_CASE("a copy of the guard in a forked child releases nothing", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     auto lock = acquire(dir / "a.lock");
     REQUIRE(lock);
     Process child([&] {
@@ -178,7 +178,7 @@ TEST_CASE("a copy of the guard in a forked child releases nothing", "[lock]") {
 }
 
 TEST_CASE("a lock that was removed and made anew is lost: noticed, said, and the successor's is left alone", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     auto lock = acquire(dir / "a.lock");
     REQUIRE(lock);
     std::filesystem::remove_all(dir / "a.lock");
@@ -197,7 +197,7 @@ TEST_CASE("a lock that was removed and made anew is lost: noticed, said, and the
 }
 
 TEST_CASE("a lock that was renamed away is lost, and its record goes with the run", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     auto lock = acquire(dir / "a.lock");
     REQUIRE(lock);
     std::filesystem::rename(dir / "a.lock", dir / "b.lock");
@@ -207,7 +207,7 @@ TEST_CASE("a lock that was renamed away is lost, and its record goes with the ru
 }
 
 TEST_CASE("files of others in the directory are never deleted: it stays, is said, and the next run takes it", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     auto lock = acquire(dir / "a.lock");
     REQUIRE(lock);
     write_all(dir / "a.lock/notes.txt", "mine");
@@ -227,7 +227,7 @@ TEST_CASE("files of others in the directory are never deleted: it stays, is said
 }
 
 TEST_CASE("whatever the umask, the directory and its record can be used by us and by the next run", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     REQUIRE(::chmod(dir.path().c_str(), 01777) == 0);
     const mode_t mask = GENERATE(0777, 0277, 0477, 0177, 0022, 0);
     const bool unprivileged = GENERATE(false, true);
@@ -252,7 +252,7 @@ TEST_CASE("whatever the umask, the directory and its record can be used by us an
 
 TEST_CASE("a run killed right after mkdir under umask 0777 leaves nothing that the next could not take", "[lock]") {
     SKIP_UNLESS_ROOT();
-    TempDir dir;
+    TemporaryDirectory dir;
     REQUIRE(::chmod(dir.path().c_str(), 01777) == 0);
     CHECK(as_nobody([&] {
               if (::mkdir((dir / "a.lock").c_str(), 01700) != 0) return 1;
@@ -268,7 +268,7 @@ TEST_CASE("a run killed right after mkdir under umask 0777 leaves nothing that t
 }
 
 TEST_CASE("a setgid parent changes the mode, not the lock", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     REQUIRE(::chmod(dir.path().c_str(), 02700) == 0);
     auto lock = acquire(dir / "a.lock");
     REQUIRE(lock);
@@ -279,7 +279,7 @@ TEST_CASE("a setgid parent changes the mode, not the lock", "[lock]") {
 }
 
 TEST_CASE("the lock gives every descriptor back", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     const auto open_fds = [] {
         std::filesystem::directory_iterator fds("/proc/self/fd");
         return std::distance(begin(fds), end(fds));

@@ -47,7 +47,7 @@ constexpr int kCannotMount = 97;
 }  // namespace
 
 TEST_CASE("a symbolic link is refused, and what it leads to is left alone", "[lock][hostile]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     std::filesystem::create_directory(dir / "target");
     std::filesystem::create_directory_symlink("target", dir / "a.lock");
     CHECK_THAT(refusal(dir / "a.lock"), Contains("is a symbolic link to target, not a lock directory"));
@@ -55,33 +55,33 @@ TEST_CASE("a symbolic link is refused, and what it leads to is left alone", "[lo
 }
 
 TEST_CASE("a symbolic link to a lock of our own is refused, too", "[lock][hostile]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     REQUIRE(::mkdir((dir / "target").c_str(), 01700) == 0);
     std::filesystem::create_directory_symlink(dir / "target", dir / "a.lock");
     CHECK_THAT(refusal(dir / "a.lock"), Contains("is a symbolic link to"));
 }
 
 TEST_CASE("a dangling symbolic link is refused, and its target is not made", "[lock][hostile]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     std::filesystem::create_symlink(dir / "nowhere", dir / "a.lock");
     CHECK_THAT(refusal(dir / "a.lock"), Contains("is a dangling symbolic link to " + (dir / "nowhere")));
     CHECK_FALSE(exists(dir / "nowhere"));
 }
 
 TEST_CASE("a symbolic link to itself is refused", "[lock][hostile]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     std::filesystem::create_symlink("a.lock", dir / "a.lock");
     CHECK_THAT(refusal(dir / "a.lock"), Contains("symbolic link"));
 }
 
 TEST_CASE("a fifo is refused without waiting for its other end", "[lock][hostile]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     REQUIRE(::mkfifo((dir / "a.lock").c_str(), 0600) == 0);
     CHECK_THAT(refusal(dir / "a.lock"), Contains("is a fifo"));
 }
 
 TEST_CASE("a socket is refused", "[lock][hostile]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -91,7 +91,7 @@ TEST_CASE("a socket is refused", "[lock][hostile]") {
 }
 
 TEST_CASE("a plain file, as flock(1) makes it, is refused", "[lock][hostile]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     write_all(dir / "a.lock", "812\n");
     CHECK_THAT(refusal(dir / "a.lock"), Contains("is a plain file, not a lock directory") && Contains("--lock"));
     CHECK(read_all(dir / "a.lock") == "812\n");
@@ -99,13 +99,13 @@ TEST_CASE("a plain file, as flock(1) makes it, is refused", "[lock][hostile]") {
 
 TEST_CASE("a device is refused", "[lock][hostile]") {
     SKIP_UNLESS_ROOT();
-    TempDir dir;
+    TemporaryDirectory dir;
     REQUIRE(::mknod((dir / "a.lock").c_str(), S_IFCHR | 0600, makedev(1, 3)) == 0);
     CHECK_THAT(refusal(dir / "a.lock"), Contains("is a device"));
 }
 
 TEST_CASE("a sticky directory for everybody, such as /tmp itself, is no lock", "[lock][hostile]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     std::filesystem::create_directory(dir / "a.lock");
     REQUIRE(::chmod((dir / "a.lock").c_str(), 01777) == 0);
     CHECK_THAT(refusal(dir / "a.lock"), Contains("others may use"));
@@ -114,7 +114,7 @@ TEST_CASE("a sticky directory for everybody, such as /tmp itself, is no lock", "
 
 TEST_CASE("another user's directory is refused by root, sticky or not", "[lock][hostile]") {
     SKIP_UNLESS_ROOT();
-    TempDir dir;
+    TemporaryDirectory dir;
     const mode_t mode = GENERATE(0700, 01700);
     REQUIRE(::mkdir((dir / "a.lock").c_str(), 0700) == 0);
     REQUIRE(::chown((dir / "a.lock").c_str(), 65534, 65534) == 0);
@@ -124,7 +124,7 @@ TEST_CASE("another user's directory is refused by root, sticky or not", "[lock][
 
 TEST_CASE("another user's directory that cannot even be opened is refused by its owner's uid", "[lock][hostile]") {
     SKIP_UNLESS_ROOT();
-    TempDir dir;
+    TemporaryDirectory dir;
     REQUIRE(::chmod(dir.path().c_str(), 01777) == 0);
     auto held = acquire(dir / "a.lock");
     REQUIRE(held);
@@ -136,7 +136,7 @@ TEST_CASE("another user's directory that cannot even be opened is refused by its
 
 TEST_CASE("a parent that we may not write in is named", "[lock][hostile]") {
     SKIP_UNLESS_ROOT();
-    TempDir dir;
+    TemporaryDirectory dir;
     REQUIRE(::chmod(dir.path().c_str(), 0755) == 0);
     CHECK(as_nobody([&] {
               const std::string text = error_of(dir / "a.lock");
@@ -147,7 +147,7 @@ TEST_CASE("a parent that we may not write in is named", "[lock][hostile]") {
 
 TEST_CASE("a parent that we may write but not read will do, waiting included", "[lock][hostile]") {
     SKIP_UNLESS_ROOT();
-    TempDir dir;
+    TemporaryDirectory dir;
     REQUIRE(::chmod(dir.path().c_str(), 0711) == 0);
     REQUIRE(::mkdir((dir / "drop").c_str(), 0700) == 0);
     REQUIRE(::chown((dir / "drop").c_str(), 65534, 65534) == 0);
@@ -166,7 +166,7 @@ TEST_CASE("a parent that we may write but not read will do, waiting included", "
 }
 
 TEST_CASE("a parent that was removed after it had been opened is named", "[lock][hostile]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     std::filesystem::create_directory(dir / "parent");
     auto path = LockPath::open(dir / "parent/a.lock");
     REQUIRE(path);
@@ -178,12 +178,12 @@ TEST_CASE("a parent that was removed after it had been opened is named", "[lock]
 }
 
 TEST_CASE("a name that is too long is refused as such", "[lock][hostile]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     CHECK_THAT(error_of(dir / std::string(300, 'n')), Contains("too long"));
 }
 
 TEST_CASE("control characters in a place reach no terminal", "[lock][hostile]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     write_all(dir / "a\x1b[2J.lock", "");
     const std::string text = error_of(dir / "a\x1b[2J.lock");
     CHECK(text.find('\x1b') == std::string::npos);
@@ -192,7 +192,7 @@ TEST_CASE("control characters in a place reach no terminal", "[lock][hostile]") 
 
 TEST_CASE("a record that is a link, a directory or a fifo stops the run, and what it leads to is left alone",
           "[lock][hostile]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     const std::string kind = GENERATE("link", "directory", "fifo");
     REQUIRE(::mkdir((dir / "a.lock").c_str(), 01700) == 0);
     write_all(dir / "precious", "precious");
@@ -207,7 +207,7 @@ TEST_CASE("a record that is a link, a directory or a fifo stops the run, and wha
 
 TEST_CASE("a read-only file system is named, and a lock that lies there is refused, too", "[lock][hostile]") {
     SKIP_UNLESS_ROOT();
-    TempDir dir;
+    TemporaryDirectory dir;
     const int status = on_small_tmpfs(dir.path(), "size=64k", [&] {
         if (::mkdir((dir / "b.lock").c_str(), 01700) != 0) return 2;
         if (::mount("none", dir.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) != 0) return 3;
@@ -223,7 +223,7 @@ TEST_CASE("a read-only file system is named, and a lock that lies there is refus
 
 TEST_CASE("no room for the record: a clear error, and no lock is left", "[lock][hostile]") {
     SKIP_UNLESS_ROOT();
-    TempDir dir;
+    TemporaryDirectory dir;
     const int status = on_small_tmpfs(dir.path(), "size=16k", [&] {
         write_all(dir / "fill", std::string(64 * 1024, 'x'));
         for (int i = 0; i < 3; ++i) {
@@ -244,7 +244,7 @@ TEST_CASE("no room for the record: a clear error, and no lock is left", "[lock][
 
 TEST_CASE("no inode for the directory or for the record: a clear error, and no lock is left", "[lock][hostile]") {
     SKIP_UNLESS_ROOT();
-    TempDir dir;
+    TemporaryDirectory dir;
     const int status = on_small_tmpfs(dir.path(), "nr_inodes=2", [&] {
         if (error_of(dir / "a.lock").find("making the lock's record: No space left") == std::string::npos) return 2;
         if (exists(dir / "a.lock")) return 3;
@@ -260,7 +260,7 @@ TEST_CASE("no inode for the directory or for the record: a clear error, and no l
 
 TEST_CASE("a run in whose lifetime the disk fills up can still say which phase it is in", "[lock][hostile]") {
     SKIP_UNLESS_ROOT();
-    TempDir dir;
+    TemporaryDirectory dir;
     const int status = on_small_tmpfs(dir.path(), "size=16k", [&] {
         auto lock = acquire(dir / "a.lock");
         if (!lock) return 2;
@@ -278,7 +278,7 @@ TEST_CASE("a run in whose lifetime the disk fills up can still say which phase i
 }
 
 TEST_CASE("no descriptor left, at any point of the way: a clear error, and no lock is left", "[lock][hostile]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     Process child([&] {
         ::close_range(3, ~0U, 0);  // no gaps in the numbers
         auto path = LockPath::open(dir / "a.lock");

@@ -29,7 +29,7 @@ class WorkingDirectory {
 }  // namespace
 
 TEST_CASE("a bare name is a lock below /tmp, or below LOCKSTEP_LOCK_ROOT", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     ::unsetenv("LOCKSTEP_LOCK_ROOT");
     REQUIRE(LockPath::open("ship-orders"));
     CHECK(LockPath::open("ship-orders")->text() == "/tmp/ship-orders.lock");
@@ -42,15 +42,15 @@ TEST_CASE("a bare name is a lock below /tmp, or below LOCKSTEP_LOCK_ROOT", "[loc
 }
 
 TEST_CASE("a path is taken as it is, without the slashes at its end", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     CHECK(LockPath::open(dir / "a.lock")->text() == dir / "a.lock");
     CHECK(LockPath::open(dir / "a.lock//")->text() == dir / "a.lock");
     CHECK(LockPath::open("/a.lock")->text() == "/a.lock");
 }
 
 TEST_CASE("a relative path means the place it had when it was given, whatever chdir follows", "[lock]") {
-    TempDir dir;
-    TempDir elsewhere;
+    TemporaryDirectory dir;
+    TemporaryDirectory elsewhere;
     std::optional<Result<LockPath>> path;
     {
         const WorkingDirectory here(dir.path());
@@ -68,7 +68,7 @@ TEST_CASE("a relative path means the place it had when it was given, whatever ch
 }
 
 TEST_CASE("a parent that is renamed while the lock is held takes the lock with it", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     std::filesystem::create_directory(dir / "old");
     auto lock = acquire(dir / "old/a.lock");
     REQUIRE(lock);
@@ -89,19 +89,19 @@ TEST_CASE("a place whose last part is no name of its own is refused", "[lock]") 
 }
 
 TEST_CASE("a missing parent is named, with what to do", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     CHECK_THAT(refusal(dir / "no/a.lock"),
                Contains(dir / "no") && Contains("No such file or directory") && Contains("Create it"));
 }
 
 TEST_CASE("a parent that is a file is refused", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     write_all(dir / "file", "");
     CHECK_THAT(refusal(dir / "file/a.lock"), Contains("Not a directory"));
 }
 
 TEST_CASE("a parent in which everybody may write must be sticky", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     std::filesystem::create_directory(dir / "open");
     REQUIRE(::chmod((dir / "open").c_str(), 0777) == 0);
     CHECK_THAT(refusal(dir / "open/a.lock"), Contains("no sticky bit") && Contains("chmod +t"));
@@ -115,7 +115,7 @@ TEST_CASE("a file system that is not known to be local is refused", "[lock]") {
 }
 
 TEST_CASE("a loop of symbolic links above the lock is refused", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     std::filesystem::create_symlink("loop", dir / "loop");
     CHECK_THAT(refusal(dir / "loop/a.lock"), Contains("Too many levels of symbolic links"));
 }

@@ -48,7 +48,7 @@ TEST_CASE("a record read back says what was written, control characters and back
 }
 
 TEST_CASE("each line of a record is a name and a value, so that a shell script can read it", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     write_all(dir / "record", to_text(full_record()));
     const std::string script =
         "while read -r name value; do test -n \"$name\" -a -n \"$value\" || exit 1; "
@@ -100,7 +100,7 @@ TEST_CASE("a damaged record gives what could be read", "[lock]") {
 }
 
 TEST_CASE("whoever reads a record while it is being rewritten sees one of the two and no mixture", "[lock]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     auto lock = acquire(dir / "a.lock");
     REQUIRE(lock);
     Process reader([&] {

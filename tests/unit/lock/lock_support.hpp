@@ -1,5 +1,5 @@
 #pragma once
-// Temporary directories and other processes for the tests of the lock.
+// Locks, files and other processes for the tests of the lock.
 
 #include <fcntl.h>
 #include <poll.h>
@@ -10,7 +10,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -20,30 +19,13 @@
 #include <vector>
 
 #include "lock/directory_lock.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace lock_test {
 
 using namespace lockstep;
 
-/// A directory of its own below /tmp, removed with all in it.
-class TempDir {
-  public:
-    TempDir() {
-        std::string pattern = "/tmp/lockstep-test-XXXXXX";
-        path_ = ::mkdtemp(pattern.data());
-    }
-    TempDir(const TempDir&) = delete;
-    TempDir& operator=(const TempDir&) = delete;
-    ~TempDir() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    const std::string& path() const { return path_; }
-    std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
-  private:
-    std::string path_;
-};
+using lockstep::testing::TemporaryDirectory;
 
 inline bool exists(const std::string& path) {
     struct stat info{};

@@ -35,7 +35,7 @@ pid_t dead_pid() {
 }  // namespace
 
 TEST_CASE("where no lock directory is, the lock is free, and none is made", "[lock_view]") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     const LockView view = look_at_lock(directory / "a.lock");
     CHECK(view.state == LockState::free);
     CHECK(view.path == directory / "a.lock");
@@ -43,7 +43,7 @@ TEST_CASE("where no lock directory is, the lock is free, and none is made", "[lo
 }
 
 TEST_CASE("a lock held by a live process is held, by whom and since when", "[lock_view]") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     LockRecord record = record_of("r9");
     record.phase = "order o17, second";
     const Holder holder(directory / "a.lock", record);
@@ -56,7 +56,7 @@ TEST_CASE("a lock held by a live process is held, by whom and since when", "[loc
 }
 
 TEST_CASE("looking at a lock makes no contender wait", "[lock_view]") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     leave_behind(directory / "a.lock", of_this_process());
     const UniqueFd fd(::open((directory / "a.lock").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     REQUIRE(::flock(fd.get(), LOCK_EX | LOCK_NB) == 0);
@@ -70,7 +70,7 @@ TEST_CASE("looking at a lock makes no contender wait", "[lock_view]") {
 }
 
 TEST_CASE("a lock whose process is dead was left behind", "[lock_view]") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     LockRecord record = of_this_process();
     record.guardian_pid = dead_pid();
     leave_behind(directory / "a.lock", record);
@@ -80,7 +80,7 @@ TEST_CASE("a lock whose process is dead was left behind", "[lock_view]") {
 }
 
 TEST_CASE("a process that has the dead holder's pid now does not hold the lock", "[lock_view]") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     LockRecord record = of_this_process();
     record.guardian_start = 1;
     leave_behind(directory / "a.lock", record);
@@ -88,7 +88,7 @@ TEST_CASE("a process that has the dead holder's pid now does not hold the lock",
 }
 
 TEST_CASE("a lock from before the last boot was left behind, whoever has its pid now", "[lock_view]") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     LockRecord record = of_this_process();
     record.boot_id = "00000000-0000-0000-0000-000000000000";
     leave_behind(directory / "a.lock", record);
@@ -98,7 +98,7 @@ TEST_CASE("a lock from before the last boot was left behind, whoever has its pid
 }
 
 TEST_CASE("the lock of another pid namespace is not said to be left behind", "[lock_view]") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     LockRecord record = of_this_process();
     record.guardian_pid = dead_pid();
     record.pid_namespace = 42;
@@ -110,7 +110,7 @@ TEST_CASE("the lock of another pid namespace is not said to be left behind", "[l
 }
 
 TEST_CASE("a lock left behind whose command is still at work says so", "[lock_view]") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     LockRecord record = of_this_process();
     record.guardian_pid = dead_pid();
     leave_behind(directory / "a.lock", record);
@@ -121,7 +121,7 @@ TEST_CASE("a lock left behind whose command is still at work says so", "[lock_vi
 }
 
 TEST_CASE("a directory that a script made is foreign, and a file is no lock", "[lock_view]") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     REQUIRE(::mkdir((directory / "a.lock").c_str(), 0755) == 0);
     CHECK(look_at_lock(directory / "a.lock").state == LockState::foreign);
     write_all(directory / "b.lock", "");
@@ -129,7 +129,7 @@ TEST_CASE("a directory that a script made is foreign, and a file is no lock", "[
 }
 
 TEST_CASE("a lock whose record is not written yet is not said to be left behind", "[lock_view]") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     REQUIRE(::mkdir((directory / "a.lock").c_str(), 01700) == 0);
     REQUIRE(::chmod((directory / "a.lock").c_str(), 01700) == 0);
     CHECK(look_at_lock(directory / "a.lock").state == LockState::unknown);
@@ -143,7 +143,7 @@ TEST_CASE("a place that cannot hold a lock is unknown, and why", "[lock_view]") 
 
 TEST_CASE("another user's lock cannot be looked into", "[lock_view]") {
     SKIP_UNLESS_ROOT();
-    const TempDir directory;
+    const TemporaryDirectory directory;
     REQUIRE(::chmod(directory.path().c_str(), 01777) == 0);
     leave_behind(directory / "a.lock", of_this_process());
     CHECK(as_nobody([&] { return look_at_lock(directory / "a.lock").state == LockState::unknown ? 0 : 1; }) == 0);

@@ -73,7 +73,7 @@ class Obstacle {
 }  // namespace
 
 TEST_CASE("a lock that is free is taken without a thread and without a word", "[lock][wait]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     const std::size_t before = thread_count();
     LockWait wait = for_at_most(10'000);
     bool said = false;
@@ -85,7 +85,7 @@ TEST_CASE("a lock that is free is taken without a thread and without a word", "[
 }
 
 TEST_CASE("a waiter gets the lock when it becomes free, and says once whom it waits for", "[lock][wait]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     const HeldBy by = GENERATE(HeldBy::run, HeldBy::script, HeldBy::orphan);
     Obstacle obstacle(dir / "a.lock", by);
     std::vector<std::string> said;
@@ -115,7 +115,7 @@ TEST_CASE("a waiter gets the lock when it becomes free, and says once whom it wa
 }
 
 TEST_CASE("a wait ends at its limit and names the holder", "[lock][wait]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     Obstacle obstacle(dir / "a.lock", GENERATE(HeldBy::run, HeldBy::script, HeldBy::orphan));
     const auto start = steady_clock::now();
     auto lock = acquire(dir / "a.lock", for_at_most(150));
@@ -129,7 +129,7 @@ TEST_CASE("a wait ends at its limit and names the holder", "[lock][wait]") {
 }
 
 TEST_CASE("--wait 0 tries for about 100 ms, so that a passing prober is no false busy", "[lock][wait]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     Obstacle obstacle(dir / "a.lock", GENERATE(HeldBy::run, HeldBy::script, HeldBy::orphan));
     const std::size_t threads = thread_count();
     bool said = false;
@@ -154,7 +154,7 @@ TEST_CASE("--wait 0 tries for about 100 ms, so that a passing prober is no false
 }
 
 TEST_CASE("a stop ends any wait in less than 10 ms, with nothing touched", "[lock][wait]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     const HeldBy by = GENERATE(HeldBy::run, HeldBy::script, HeldBy::orphan);
     const std::size_t before = thread_count();
     Obstacle obstacle(dir / "a.lock", by);
@@ -195,7 +195,7 @@ TEST_CASE("a stop ends any wait in less than 10 ms, with nothing touched", "[loc
 }
 
 TEST_CASE("a process whose wait was stopped can end at once, although a thread of it sleeps in flock", "[lock][wait]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     Holder holder(dir / "a.lock");
     const UniqueFd wake(::eventfd(0, EFD_CLOEXEC));
     Process waiter([&] {
@@ -215,7 +215,7 @@ TEST_CASE("a process whose wait was stopped can end at once, although a thread o
 }
 
 TEST_CASE("a stop that has come already ends the wait before it begins", "[lock][wait]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     Obstacle obstacle(dir / "a.lock", GENERATE(HeldBy::run, HeldBy::script, HeldBy::orphan));
     auto stop = Interrupt::create();
     REQUIRE(stop);
@@ -231,7 +231,7 @@ TEST_CASE("a stop that has come already ends the wait before it begins", "[lock]
 }
 
 TEST_CASE("a script's directory is never broken, however old it is", "[lock][wait]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     REQUIRE(::mkdir((dir / "a.lock").c_str(), 0755) == 0);
     const timespec long_ago[2] = {{1, 0}, {1, 0}};
     REQUIRE(::utimensat(AT_FDCWD, (dir / "a.lock").c_str(), long_ago, 0) == 0);
@@ -242,7 +242,7 @@ TEST_CASE("a script's directory is never broken, however old it is", "[lock][wai
 }
 
 TEST_CASE("a waiter in the kernel follows the lock through many hands", "[lock][wait]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     constexpr int kWaiters = 12;
     constexpr int kRounds = 20;
     std::vector<std::unique_ptr<Process>> waiters;
@@ -265,7 +265,7 @@ TEST_CASE("a waiter in the kernel follows the lock through many hands", "[lock][
 }
 
 TEST_CASE("a waiter takes over from a holder that is killed, and adopts", "[lock][wait]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     Holder holder(dir / "a.lock", record_of("dead"));
     LockWait wait = for_at_most(20'000);
     wait.on_wait = [&](const std::string&) { ::kill(holder.pid(), SIGKILL); };
@@ -277,7 +277,7 @@ TEST_CASE("a waiter takes over from a holder that is killed, and adopts", "[lock
 
 TEST_CASE("a waiter that is granted a directory which was renamed away waits for the one that is at the path now",
           "[lock][wait]") {
-    TempDir dir;
+    TemporaryDirectory dir;
     Holder holder(dir / "a.lock");
     Process waiter([&] {
         LockWait wait = for_at_most(20'000);

@@ -16,7 +16,7 @@ TEST_CASE_METHOD(ItemsFixture, "NDJSON: one item a line, whatever its line ends"
     const char* content = GENERATE("{\"id\":\"a\",\"qty\":1.10}\n\n  \n{\"id\":\"b\"}\n",
                                    "\xEF\xBB\xBF{\"id\":\"a\",\"qty\":1.10}\r\n\r\n \r\n{\"id\":\"b\"}\r\n",
                                    "{\"id\":\"a\",\"qty\":1.10}\n\n\n{\"id\":\"b\"}");
-    items_from(Ndjson{write_file("a.ndjson", content)});
+    items_from(Ndjson{place.write("a.ndjson", content)});
     const All all = read_all();
     CHECK_FALSE(all.error);
     CHECK(all.bad.empty());
@@ -26,7 +26,7 @@ TEST_CASE_METHOD(ItemsFixture, "NDJSON: one item a line, whatever its line ends"
 }
 
 TEST_CASE_METHOD(ItemsFixture, "NDJSON: bad lines are named, and the others go on", "[items]") {
-    const std::string path = write_file(
+    const std::string path = place.write(
         "a.ndjson", "{\"id\":1}\n{\"id\":\n[1]\n{\"other\":1}\n{\"id\":null}\n{\"id\":\"1\"}\n{\"id\":\"\"}\n{\"id\":2}\n");
     items_from(Ndjson{path});
     const All all = read_all();
@@ -47,7 +47,7 @@ TEST_CASE_METHOD(ItemsFixture, "NDJSON: bad lines are named, and the others go o
 TEST_CASE_METHOD(ItemsFixture, "NDJSON: a line beyond the limit is passed over, its neighbours are not", "[items]") {
     const std::string huge = "{\"id\":\"huge\",\"x\":\"" + std::string((std::size_t{16} << 20) + 100, 'x') + "\"}";
     const std::string large = "{\"id\":\"large\",\"x\":\"" + std::string(std::size_t{1} << 20, 'x') + "\"}";
-    items_from(Ndjson{write_file("a.ndjson", "{\"id\":\"a\"}\n" + huge + "\n" + large + "\n{\"id\":\"b\"}\n" + huge)});
+    items_from(Ndjson{place.write("a.ndjson", "{\"id\":\"a\"}\n" + huge + "\n" + large + "\n{\"id\":\"b\"}\n" + huge)});
     const All all = read_all();
     CHECK(all.keys() == "a large b");
     REQUIRE(all.bad.size() == 2);
@@ -56,7 +56,7 @@ TEST_CASE_METHOD(ItemsFixture, "NDJSON: a line beyond the limit is passed over, 
 }
 
 TEST_CASE_METHOD(ItemsFixture, "a key may be made of inputs, params and the date", "[items]") {
-    items_from(Ndjson{write_file("a.ndjson", "{\"id\":7}\n")}, "{$params.warehouse}/{$inputs.id}/{$run.date}");
+    items_from(Ndjson{place.write("a.ndjson", "{\"id\":7}\n")}, "{$params.warehouse}/{$inputs.id}/{$run.date}");
     CHECK(read_all().keys() == "north/7/2026-11-23");
 }
 
@@ -77,7 +77,7 @@ TEST_CASE_METHOD(ItemsFixture, "a file that cannot be had is named with the reas
 }
 
 TEST_CASE_METHOD(ItemsFixture, "an empty file has no items", "[items]") {
-    items_from(Ndjson{write_file("a.ndjson", "")});
+    items_from(Ndjson{place.write("a.ndjson", "")});
     const All all = read_all();
     CHECK_FALSE(all.error);
     CHECK(all.items.empty());
@@ -87,7 +87,7 @@ TEST_CASE_METHOD(ItemsFixture, "a hundred thousand keys are told apart", "[items
     std::string content;
     for (int i = 0; i < 100'000; ++i) content += "{\"id\":" + std::to_string(i) + "}\n";
     content += "{\"id\":4711}\n";
-    items_from(Ndjson{write_file("a.ndjson", content)});
+    items_from(Ndjson{place.write("a.ndjson", content)});
     const All all = read_all();
     CHECK(all.items.size() == 100'000);
     REQUIRE(all.bad.size() == 1);
@@ -95,9 +95,9 @@ TEST_CASE_METHOD(ItemsFixture, "a hundred thousand keys are told apart", "[items
 }
 
 TEST_CASE_METHOD(ItemsFixture, "CSV as RFC 4180 has it", "[items]") {
-    items_from(Csv{write_file("a.csv",
-                              "\xEF\xBB\xBFid,\"na\"\"me\",note\r\n1,plain,\r\n2,\"with, "
-                              "comma\",\"two\r\nlines\"\r\n\r\n3,\"say \"\"hi\"\"\",\"\"\n4,\xc3\xa4,end")});
+    items_from(Csv{place.write("a.csv",
+                               "\xEF\xBB\xBFid,\"na\"\"me\",note\r\n1,plain,\r\n2,\"with, "
+                               "comma\",\"two\r\nlines\"\r\n\r\n3,\"say \"\"hi\"\"\",\"\"\n4,\xc3\xa4,end")});
     const All all = read_all();
     CHECK(all.bad.empty());
     REQUIRE(all.keys() == "1 2 3 4");
@@ -111,7 +111,7 @@ TEST_CASE_METHOD(ItemsFixture, "CSV as RFC 4180 has it", "[items]") {
 
 TEST_CASE_METHOD(ItemsFixture, "CSV: bad rows are named by the line they begin on, and the others go on", "[items]") {
     const std::string path =
-        write_file("a.csv", "id,qty\n1\n2,3,4\n5,6\n\"7\"x,8\n9\"9,1\n\xff,1\n10,\"\nx\"\n11,\"never closed\n12,3\n");
+        place.write("a.csv", "id,qty\n1\n2,3,4\n5,6\n\"7\"x,8\n9\"9,1\n\xff,1\n10,\"\nx\"\n11,\"never closed\n12,3\n");
     items_from(Csv{path});
     const All all = read_all();
     CHECK(all.keys() == "5 10");
@@ -131,7 +131,7 @@ TEST_CASE_METHOD(ItemsFixture, "CSV without a usable first row is no source of i
                                                   {"id,,x\n", "has no name"},
                                                   {"id,x,id\n", "two columns of the first row are named \"id\""},
                                                   {"\"id\n1,2\n", "a quote is never closed"}}));
-    items_from(Csv{write_file("a.csv", content)});
+    items_from(Csv{place.write("a.csv", content)});
     const All all = read_all();
     REQUIRE(all.error);
     CHECK(all.error->failure == Failure::items);

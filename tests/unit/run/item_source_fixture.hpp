@@ -4,24 +4,19 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "run/item_source.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace lockstep::test {
 
 class ItemsFixture : public CommandHost {
   public:
     ItemsFixture() : stop(Interrupt::create().value()) {
-        std::string pattern = (std::filesystem::temp_directory_path() / "lockstep-items-XXXXXX").native();
-        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-        directory = pattern;
         bench.commands = this;
         bench.cut = &stop;
         job.name = "test";
@@ -34,16 +29,6 @@ class ItemsFixture : public CommandHost {
     }
     ItemsFixture(const ItemsFixture&) = delete;
     ItemsFixture& operator=(const ItemsFixture&) = delete;
-    ~ItemsFixture() override {
-        std::error_code ignored;
-        std::filesystem::remove_all(directory, ignored);
-    }
-
-    std::string write_file(const std::string& name, const std::string& content) const {
-        std::ofstream(directory + "/" + name, std::ios::binary) << content;
-        return directory + "/" + name;
-    }
-
     template <class Source>
     void items_from(Source source, const char* key = "$inputs.id") {
         job.items = ItemsSpec{std::move(source), parse_template(key).value()};
@@ -90,7 +75,8 @@ class ItemsFixture : public CommandHost {
     void command_notice(std::string_view) override {}
 
     Interrupt stop;
-    std::string directory;
+    const testing::TemporaryDirectory place;
+    const std::string& directory = place.path();
     JobSpec job;
     Scope base;
     Workbench bench;

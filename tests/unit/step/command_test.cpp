@@ -84,24 +84,24 @@ TEST_CASE("a command's outputs come from its stdout; a missing one is in doubt",
 
 TEST_CASE("a command gets its surroundings: environment, directory, stdin, its mark", "[command]") {
     Bench bench;
-    const TempDir directory;
-    bench.host.mark_path = directory.path / "mark";
+    const TemporaryDirectory directory;
+    bench.host.mark_path = directory / "mark";
     bench.scope.secret = [](std::string_view) { return "s3cret"; };
     ::setenv("NOTIFY_SOCKET", "/run/systemd/notify", 1);
     ::setenv("LOCKSTEP_TEST_OURS", "ours", 1);
     CommandSpec spec = shell(
         "pwd; cat; echo \"$$TOKEN $$LOCKSTEP_RUN_ID $$LOCKSTEP_ITEM_KEY $$LOCKSTEP_IDEMPOTENCY_KEY "
         "[$$NOTIFY_SOCKET] $$LOCKSTEP_TEST_OURS\"; ls -l /proc/self/fd | grep -c mark");
-    spec.cwd = directory.path;
+    spec.cwd = directory.path();
     spec.env = named({{"TOKEN", "{$secrets.token}"}});
     SECTION("with a stdin of its own") {
         spec.stdin_text = template_of("from stdin\n");
         CHECK(bench.perform_once(phase_of(spec), kPatient).verdict == Verdict::done);
-        CHECK(bench.host.out() == directory.path.string() + "\nfrom stdin\ns3cret run-1 north/o17 key-1 [] ours\n1\n");
+        CHECK(bench.host.out() == directory.path() + "\nfrom stdin\ns3cret run-1 north/o17 key-1 [] ours\n1\n");
     }
     SECTION("or with an empty one") {
         CHECK(bench.perform_once(phase_of(spec), kPatient).verdict == Verdict::done);
-        CHECK(bench.host.out() == directory.path.string() + "\ns3cret run-1 north/o17 key-1 [] ours\n1\n");
+        CHECK(bench.host.out() == directory.path() + "\ns3cret run-1 north/o17 key-1 [] ours\n1\n");
     }
     ::unsetenv("NOTIFY_SOCKET");
     ::unsetenv("LOCKSTEP_TEST_OURS");
@@ -111,8 +111,8 @@ TEST_CASE("a command gets its surroundings: environment, directory, stdin, its m
 
 TEST_CASE("output is passed on while the command runs, the two streams apart, and all of it", "[command][output]") {
     Bench bench;
-    const TempDir directory;
-    const std::string go = (directory.path / "go").string();
+    const TemporaryDirectory directory;
+    const std::string go = directory / "go";
     SECTION("as it comes") {
         auto running = std::async(std::launch::async, [&] {
             return bench.perform_once(
@@ -212,10 +212,10 @@ TEST_CASE("a stopped command is reported once, and waited for", "[command]") {
 }
 
 TEST_CASE("a command whose guardian is killed writes on and comes to its end", "[command][orphan]") {
-    const TempDir directory;
-    const std::string pid_file = (directory.path / "pid").string();
-    const std::string end_file = (directory.path / "end").string();
-    const std::string go = (directory.path / "go").string();
+    const TemporaryDirectory directory;
+    const std::string pid_file = directory / "pid";
+    const std::string end_file = directory / "end";
+    const std::string go = directory / "go";
     const pid_t guardian = ::fork();
     REQUIRE(guardian >= 0);
     if (guardian == 0) {

@@ -161,7 +161,7 @@ TEST_CASE("pauses grow, are capped, jittered, and never shorter than the server 
 }
 
 TEST_CASE("secrets come from the environment or a file, and are hidden wherever they show", "[secrets]") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     const std::string file = directory.write("token", "file-secret\n");
     const std::map<std::string, SecretSpec, std::less<>> specs = {{"env", {"LOCKSTEP_TEST_SECRET", ""}},
                                                                   {"file", {"", file}},

@@ -1,13 +1,10 @@
 #pragma once
-// What the tests of this room share: phases and scopes made by hand, a host that remembers, a directory of one's own.
+// What the tests of this room share: phases and scopes made by hand, a host that remembers.
 
 #include <fcntl.h>
-#include <stdlib.h>
 
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -15,6 +12,7 @@
 #include <vector>
 
 #include "step/action.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace lockstep::testing {
 
@@ -110,22 +108,6 @@ class RememberingHost final : public CommandHost {
     std::string out_;
     std::string err_;
     std::vector<std::string> notices_;
-};
-
-struct TempDir {
-    TempDir() {
-        std::string name = (std::filesystem::temp_directory_path() / "lockstep-step-XXXXXX").string();
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        path = name;
-    }
-    TempDir(const TempDir&) = delete;
-    TempDir& operator=(const TempDir&) = delete;
-    ~TempDir() { std::filesystem::remove_all(path); }
-    std::string write(const std::string& name, const std::string& text) const {
-        std::ofstream(path / name) << text;
-        return (path / name).string();
-    }
-    std::filesystem::path path;
 };
 
 inline bool within(std::chrono::milliseconds limit, const std::function<bool()>& holds) {
