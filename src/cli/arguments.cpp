@@ -1,7 +1,9 @@
 #include "cli/arguments.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <functional>
 
 #include "cli/exec_command.hpp"
 
@@ -20,24 +22,30 @@ Millis duration_option(const std::string& text) {
     return *duration;
 }
 
-std::pair<std::string, std::string> set_option(const std::string& text) {
-    const std::size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0) throw CLI::ValidationError("--set: write NAME=VALUE, not \"" + text + "\"");
-    return {text.substr(0, equals), text.substr(equals + 1)};
+using NamesAndValues = std::vector<std::pair<std::string, std::string>>;
+
+/// NAME=VALUE, as often as one likes.
+void add_values_option(CLI::App& command, const std::string& option, NamesAndValues& values, const std::string& help) {
+    command
+        .add_option_function<std::vector<std::string>>(
+            option,
+            [&values, option](const std::vector<std::string>& texts) {
+                for (const std::string& text : texts) {
+                    const std::size_t equals = text.find('=');
+                    if (equals == std::string::npos || equals == 0)
+                        throw CLI::ValidationError(option + ": write NAME=VALUE, not \"" + text + "\"");
+                    values.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+                }
+            },
+            help)
+        ->type_name("NAME=VALUE")
+        ->allow_extra_args(false);
 }
 
 /// What every command that reads a job file takes.
 void add_job_file_options(CLI::App& command, JobFileOptions& file) {
     command.add_option("--lock", file.lock, "lock directory: a path, in place of the job file's")->type_name("PATH");
-    command
-        .add_option_function<std::vector<std::string>>(
-            "--set",
-            [&file](const std::vector<std::string>& values) {
-                for (const std::string& value : values) file.set.push_back(set_option(value));
-            },
-            "value of a parameter that the job file declares; may be repeated")
-        ->type_name("NAME=VALUE")
-        ->allow_extra_args(false);
+    add_values_option(command, "--set", file.set, "value of a parameter that the job file declares; may be repeated");
 }
 
 void add_log_options(CLI::App& command, RunOptions& options) {
@@ -121,6 +129,66 @@ CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
     return check;
 }
 
+void add_job_choice(CLI::App& command, JobChoice& job, bool required) {
+    command.add_option("job", job.job, "a job file, or a job's name")->required(required)->type_name("JOB");
+    add_job_file_options(command, job.file);
+    command.add_option("--state-dir", job.state_directory, "where the journal lies")->type_name("DIR");
+}
+
+CLI::App* add_status(CLI::App& app, StatusArguments& arguments) {
+    CLI::App* status = app.add_subcommand(
+        "status", "Who holds the lock, what is in hand, the last success, and what is open or parked; takes no lock");
+    add_job_choice(*status, arguments.job, false);
+    status->add_flag("--json", arguments.json, "as JSON");
+    status->footer(
+        "Without JOB: every job that has a journal. Exit status: 0 nothing is parked · 1 something is · 74 the journal cannot\n"
+        "be read\n");
+    return status;
+}
+
+CLI::App* add_history(CLI::App& app, HistoryArguments& arguments) {
+    CLI::App* history = app.add_subcommand("history", "What each pass did and why it ended, newest first; what people decided");
+    add_job_choice(*history, arguments.job, true);
+    history->add_option("--limit", arguments.limit, "so many passes and decisions (default: 20)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1'000'000));
+    history->add_flag("--json", arguments.json, "as JSON");
+    history->footer("Exit status: 0 · 74 there is no journal, or it cannot be read\n");
+    return history;
+}
+
+struct VerbHelp {
+    DecisionVerb verb;
+    const char* help;
+};
+constexpr VerbHelp kVerbs[] = {
+    {DecisionVerb::applied, "the phase took effect; give the outputs that later phases need with --output"},
+    {DecisionVerb::not_applied, "it did not: it is tried again"},
+    {DecisionVerb::compensate, "the second phase did not, and is not wanted any more: the first is undone"},
+    {DecisionVerb::again,
+     "like --not-applied, but under a new idempotency key; also for an item that is done, refused or compensated"},
+};
+
+CLI::App* add_resolve(CLI::App& app, ResolveArguments& arguments) {
+    CLI::App* resolve = app.add_subcommand("resolve", "Settle a parked pair: say what became of its phase");
+    add_job_choice(*resolve, arguments.job, true);
+    resolve->add_option("key", arguments.key, "the item's key")->required()->type_name("KEY");
+    resolve->add_option("--step", arguments.step, "the step, if the item has more than one")->type_name("NAME");
+    auto* verbs = resolve->add_option_group("Decision", "what the person found out");
+    for (const VerbHelp& one : kVerbs) {
+        verbs->add_flag_callback(
+            "--" + std::string(to_string(one.verb)), [&arguments, verb = one.verb] { arguments.verb = verb; }, one.help);
+    }
+    verbs->require_option(1);
+    add_values_option(*resolve, "--output", arguments.outputs,
+                      "with --applied: an output of the phase; taken as JSON if it is JSON, else as text");
+    resolve->footer(
+        "Applied at once if nobody holds the lock, else by its holder at the next pass.\n"
+        "Exit status: 0 recorded · 64 that makes no sense for this pair, and what would · 74 the journal · 75 decided "
+        "already\n");
+    return resolve;
+}
+
 /// `exec` is parsed elsewhere; here it only appears in the list, and in `lockstep help exec`.
 void add_exec(CLI::App& app) {
     app.add_subcommand("exec", "Run any command under a lock, as flock(1) does; see lockstep exec --help")->prefix_command();
@@ -134,27 +202,32 @@ Arguments parse_arguments(int argc, char** argv) {
     app.set_version_flag("--version", "lockstep " LOCKSTEP_VERSION);
     app.require_subcommand(1);
     app.footer("lockstep COMMAND --help tells more of each command.");
-    RunArguments run_arguments;
-    RunArguments loop_arguments;
-    loop_arguments.options.loop = true;
-    CheckArguments check_arguments;
-    const CLI::App* run = add_run(app, run_arguments);
-    const CLI::App* loop = add_loop(app, loop_arguments);
-    const CLI::App* check = add_check(app, check_arguments);
+    RunArguments run;
+    RunArguments loop;
+    loop.options.loop = true;
+    CheckArguments check;
+    StatusArguments status;
+    HistoryArguments history;
+    ResolveArguments resolve;
+    const std::vector<std::pair<const CLI::App*, std::function<Arguments()>>> commands = {
+        {add_run(app, run), [&] { return run; }},
+        {add_loop(app, loop), [&] { return loop; }},
+        {add_check(app, check), [&] { return check; }},
+        {add_status(app, status), [&] { return status; }},
+        {add_history(app, history), [&] { return history; }},
+        {add_resolve(app, resolve), [&] { return resolve; }},
+    };
     add_exec(app);
+    const auto used = [&] { return std::ranges::find_if(commands, [](const auto& one) { return one.first->parsed(); }); };
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& problem) {
         if (problem.get_exit_code() == 0) return Finished{app.exit(problem)};
-        const CLI::App* used = run->parsed() ? run : loop->parsed() ? loop : check->parsed() ? check : nullptr;
-        std::fprintf(stderr, "lockstep: %s\nTry: lockstep %s--help\n", problem.what(),
-                     used != nullptr ? (used->get_name() + " ").c_str() : "");
+        const std::string name = used() != commands.end() ? used()->first->get_name() + " " : "";
+        std::fprintf(stderr, "lockstep: %s\nTry: lockstep %s--help\n", problem.what(), name.c_str());
         return Finished{to_int(ExitStatus::usage)};
     }
-    if (run->parsed()) return run_arguments;
-    if (loop->parsed()) return loop_arguments;
-    if (check->parsed()) return check_arguments;
-    return Finished{to_int(ExitStatus::usage)};
+    return used() != commands.end() ? used()->second() : Finished{to_int(ExitStatus::usage)};
 }
 
 }  // namespace lockstep

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "job/job_file.hpp"
+#include "journal/journal.hpp"
 #include "run/run_options.hpp"
 
 namespace lockstep {
@@ -27,12 +28,38 @@ struct CheckArguments {
     bool json = false;
 };
 
+/// The job of `status`, `history` and `resolve`, and where its lock and its journal lie.
+struct JobChoice {
+    std::string job;  ///< a job file, or the name of a job
+    JobFileOptions file;
+    std::string state_directory;
+};
+
+struct StatusArguments {
+    JobChoice job;  ///< with an empty job: all that have a journal
+    bool json = false;
+};
+
+struct HistoryArguments {
+    JobChoice job;
+    std::int64_t limit = 20;
+    bool json = false;
+};
+
+struct ResolveArguments {
+    JobChoice job;
+    std::string key;
+    std::string step;
+    DecisionVerb verb = DecisionVerb::again;
+    std::vector<std::pair<std::string, std::string>> outputs;
+};
+
 /// Nothing left to do: help or the version was printed, or the line was wrong and that was said.
 struct Finished {
     int exit_status = 0;
 };
 
-using Arguments = std::variant<Finished, RunArguments, CheckArguments>;
+using Arguments = std::variant<Finished, RunArguments, CheckArguments, StatusArguments, HistoryArguments, ResolveArguments>;
 
 /// Reads the command line; prints help, version and usage errors itself.
 Arguments parse_arguments(int argc, char** argv);

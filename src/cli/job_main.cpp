@@ -2,7 +2,10 @@
 
 #include "cli/arguments.hpp"
 #include "cli/check_command.hpp"
+#include "cli/history_command.hpp"
+#include "cli/resolve_command.hpp"
 #include "cli/run_command.hpp"
+#include "cli/status_command.hpp"
 #include "sys/stop_signals.hpp"
 
 namespace {
@@ -18,6 +21,10 @@ int main(int argc, char** argv) {
     lockstep::Arguments arguments = lockstep::parse_arguments(argc, argv);
     if (const auto* finished = std::get_if<lockstep::Finished>(&arguments)) return finished->exit_status;
     if (auto* run = std::get_if<lockstep::RunArguments>(&arguments)) return lockstep::run_command(inherited, *run);
+    // Stays blocked: it holds the lock for a moment.
+    if (const auto* resolve = std::get_if<lockstep::ResolveArguments>(&arguments)) return lockstep::resolve_command(*resolve);
     unblock(inherited);
+    if (const auto* status = std::get_if<lockstep::StatusArguments>(&arguments)) return lockstep::status_command(*status);
+    if (const auto* history = std::get_if<lockstep::HistoryArguments>(&arguments)) return lockstep::history_command(*history);
     return lockstep::check_command(std::get<lockstep::CheckArguments>(arguments));
 }

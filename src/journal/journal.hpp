@@ -33,6 +33,9 @@ struct Pair {
     std::int64_t changed_ms = 0;      ///< wall clock
 };
 
+/// Why a pass ended that went through all items.
+inline constexpr std::string_view kAllItemsDone = "all items done";
+
 /// How long an item of work took and how it ended; a line of `history`.
 struct PassTotals {
     std::int64_t begun_ms = 0;  ///< wall clock

@@ -102,7 +102,9 @@ Result<std::vector<PassLine>> JournalReader::passes_where(std::string_view condi
 Result<std::vector<PassLine>> JournalReader::passes(std::int64_t limit) { return passes_where("", limit); }
 
 Result<std::optional<PassLine>> JournalReader::last_success() {
-    auto passes = passes_where("WHERE failed = 0 AND parked = 0 AND open = 0 AND left_over = 0", 1);
+    auto passes = passes_where(
+        fmt::format("WHERE failed = 0 AND parked = 0 AND open = 0 AND left_over = 0 AND ended_because = '{}'", kAllItemsDone),
+        1);
     if (!passes) return std::unexpected(std::move(passes.error()));
     return passes->empty() ? std::nullopt : std::optional(std::move(passes->front()));
 }

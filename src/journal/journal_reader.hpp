@@ -41,7 +41,7 @@ class JournalReader {
     Result<std::vector<Pair>> pairs_of(const std::string& item_key);
     /// Newest first.
     Result<std::vector<PassLine>> passes(std::int64_t limit);
-    /// The newest pass that left nothing failed, parked, open or undone.
+    /// The newest pass that went through all items and left nothing failed, parked, open or undone.
     Result<std::optional<PassLine>> last_success();
     /// Newest first.
     Result<std::vector<DecisionLine>> decisions(std::int64_t limit);

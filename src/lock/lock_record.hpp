@@ -56,7 +56,7 @@ std::string describe_holder(const LockRecord& record);
 /// guardian's if none is set. What is set already stays.
 void fill_in_self(LockRecord& record);
 
-/// Start time in clock ticks since boot, or 0 if there is no such process.
+/// Start time in clock ticks since boot, or 0 if there is no such process or only its zombie is left.
 std::uint64_t process_start_time(pid_t pid);
 
 /// Does `pid` still name the process that was there at `started_by` (0: unknown, then any process counts)?

@@ -79,6 +79,8 @@ std::uint64_t process_start_time(pid_t pid) {
     const std::size_t name_end = text.rfind(')');
     if (name_end == std::string_view::npos) return 0;
     text.remove_prefix(name_end + 1);
+    // A zombie does nothing any more; where nobody reaps it, it stays for ever.
+    if (text.starts_with(" Z") || text.starts_with(" X")) return 0;
     for (int field = 3; field <= 22; ++field) {
         const std::size_t start = text.find_first_not_of(' ');
         if (start == std::string_view::npos) return 0;

@@ -17,7 +17,7 @@ namespace lockstep {
 struct PassResult {
     PassTotals totals;
     ExitStatus status = ExitStatus::ok;
-    std::string ended_because = "all items done";  ///< for the log and the history
+    std::string ended_because{kAllItemsDone};  ///< for the log and the history
     std::optional<Error> error;                    ///< what ended it early, if it was no stop
     bool begun = true;                             ///< false: there was no pass (busy, stopped before, no journal)
 };

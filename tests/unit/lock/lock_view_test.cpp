@@ -79,6 +79,18 @@ TEST_CASE("a lock whose process is dead was left behind", "[lock_view]") {
     CHECK(view.text.find("left behind by run r7") == 0);
 }
 
+TEST_CASE("a lock whose process nobody reaps was left behind all the same", "[lock_view]") {
+    const TemporaryDirectory directory;
+    Process zombie([] { return 0; });
+    REQUIRE(eventually(
+        [&] { return read_all("/proc/" + std::to_string(zombie.pid()) + "/stat").find(") Z ") != std::string::npos; }));
+    LockRecord record = of_this_process();
+    record.guardian_pid = zombie.pid();
+    leave_behind(directory / "a.lock", record);
+    CHECK(look_at_lock(directory / "a.lock").state == LockState::left_behind);
+    zombie.join();
+}
+
 TEST_CASE("a process that has the dead holder's pid now does not hold the lock", "[lock_view]") {
     const TemporaryDirectory directory;
     LockRecord record = of_this_process();

@@ -1,0 +1,10 @@
+#pragma once
+// `lockstep history`.
+
+#include "cli/arguments.hpp"
+
+namespace lockstep {
+
+int history_command(const HistoryArguments& arguments);
+
+}  // namespace lockstep

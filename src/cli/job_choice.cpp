@@ -1,0 +1,36 @@
+#include "cli/job_choice.hpp"
+
+#include <cstdio>
+
+#include "base/exit_status.hpp"
+#include "base/text.hpp"
+#include "cli/check_command.hpp"
+
+namespace lockstep {
+
+std::expected<ChosenJob, int> choose_job(const JobChoice& choice) {
+    const bool is_file = choice.job.find('/') != std::string::npos || choice.job.ends_with(".json");
+    if (is_file) {
+        auto job = read_job_file(choice.job, choice.file);
+        if (!job) return std::unexpected(report_problems(choice.job, job.error()));
+        return ChosenJob{std::move(job->name), std::move(job->lock)};
+    }
+    if (!is_name(choice.job)) {
+        std::fprintf(stderr, "lockstep: %s is neither a job file (.json) nor the name of a job\n",
+                     printable(choice.job).c_str());
+        return std::unexpected(to_int(ExitStatus::usage));
+    }
+    return ChosenJob{choice.job, choice.file.lock.empty() ? "/tmp/" + choice.job + ".lock" : choice.file.lock};
+}
+
+int report_error(const Error& error) {
+    std::fprintf(stderr, "lockstep: %s\n", printable(error.text, 4000).c_str());
+    return to_int(exit_status_of(error.failure));
+}
+
+int print(const std::string& text, int status) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return std::fflush(stdout) != 0 ? to_int(ExitStatus::journal) : status;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,25 @@
+#pragma once
+// The JOB of `status`, `history` and `resolve`: a job file, or the name of a job whose file is not at hand.
+
+#include <expected>
+#include <string>
+
+#include "cli/arguments.hpp"
+
+namespace lockstep {
+
+struct ChosenJob {
+    std::string name;
+    std::string lock;  ///< as LockPath::open takes it; "" stands for none in JobChoice, never here
+};
+
+/// What names a file ('/' in it, or .json at its end) is read. An error has been said on stderr; it is the exit status.
+std::expected<ChosenJob, int> choose_job(const JobChoice& choice);
+
+/// Says it on stderr. @return the exit status that belongs to it
+int report_error(const Error& error);
+
+/// To stdout, with what is buffered. @return `status`, or that of an unwritable stdout, which must not look like success
+int print(const std::string& text, int status);
+
+}  // namespace lockstep

@@ -1,0 +1,53 @@
+#include "cli/status_command.hpp"
+
+#include "base/clock.hpp"
+#include "base/exit_status.hpp"
+#include "cli/job_choice.hpp"
+#include "report/status.hpp"
+
+namespace lockstep {
+
+namespace {
+
+int exit_status(const JobStatus& status) { return to_int(status.parked.empty() ? ExitStatus::ok : ExitStatus::some_failed); }
+
+int one_job(const StatusArguments& arguments) {
+    const auto job = choose_job(arguments.job);
+    if (!job) return job.error();
+    const auto status = job_status({job->name, job->lock, arguments.job.state_directory});
+    if (!status) return report_error(status.error());
+    const std::int64_t now = wall_now_ms();
+    return print(arguments.json ? to_text(status_json(*status, now)) + "\n" : status_text(*status, now), exit_status(*status));
+}
+
+/// Every job that has a journal in the state directory; each at its default lock, for only its file knows another.
+int all_jobs(const StatusArguments& arguments) {
+    auto directory =
+        arguments.job.state_directory.empty() ? default_state_directory() : Result<std::string>(arguments.job.state_directory);
+    if (!directory) return report_error(directory.error());
+    const auto jobs = jobs_with_journal(*directory);
+    if (!jobs) return report_error(jobs.error());
+    const std::int64_t now = wall_now_ms();
+    Json all = Json::array();
+    std::string text = jobs->empty() ? "no job has a journal in " + *directory + "\n" : "";
+    int worst = 0;
+    for (const std::string& job : *jobs) {
+        const auto status = job_status({job, "/tmp/" + job + ".lock", *directory});
+        if (!status) {
+            worst = report_error(status.error());
+            continue;
+        }
+        if (arguments.json) all.push(status_json(*status, now));
+        text += status_text(*status, now);
+        if (worst == 0) worst = exit_status(*status);
+    }
+    return print(arguments.json ? to_text(all) + "\n" : text, worst);
+}
+
+}  // namespace
+
+int status_command(const StatusArguments& arguments) {
+    return arguments.job.job.empty() ? all_jobs(arguments) : one_job(arguments);
+}
+
+}  // namespace lockstep

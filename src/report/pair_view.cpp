@@ -1,0 +1,106 @@
+#include "report/pair_view.hpp"
+
+#include "base/clock.hpp"
+#include "base/duration.hpp"
+#include "base/text.hpp"
+#include "journal/decide.hpp"
+#include "step/action.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::size_t kLongestLine = 600;
+
+std::string count(int number, const std::string& one, const std::string& many) {
+    return std::to_string(number) + " " + (number == 1 ? one : many);
+}
+
+std::string what_it_is(const Pair& pair) {
+    const std::string phase = phase_in_hand(pair);
+    if (pair.state == PairState::parked) return phase.empty() ? "parked" : "parked in its " + phase + " phase";
+    if (pair.owes_steps && !is_open(pair.state))
+        return std::string(to_string(pair.state)) + ", but its item is to be gone on with";
+    return std::string(to_string(pair.state));
+}
+
+std::string stated(const std::vector<std::string>& outputs) {
+    std::string text;
+    for (const std::string& name : outputs) text += " --output " + name + "=…";
+    return text;
+}
+
+std::string settling_commands(const Pair& pair, const std::string& job) {
+    std::string text = "lockstep resolve " + shell_quoted(job) + " " + printable(shell_quoted(pair.item_key)) + " --step " + pair.step;
+    bool first = true;
+    for (const DecisionVerb verb : possible_decisions(pair)) {
+        text += (first ? " --" : " | --") + std::string(to_string(verb));
+        if (verb == DecisionVerb::applied) text += stated(outputs_to_state(pair));
+        first = false;
+    }
+    return text;
+}
+
+Json time_or_null(std::int64_t wall_ms) { return wall_ms > 0 ? Json::of_string(format_utc(wall_ms)) : Json(); }
+
+Json names(const std::vector<std::string>& list) {
+    Json array = Json::array();
+    for (const std::string& name : list) array.push(Json::of_string(name));
+    return array;
+}
+
+}  // namespace
+
+std::string phase_in_hand(const Pair& pair) {
+    if (pair.state == PairState::parked) return parked_phase(pair);
+    const std::string_view state = to_string(pair.state);
+    for (const std::string_view phase : {"first", "second", "compensate"}) {
+        if (state.starts_with(phase) && state[phase.size()] == '-') return std::string(phase);
+    }
+    return "";
+}
+
+std::string redacted_request(const Pair& pair) {
+    if (pair.request.empty()) return "";
+    auto json = parse_json(pair.request);
+    return json ? describe_request({std::move(*json)}) : "(cannot be read)";
+}
+
+std::string pair_text(const Pair& pair, const std::string& job, std::int64_t now_ms) {
+    std::string text = "    " + printable(pair.item_key) + ", " + pair.step + ": " + what_it_is(pair) + " for " +
+                       describe_duration(Millis{now_ms - pair.changed_ms}) + ", " + count(pair.attempt, "attempt", "attempts") +
+                       " in " + count(pair.pair_attempts, "pass", "passes") + "\n";
+    if (const std::string request = redacted_request(pair); !request.empty())
+        text += "      request:     " + printable(request, kLongestLine) + "\n";
+    if (!pair.reason.empty()) text += "      last answer: " + printable(pair.reason, kLongestLine) + "\n";
+    if (pair.not_before_ms > now_ms) text += "      tried again: not before " + format_local(pair.not_before_ms) + "\n";
+    if (pair.state == PairState::parked) text += "      settle it:   " + settling_commands(pair, job) + "\n";
+    return text;
+}
+
+Json pair_json(const Pair& pair, std::int64_t now_ms) {
+    Json json = Json::object();
+    json.set("item", Json::of_string(pair.item_key));
+    json.set("step", Json::of_string(pair.step));
+    json.set("state", Json::of_string(std::string(to_string(pair.state))));
+    json.set("parkedFrom",
+             pair.state == PairState::parked ? Json::of_string(std::string(to_string(pair.parked_from))) : Json());
+    json.set("phase", Json::of_string(phase_in_hand(pair)));
+    json.set("request", Json::of_string(redacted_request(pair)));
+    json.set("lastAnswer", Json::of_string(pair.reason));
+    json.set("attempts", Json::of_number(pair.attempt));
+    json.set("passes", Json::of_number(pair.pair_attempts));
+    json.set("generation", Json::of_number(pair.generation));
+    json.set("begun", time_or_null(pair.begun_ms));
+    json.set("changed", time_or_null(pair.changed_ms));
+    json.set("ageMs", Json::of_number(now_ms - pair.changed_ms));
+    json.set("notBefore", time_or_null(pair.not_before_ms));
+    json.set("run", Json::of_string(pair.run_id));
+    std::vector<std::string> possible;
+    for (const DecisionVerb verb : possible_decisions(pair)) possible.emplace_back(to_string(verb));
+    json.set("possible", names(possible));
+    json.set("outputsToState", names(pair.state == PairState::parked ? outputs_to_state(pair) : std::vector<std::string>{}));
+    return json;
+}
+
+}  // namespace lockstep

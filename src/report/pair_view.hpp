@@ -1,0 +1,24 @@
+#pragma once
+// A pair as people see it: what it waits for, what was sent, what came back, and what can be decided about it.
+
+#include <string>
+
+#include "base/json.hpp"
+#include "journal/journal.hpp"
+
+namespace lockstep {
+
+/// "first", "second" or "compensate": the phase that the pair is in, or was parked in; "" between phases.
+std::string phase_in_hand(const Pair& pair);
+
+/// The journalled request as a curl or shell line, secrets as "***"; "" if there is none.
+std::string redacted_request(const Pair& pair);
+
+/// "north/o17, reserve: parked in its second phase for 3h 10m, 4 attempts in 2 passes", its request and its last answer in
+/// lines below it; of a parked pair also the commands that settle it.
+std::string pair_text(const Pair& pair, const std::string& job, std::int64_t now_ms);
+
+/// The keys are those of the manual; they stay.
+Json pair_json(const Pair& pair, std::int64_t now_ms);
+
+}  // namespace lockstep

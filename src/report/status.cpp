@@ -1,0 +1,117 @@
+#include "report/status.hpp"
+
+#include <algorithm>
+
+#include "base/clock.hpp"
+#include "base/text.hpp"
+#include "report/history.hpp"
+#include "report/pair_view.hpp"
+
+namespace lockstep {
+
+namespace {
+
+/// Far more than anybody decides between two passes.
+constexpr std::int64_t kLatestDecisions = 1000;
+
+Result<void> read_journal(JournalReader& reader, JobStatus& status) {
+    auto unfinished = reader.unfinished();
+    if (!unfinished) return std::unexpected(unfinished.error());
+    for (Pair& pair : *unfinished) {
+        (pair.state == PairState::parked ? status.parked : status.open).push_back(std::move(pair));
+    }
+    auto success = reader.last_success();
+    if (!success) return std::unexpected(success.error());
+    status.last_success = std::move(*success);
+    const auto done = reader.done_count();
+    if (!done) return std::unexpected(done.error());
+    status.done = *done;
+    auto decisions = reader.decisions(kLatestDecisions);
+    if (!decisions) return std::unexpected(decisions.error());
+    std::ranges::copy_if(*decisions, std::back_inserter(status.waiting), waits);
+    return {};
+}
+
+std::string pairs_text(const std::vector<Pair>& pairs, const std::string& title, const std::string& job, std::int64_t now_ms) {
+    if (pairs.empty()) return "";
+    std::string text = "  " + title + ": " + std::to_string(pairs.size()) + "\n";
+    for (const Pair& pair : pairs) text += pair_text(pair, job, now_ms);
+    return text;
+}
+
+Json lock_json(const LockView& lock) {
+    Json json = Json::object();
+    json.set("path", Json::of_string(lock.path));
+    json.set("state", Json::of_string(std::string(to_string(lock.state))));
+    json.set("text", Json::of_string(lock.text));
+    const LockRecord none;
+    const LockRecord& record = lock.record ? *lock.record : none;
+    const auto time = [](std::int64_t wall_ms) { return wall_ms > 0 ? Json::of_string(format_utc(wall_ms)) : Json(); };
+    json.set("run", Json::of_string(record.run_id));
+    json.set("pid", Json::of_number(record.front_pid > 0 ? record.front_pid : record.guardian_pid));
+    json.set("guardianPid", Json::of_number(record.guardian_pid));
+    json.set("host", Json::of_string(record.host));
+    json.set("since", time(record.since_ms));
+    json.set("phase", Json::of_string(record.phase));
+    json.set("stoppingSince", time(record.stopping_since_ms));
+    json.set("stoppingBy", Json::of_string(record.stopping_by));
+    return json;
+}
+
+Json pairs_json(const std::vector<Pair>& pairs, std::int64_t now_ms) {
+    Json array = Json::array();
+    for (const Pair& pair : pairs) array.push(pair_json(pair, now_ms));
+    return array;
+}
+
+}  // namespace
+
+Result<JobStatus> job_status(const StatusQuery& query) {
+    JobStatus status;
+    status.job = query.job;
+    status.lock = look_at_lock(query.lock);
+    const SqliteJournalOptions options{query.state_directory, query.job};
+    const auto path = sqlite_journal_path(options);
+    if (!path) return std::unexpected(path.error());
+    status.journal = *path;
+    auto reader = JournalReader::open(options);
+    if (!reader) return std::unexpected(reader.error());
+    status.has_journal = reader->has_value();
+    if (!*reader) return status;
+    if (auto read = read_journal(**reader, status); !read) return std::unexpected(read.error());
+    return status;
+}
+
+std::string status_text(const JobStatus& status, std::int64_t now_ms) {
+    std::string text = status.job + ": " + printable(status.lock.text, 2000) + "\n  lock " + status.lock.path + "\n  journal " +
+                       status.journal + "\n";
+    if (!status.has_journal) return text + "  it has no journal there: it never ran with this state directory\n";
+    text += "  " + std::to_string(status.done) + (status.done == 1 ? " pair" : " pairs") +
+            " done; last success: " + (status.last_success ? pass_text(*status.last_success) : "none yet") + "\n";
+    const bool held = status.lock.state == LockState::held;
+    text += pairs_text(status.parked, "parked, waiting for a person", status.job, now_ms);
+    text += pairs_text(status.open,
+                       held ? "open, in the hands of the run that holds the lock" : "open, settled first by the next pass",
+                       status.job, now_ms);
+    if (!status.waiting.empty()) text += "  decided, applied at the next pass: " + std::to_string(status.waiting.size()) + "\n";
+    for (const DecisionLine& line : status.waiting) text += "    " + decision_text(line) + "\n";
+    if (status.parked.empty() && status.open.empty()) text += "  nothing is open, nothing is parked\n";
+    return text;
+}
+
+Json status_json(const JobStatus& status, std::int64_t now_ms) {
+    Json json = Json::object();
+    json.set("job", Json::of_string(status.job));
+    json.set("lock", lock_json(status.lock));
+    json.set("journal", Json::of_string(status.journal));
+    json.set("hasJournal", Json::of_boolean(status.has_journal));
+    json.set("donePairs", Json::of_number(status.done));
+    json.set("lastSuccess", status.last_success ? pass_json(*status.last_success) : Json());
+    json.set("parked", pairs_json(status.parked, now_ms));
+    json.set("open", pairs_json(status.open, now_ms));
+    Json& waiting = json.set("decided", Json::array());
+    for (const DecisionLine& line : status.waiting) waiting.push(decision_json(line));
+    return json;
+}
+
+}  // namespace lockstep

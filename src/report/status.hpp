@@ -1,0 +1,39 @@
+#pragma once
+// `lockstep status`: who holds a job's lock, and what is not finished. Takes no lock, and creates nothing.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.hpp"
+#include "journal/journal_reader.hpp"
+#include "lock/lock_view.hpp"
+
+namespace lockstep {
+
+struct StatusQuery {
+    std::string job;
+    std::string lock;             ///< as LockPath::open takes it
+    std::string state_directory;  ///< empty: the default one
+};
+
+struct JobStatus {
+    std::string job;
+    LockView lock;
+    std::string journal;       ///< where it lies, or would lie
+    bool has_journal = false;  ///< false: the job never ran with this state directory
+    std::int64_t done = 0;     ///< pairs
+    std::optional<PassLine> last_success;
+    std::vector<Pair> parked;
+    std::vector<Pair> open;
+    std::vector<DecisionLine> waiting;  ///< decisions that the next pass applies
+};
+
+/// Errors: Failure::journal.
+Result<JobStatus> job_status(const StatusQuery& query);
+
+std::string status_text(const JobStatus& status, std::int64_t now_ms);
+/// The keys are those of the manual; they stay.
+Json status_json(const JobStatus& status, std::int64_t now_ms);
+
+}  // namespace lockstep

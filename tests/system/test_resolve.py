@@ -1,0 +1,318 @@
+"""`lockstep status`, `history` and `resolve`: what waits for a person, and what the person decides."""
+
+import json
+import os
+import signal
+import unittest
+
+from support import DemoApi, SystemTest, command_line_of, kill, wait_until
+
+# effect.sh NAME: leaves a line in effects.log, as an API call would, with the key that it was called under.
+EFFECT = """#!/bin/sh
+case $(cat "$1.mode" 2>/dev/null) in
+  hang) touch "$1.reached"; exec sleep 60 ;;
+  refused) exit 3 ;;
+esac
+echo "$1 $2" >>effects.log
+echo "$LOCKSTEP_IDEMPOTENCY_KEY" >>"keys.$1"
+echo "id-of-$2"
+"""
+NAMES = ("first", "second", "undo")
+
+
+class ResolveTest(SystemTest):
+    def setUp(self):
+        super().setUp()
+        (self.root / "effect.sh").write_text(EFFECT)
+        (self.root / "effect.sh").chmod(0o755)
+
+    def effect(self, name, *words, **more):
+        return self.command("./effect.sh", name, *(words or ("{$inputs.id}",)), refusedStatus=[3], **more)
+
+    def job(self, items=("i1",), compensate=True, second=True, **more):
+        (self.root / "items.ndjson").write_text("".join(f'{{"id": "{key}"}}\n' for key in items))
+        step = {"step": "pay", "first": self.effect("first", outputs={"rid": "$stdout"})}
+        if second:
+            step["second"] = self.effect("second", "{$steps.pay.first.outputs.rid}")
+            if compensate:
+                step["first"]["compensate"] = self.effect("undo", "{$steps.pay.first.outputs.rid}")
+        return self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "steps": [step],
+                               "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"}, **more})
+
+    def run_job(self, job, *options):
+        return self.lockstep("run", job, "--state-dir", self.state, *options)
+
+    def mode(self, name, mode):
+        path = self.root / f"{name}.mode"
+        path.write_text(mode) if mode else path.unlink()
+
+    def park_in(self, name, job):
+        """Everything is killed while the effect is at work; the next run cannot know what became of it, and parks the pair."""
+        if name == "undo":
+            self.mode("second", "refused")
+        self.mode(name, "hang")
+        process = self.start_lockstep("run", job, "--state-dir", self.state)
+        wait_until((self.root / f"{name}.reached").exists, f"{name} at work")
+        for pid in self.my_processes():
+            kill(pid, signal.SIGKILL)
+        process.wait()
+        for each in NAMES:
+            if (self.root / f"{each}.mode").exists():
+                self.mode(each, None)
+        result = self.run_job(job)
+        self.assertEqual(result.status, 1, result.err)
+        self.assertIn("parked 1", result.err)
+
+    def status(self, job="pay", expected=0):
+        result = self.lockstep("status", job, "--state-dir", self.state, "--json", "--lock", self.lock)
+        self.assertEqual(result.status, expected, result.err)
+        return json.loads(result.out)
+
+    def resolve(self, job, *words):
+        return self.lockstep("resolve", job, *words, "--state-dir", self.state)
+
+    def decided(self, job, *words):
+        result = self.resolve(job, *words)
+        self.assertEqual(result.status, 0, result.err)
+        return result.out.strip()
+
+    def effects(self):
+        path = self.root / "effects.log"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def keys(self, name):
+        return (self.root / f"keys.{name}").read_text().split()
+
+
+class Status(ResolveTest):
+    def test_a_parked_pair_is_shown_with_all_that_is_needed_to_decide(self):
+        job = self.job()
+        self.park_in("first", job)
+        status = self.status(job, expected=1)
+        [pair] = status["parked"]
+        self.assertEqual((pair["item"], pair["step"], pair["state"], pair["phase"], pair["parkedFrom"]),
+                         ("i1", "pay", "parked", "first", "first-begun"))
+        self.assertIn("./effect.sh first i1", pair["request"])
+        self.assertEqual(pair["possible"], ["applied", "not-applied", "again"])
+        self.assertEqual(pair["outputsToState"], ["rid"])
+        self.assertGreaterEqual(pair["ageMs"], 0)
+        self.assertEqual(status["lock"]["state"], "free")
+        self.assertIsNone(status["lastSuccess"])
+        shown = self.lockstep("status", job, "--state-dir", self.state)
+        self.assertEqual(shown.status, 1)
+        self.assertIn("i1, pay: parked in its first phase", shown.out)
+        self.assertIn("lockstep resolve pay i1 --step pay --applied --output rid=…", shown.out)
+        self.assert_nothing_left()
+
+    def test_a_secret_in_the_request_is_not_shown(self):
+        api = DemoApi(self)
+        api.fault("hang")
+        token = "tok-9f1c77e2-secret"
+        job = self.write_job({
+            "lockstep": 1, "job": "pay", "lock": str(self.lock), "key": "one", "secrets": {"token": {"env": "TOKEN"}},
+            "steps": [{"step": "pay", "first": {
+                "http": {"method": "POST", "url": f"{api.url}/reservations", "body": {"order": "o1", "qty": 1},
+                         "headers": {"Authorization": "Bearer {$secrets.token}"}},
+                "timeout": "300ms", "inDoubt": ["park"]}}]})
+        result = self.lockstep("run", job, "--state-dir", self.state, env=self.environment(TOKEN=token))
+        self.assertEqual(result.status, 1, result.err)
+        for options in ((), ("--json",)):
+            shown = self.lockstep("status", job, "--state-dir", self.state, *options, env=self.environment(TOKEN=token))
+            self.assertEqual(shown.status, 1, shown.err)
+            self.assertIn("curl -X POST", shown.out)
+            self.assertIn("***", shown.out)
+            self.assertNotIn(token, shown.out + shown.err)
+
+    def test_it_tells_who_holds_the_lock_and_what_is_in_hand_without_disturbing_the_run(self):
+        job = self.job()
+        self.mode("first", "hang")
+        process = self.start_lockstep("run", job, "--state-dir", self.state)
+        wait_until((self.root / "first.reached").exists, "first at work")
+        status = wait_until(lambda: (found := self.status(job))["open"] and found["lock"]["phase"] and found, "the pair in hand")
+        self.assertEqual(status["lock"]["state"], "held")
+        self.assertEqual(status["lock"]["pid"], process.pid)
+        self.assertEqual(status["lock"]["phase"], "i1, first")
+        self.assertIsNone(status["lock"]["stoppingSince"])
+        self.assertEqual([pair["state"] for pair in status["open"]], ["first-begun"])
+        process.send(signal.SIGTERM)
+        stopping = wait_until(lambda: (lock := self.status(job)["lock"])["stoppingSince"] and lock, "the stop in the record")
+        self.assertIn(f"pid {os.getpid()}", stopping["stoppingBy"])
+
+    def test_by_name_and_of_all_jobs(self):
+        job = self.job(second=False)
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.status("pay")["donePairs"], 1)
+        self.assertEqual(self.status("pay")["lastSuccess"]["done"], 1)
+        result = self.lockstep("status", "--state-dir", self.state, "--json")
+        self.assertEqual((result.status, [each["job"] for each in json.loads(result.out)]), (0, ["pay"]), result.err)
+        unknown = self.status("never-ran")
+        self.assertFalse(unknown["hasJournal"])
+        self.assertEqual(sorted(path.name for path in self.state.glob("never*")), [])
+        self.assertEqual(self.lockstep("status", "no such name").status, 64)
+        self.assertEqual(self.lockstep("status", self.root / "nowhere.json").status, 66)
+
+    def test_a_lock_left_behind_is_told_from_one_that_is_held(self):
+        job = self.job()
+        self.mode("first", "hang")
+        process = self.start_lockstep("run", job, "--state-dir", self.state)
+        wait_until((self.root / "first.reached").exists, "first at work")
+        for pid in self.my_processes():
+            kill(pid, signal.SIGKILL)
+        process.wait()
+        self.assertEqual(self.status(job)["lock"]["state"], "left-behind")
+        self.assertTrue(self.lock.exists(), "looking must not tidy up")
+
+
+class Resolve(ResolveTest):
+    def test_applied_goes_on_with_the_outputs_that_the_person_gives(self):
+        job = self.job()
+        self.park_in("first", job)
+        self.assertEqual(self.decided(job, "i1", "--applied", "--output", "rid=r-17"),
+                         "applied: now first-done; the next pass goes on with it")
+        self.assert_nothing_left()
+        self.assertEqual(self.status(job)["open"][0]["state"], "first-done")
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.effects(), ["second r-17"])
+
+    def test_not_applied_tries_the_phase_again_under_the_same_key(self):
+        job = self.job()
+        self.park_in("first", job)
+        self.decided("pay", "i1", "--not-applied", "--lock", self.lock)
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.effects(), ["first i1", "second id-of-i1"])
+
+    def test_in_the_second_phase(self):
+        for words, effects, run in ((("--applied",), ["first i1"], 0),
+                                    (("--not-applied",), ["first i1", "second id-of-i1"], 0),
+                                    (("--again",), ["first i1", "second id-of-i1"], 0),
+                                    (("--compensate",), ["first i1", "undo id-of-i1"], 1)):
+            with self.subTest(decision=words[0]):
+                self.state = self.root / f"state{words[0]}"
+                for old in self.root.glob("*.log"):
+                    old.unlink()
+                for name in NAMES:
+                    (self.root / f"{name}.reached").unlink(missing_ok=True)
+                job = self.job()
+                self.park_in("second", job)
+                self.decided(job, "i1", *words)
+                result = self.run_job(job)
+                self.assertEqual(result.status, run, result.err)
+                self.assertEqual(self.effects(), effects)
+                self.assertEqual(self.status(job)["parked"], [])
+
+    def test_a_compensation_that_a_person_has_made(self):
+        job = self.job()
+        self.park_in("undo", job)
+        self.assertEqual(self.decided(job, "i1", "--applied"), "applied: now compensated")
+        self.assertEqual(self.effects(), ["first i1"])
+        self.assertEqual(self.status(job)["open"], [])
+
+    def test_again_carries_out_a_finished_item_anew_under_another_key_though_its_source_has_forgotten_it(self):
+        job = self.job()
+        self.assertEqual(self.run_job(job).status, 0)
+        (self.root / "items.ndjson").write_text("")
+        self.assertEqual(self.decided(job, "i1", "--again"),
+                         "applied: now pending; the next pass begins it anew, under a new key")
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.effects(), ["first i1", "second id-of-i1"] * 2)
+        self.assertEqual(len(set(self.keys("first"))), 2)
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(len(self.effects()), 4)
+
+    def test_what_makes_no_sense_is_refused_with_what_would(self):
+        job = self.job(items=("i1", "i2"), compensate=False)
+        self.park_in("second", job)
+        for words, said in ((("i1", "--compensate"), "no compensate is declared"),
+                            (("i1", "--applied", "--output", "x=1"), 'no output "x"'),
+                            (("i2", "--applied"), "possible: --again"),
+                            (("i3", "--again"), "no item with this key"),
+                            (("i1", "--again", "--step", "ship"), "no step ship"),
+                            (("i1",), "Exactly 1 option from [--applied"),
+                            (("i1", "--again", "--applied"), "Exactly 1 option")):
+            with self.subTest(words=words):
+                result = self.resolve(job, *words)
+                self.assertEqual(result.status, 64, result.err)
+                self.assertIn(said, result.err)
+        self.assertEqual(self.status(job, expected=1)["decided"], [])
+        never = self.resolve("never-ran", "i1", "--again")
+        self.assertEqual(never.status, 64, never.err)
+        self.assert_nothing_left()
+
+    def test_missing_outputs_are_named(self):
+        job = self.job()
+        self.park_in("first", job)
+        result = self.resolve(job, "i1", "--applied")
+        self.assertEqual(result.status, 64)
+        self.assertIn("missing: rid", result.err)
+
+    def test_while_a_run_holds_the_lock_its_next_pass_applies_it(self):
+        job = self.job(items=("i1",), every="50ms")
+        self.park_in("first", job)
+        (self.root / "items.ndjson").write_text('{"id": "i2"}\n')
+        (self.root / "first.reached").unlink()
+        self.mode("first", "hang")
+        loop = self.start_lockstep("loop", job, "--state-dir", self.state)
+        wait_until((self.root / "first.reached").exists, "the loop at work on i2")
+        said = self.decided(job, "i1", "--applied", "--output", "rid=r-17")
+        self.assertIn("recorded; the holder applies it at its next pass", said)
+        self.assertIn(f"pid {loop.pid}", said)
+        [waiting] = self.status(job, expected=1)["decided"]
+        self.assertEqual((waiting["item"], waiting["decision"], waiting["applied"]), ("i1", "applied", None))
+        twice = self.resolve(job, "i1", "--not-applied")
+        self.assertEqual(twice.status, 75, twice.err)
+        # The pass in hand ends; the next one takes the decision up.
+        self.mode("first", None)
+        for pid in self.my_processes():
+            if command_line_of(pid).startswith("sleep"):
+                kill(pid, signal.SIGKILL)
+        wait_until(lambda: "second r-17" in self.effects(), "the second phase of i1")
+        loop.send(signal.SIGTERM)
+        loop.wait()
+        history = json.loads(self.lockstep("history", job, "--state-dir", self.state, "--json").out)
+        [decision] = history["decisions"]
+        self.assertEqual(decision["outcome"], "now first-done")
+        self.assertTrue(decision["by"])
+
+    def test_who_decided_is_kept_with_who_he_was_before_sudo(self):
+        job = self.job()
+        self.park_in("first", job)
+        result = self.lockstep("resolve", job, "i1", "--not-applied", "--state-dir", self.state,
+                               env=self.environment(SUDO_USER="alice"))
+        self.assertEqual(result.status, 0, result.err)
+        shown = self.lockstep("history", job, "--state-dir", self.state)
+        self.assertRegex(shown.out, r"\(alice by sudo\): i1, pay: not-applied: now first-not-applied")
+
+    def test_the_job_file_may_be_gone(self):
+        job = self.job()
+        self.park_in("second", job)
+        job.unlink()
+        self.assertEqual(self.decided("pay", "i1", "--applied", "--lock", self.lock), "applied: now done")
+
+
+class History(ResolveTest):
+    def test_passes_are_told_newest_first_with_what_they_did(self):
+        job = self.job(items=("i1", "i2"), second=False)
+        self.assertEqual(self.run_job(job, "--only", "i1").status, 0)
+        self.mode("first", "refused")
+        self.assertEqual(self.run_job(job).status, 1)
+        shown = self.lockstep("history", job, "--state-dir", self.state, "--json")
+        self.assertEqual(shown.status, 0, shown.err)
+        passes = json.loads(shown.out)["passes"]
+        self.assertEqual([(each["done"], each["failed"]) for each in passes], [(0, 1), (1, 0)])
+        self.assertEqual(passes[0]["skipped"], 1)
+        self.assertEqual(passes[0]["command"], "run")
+        self.assertTrue(passes[0]["endedBecause"])
+        self.assertNotEqual(passes[0]["run"], passes[1]["run"])
+        limited = json.loads(self.lockstep("history", "pay", "--state-dir", self.state, "--json", "--limit", "1").out)
+        self.assertEqual(limited["passes"], passes[:1])
+        text = self.lockstep("history", "pay", "--state-dir", self.state).out
+        self.assertEqual([f"run {each['run']} pass 1" in line for each, line in zip(passes, text.splitlines())], [True, True])
+
+    def test_a_job_that_never_ran_has_none(self):
+        result = self.lockstep("history", "never-ran", "--state-dir", self.state)
+        self.assertEqual(result.status, 74, result.err)
+        self.assertFalse(self.state.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
