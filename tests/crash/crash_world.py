@@ -4,13 +4,15 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import sqlite3
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
-from support import LOCKSTEP, DemoApi, SystemTest, children_of, kill, stat_of, wait_until  # noqa: E402  pylint: disable=wrong-import-position,unused-import
+from support import LOCKSTEP, DemoApi, SystemTest, children_of, kill, stat_of, wait_for_moment, wait_until  # noqa: E402  pylint: disable=wrong-import-position,unused-import
 
 FULL = os.environ.get("LOCKSTEP_CRASH_FULL", "") not in ("", "0")
 VICTIMS = ("guardian", "front", "both", "both, the front first")
@@ -53,10 +55,17 @@ class CrashTest(SystemTest):
         wait_until(lambda: self.reap() or not set(self.my_processes()) - stay, "the end of every process of lockstep's")
 
     def journal_rows(self, query, *values):
-        with sqlite3.connect(f"file:{self.state}/{self.job_name}.sqlite3?mode=ro", uri=True, timeout=20) as database:
-            rows = database.execute(query, values).fetchall()
-        database.close()
-        return rows
+        """Reads a copy: whoever opens the journal of a killed run itself replays its WAL, which is for the next run to do."""
+        with tempfile.TemporaryDirectory(dir=self.root) as place:
+            for suffix in ("", "-wal"):
+                source = self.state / f"{self.job_name}.sqlite3{suffix}"
+                if source.exists():
+                    shutil.copy(source, place)
+            database = sqlite3.connect(f"{place}/{self.job_name}.sqlite3")
+            try:
+                return database.execute(query, values).fetchall()
+            finally:
+                database.close()
 
     def pair_states(self):
         """(item, step) → state."""
