@@ -6,6 +6,7 @@
 //     POST   /captures {"reservation": ID, …}  201 {"id", …}                GET /captures?order=O
 //     DELETE /reservations/ID                  204                          GET /orders?count=N&size=S&page=P: items in pages
 //     GET    /ledger   DELETE /ledger          GET, POST, DELETE /faults    GET /health
+//     GET    /progress: how many effects
 
 #include <httplib.h>
 #include <poll.h>
@@ -102,6 +103,10 @@ class Api {
         server.Get("/health", read);
         server.Get("/ledger", [this](const Request& request, Response& response) {
             respond(response, {200, shop_.ledger(!request.has_param("summary"))});
+        });
+        // Cheap, for whoever waits until so much has happened.
+        server.Get("/progress", [this](const Request&, Response& response) {
+            respond(response, {200, json{{"effects", shop_.effects()}}.dump()});
         });
         server.Delete("/ledger", [this](const Request&, Response& response) {
             shop_.clear();

@@ -240,6 +240,11 @@ std::string Shop::ledger(bool with_effects) {
     return out.dump();
 }
 
+std::size_t Shop::effects() {
+    const std::lock_guard guard(mutex_);
+    return effects_.size();
+}
+
 void Shop::clear() {
     const std::lock_guard guard(mutex_);
     reservations_.clear();

@@ -54,6 +54,7 @@ class Shop {
 
     /// Every effect in order, counts by order, and totals, among them half pairs and duplicates.
     std::string ledger(bool with_effects);
+    std::size_t effects();
     void clear();
 
   private:
