@@ -31,7 +31,8 @@ std::string stated(const std::vector<std::string>& outputs) {
 }
 
 std::string settling_commands(const Pair& pair, const std::string& job) {
-    std::string text = "lockstep resolve " + shell_quoted(job) + " " + printable(shell_quoted(pair.item_key)) + " --step " + pair.step;
+    std::string text =
+        "lockstep resolve " + shell_quoted(job) + " " + printable(shell_quoted(pair.item_key)) + " --step " + pair.step;
     bool first = true;
     for (const DecisionVerb verb : possible_decisions(pair)) {
         text += (first ? " --" : " | --") + std::string(to_string(verb));

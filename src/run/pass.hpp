@@ -18,8 +18,8 @@ struct PassResult {
     PassTotals totals;
     ExitStatus status = ExitStatus::ok;
     std::string ended_because{kAllItemsDone};  ///< for the log and the history
-    std::optional<Error> error;                    ///< what ended it early, if it was no stop
-    bool begun = true;                             ///< false: there was no pass (busy, stopped before, no journal)
+    std::optional<Error> error;                ///< what ended it early, if it was no stop
+    bool begun = true;                         ///< false: there was no pass (busy, stopped before, no journal)
 };
 
 /// "done 40, failed 1, parked 0, left 0 in 12s", and what else there is to say.
