@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import unittest
 
-from support import DemoApi, SystemTest, command_line_of, kill, wait_until
+from support import DemoApi, SystemTest, command_line_of, is_alive, kill, wait_until
 
 # effect.sh NAME MODE: leaves a line in effects.log, as an API call would; MODE says how far it gets this time.
 EFFECT = """#!/bin/sh
@@ -53,14 +53,22 @@ class RecoveryTest(SystemTest):
         path = self.root / f"{name}.mode"
         path.write_text(mode) if mode else path.unlink()
 
+    def kill_everything(self):
+        """Killed, dead, and their descriptors closed."""
+        for pid in self.my_processes():
+            kill(pid, signal.SIGKILL)
+
+        def gone():
+            self.reap()
+            return not self.my_processes()
+        wait_until(gone, "the end of every process")
+
     def kill_in(self, name, mode, job):
         """Front, guardian and command are killed while effect `name` is at work."""
         self.mode(name, mode)
-        process = self.start_lockstep("run", job, "--state-dir", self.state)
+        self.start_lockstep("run", job, "--state-dir", self.state)
         wait_until((self.root / f"{name}.reached").exists, f"{name} at work")
-        for pid in self.my_processes():
-            kill(pid, signal.SIGKILL)
-        process.wait()
+        self.kill_everything()
         self.mode(name, None)
         (self.root / f"{name}.reached").unlink()
 
@@ -145,11 +153,9 @@ class KilledInThePair(RecoveryTest):
     def test_a_stop_while_settling_ends_after_the_pair_in_hand(self):
         job = self.job(items=("i1", "i2"), maxConcurrency=2)
         self.mode("second", "before")
-        process = self.start_lockstep("run", job, "--state-dir", self.state)
+        self.start_lockstep("run", job, "--state-dir", self.state)
         wait_until(lambda: sum("sleep" in command_line_of(pid) for pid in self.my_processes()) == 2, "both at work")
-        for pid in self.my_processes():
-            kill(pid, signal.SIGKILL)
-        process.wait()
+        self.kill_everything()
         self.mode("second", None)
         slow = "#!/bin/sh\ntouch asked\nwhile [ ! -e go ]; do sleep 0.01; done\n" + ASK.split("\n", 1)[1]
         (self.root / "ask.sh").write_text(slow)
@@ -207,7 +213,7 @@ class AnApi(RecoveryTest):
         guardian = process.guardian()
         for pid in (process.pid, guardian):
             os.kill(pid, signal.SIGKILL)
-        process.wait()
+        wait_until(lambda: not process.running() and not is_alive(guardian), "the end of both")
 
     def assert_exactly_once(self, api, orders=12):
         totals = api.ledger()["totals"]
@@ -234,9 +240,10 @@ class AnApi(RecoveryTest):
         job = self.shop_job(api, orders=1, idempotencyKey={"retention": "1ms"})
         process = self.start_lockstep("run", job, "--state-dir", self.state)
         wait_until(lambda: (self.state / "pay.sqlite3").exists() and self.begun(), "the first phase")
-        for pid in (process.guardian(), process.pid):
+        guardian = process.guardian()
+        for pid in (guardian, process.pid):
             os.kill(pid, signal.SIGKILL)
-        process.wait()
+        wait_until(lambda: not process.running() and not is_alive(guardian), "the end of both")
         result = self.run_job(job)
         self.assertEqual(result.status, 1, result.err)
         self.assertIn("parked 1", result.err)

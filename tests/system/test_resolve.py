@@ -46,16 +46,24 @@ class ResolveTest(SystemTest):
         path = self.root / f"{name}.mode"
         path.write_text(mode) if mode else path.unlink()
 
+    def kill_everything(self):
+        """Killed, dead, and their descriptors closed."""
+        for pid in self.my_processes():
+            kill(pid, signal.SIGKILL)
+
+        def gone():
+            self.reap()
+            return not self.my_processes()
+        wait_until(gone, "the end of every process")
+
     def park_in(self, name, job):
         """Everything is killed while the effect is at work; the next run cannot know what became of it, and parks the pair."""
         if name == "undo":
             self.mode("second", "refused")
         self.mode(name, "hang")
-        process = self.start_lockstep("run", job, "--state-dir", self.state)
+        self.start_lockstep("run", job, "--state-dir", self.state)
         wait_until((self.root / f"{name}.reached").exists, f"{name} at work")
-        for pid in self.my_processes():
-            kill(pid, signal.SIGKILL)
-        process.wait()
+        self.kill_everything()
         for each in NAMES:
             if (self.root / f"{each}.mode").exists():
                 self.mode(each, None)
@@ -154,12 +162,11 @@ class Status(ResolveTest):
     def test_a_lock_left_behind_is_told_from_one_that_is_held(self):
         job = self.job()
         self.mode("first", "hang")
-        process = self.start_lockstep("run", job, "--state-dir", self.state)
+        self.start_lockstep("run", job, "--state-dir", self.state)
         wait_until((self.root / "first.reached").exists, "first at work")
-        for pid in self.my_processes():
-            kill(pid, signal.SIGKILL)
-        process.wait()
-        self.assertEqual(self.status(job)["lock"]["state"], "left-behind")
+        self.kill_everything()
+        # A killed process may be closing its descriptors still.
+        wait_until(lambda: self.status(job)["lock"]["state"] == "left-behind", "the lock seen as left behind")
         self.assertTrue(self.lock.exists(), "looking must not tidy up")
 
 
@@ -262,9 +269,9 @@ class Resolve(ResolveTest):
         self.assertEqual(twice.status, 75, twice.err)
         # The pass in hand ends; the next one takes the decision up.
         self.mode("first", None)
-        for pid in self.my_processes():
-            if command_line_of(pid).startswith("sleep"):
-                kill(pid, signal.SIGKILL)
+        at_work = wait_until(lambda: [pid for pid in self.my_processes() if command_line_of(pid).startswith("sleep")],
+                             "the command in its sleep")
+        kill(at_work[0])
         wait_until(lambda: "second r-17" in self.effects(), "the second phase of i1")
         loop.send(signal.SIGTERM)
         loop.wait()
