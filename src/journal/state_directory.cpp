@@ -9,9 +9,13 @@
 #include <sys/vfs.h>
 
 #include <array>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 #include <vector>
 
+#include "base/clock.hpp"
+#include "base/duration.hpp"
 #include "base/text.hpp"
 #include "journal/sqlite_journal.hpp"
 
@@ -121,11 +125,27 @@ Result<UniqueFd> open_own_file(const std::string& path) {
     return fd;
 }
 
+namespace {
+
+/// A killed run's descriptors are closed one by one, the lock directory's perhaps well before this one's.
+bool lock_soon(int fd) {
+    constexpr Millis kPatience{500};
+    constexpr std::chrono::milliseconds kPause{5};
+    const MonotonicTime deadline = monotonic_now() + kPatience;
+    while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || monotonic_now() >= deadline) return false;
+        std::this_thread::sleep_for(kPause);
+    }
+    return true;
+}
+
+}  // namespace
+
 Result<RunLock> RunLock::take(const std::string& path, const std::string& journal) {
     auto fd = open_own_file(path);
     if (!fd) return std::unexpected(std::move(fd.error()));
     std::array<char, 32> text{};
-    if (::flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
+    if (!lock_soon(fd->get())) {
         if (errno != EWOULDBLOCK) return os_error(Failure::journal, fmt::format("locking {}", path));
         const ssize_t got = ::pread(fd->get(), text.data(), text.size(), 0);
         std::string holder(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
