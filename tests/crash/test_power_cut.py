@@ -110,7 +110,7 @@ class PowerCut(CrashTest):
         """A run over new orders beside all the old ones, cut somewhere on its way."""
         self.keys += [f"o{len(self.keys) + n}" for n in range(ORDERS_A_CUT)]
         self.write_items(self.keys)
-        job = self.shop_job(self.api.url, keyed=keyed, concurrency=4, settle="30ms")
+        job = self.shop_job(self.api.url, keyed=keyed, concurrency=4, settle="2s")
         goal = self.effects() + self.dice.randrange(2 * ORDERS_A_CUT)
         process = self.start(*before, LOCKSTEP, "run", job, "--state-dir", self.state) if before else \
             self.start_job(job)
