@@ -82,38 +82,37 @@ void add_wait_option(CLI::App& command, RunOptions& options) {
         ->type_name("D|forever");
 }
 
+/// What `run` and `loop` have in common.
+void add_pass_options(CLI::App& command, RunArguments& arguments) {
+    command.add_option("job", arguments.job_file, "the job file")->required()->type_name("JOB.json");
+    command.add_option("--max-concurrency", arguments.max_concurrency, "pairs in flight, in place of the job file's")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1024));
+    add_job_file_options(command, arguments.file);
+    add_log_options(command, arguments.options);
+    command.footer(kFooter);
+}
+
 CLI::App* add_run(CLI::App& app, RunArguments& arguments) {
     CLI::App* run = app.add_subcommand("run", "Make one pass: take the lock, carry out every item's pairs, give the lock back");
-    run->add_option("job", arguments.job_file, "the job file")->required()->type_name("JOB.json");
+    add_pass_options(*run, arguments);
     add_wait_option(*run, arguments.options);
     run->add_option("--only", arguments.options.only, "carry out only the item with this key")->type_name("KEY");
     run->add_flag("--dry-run", arguments.dry_run,
                   "print every request as a curl line; send nothing, run nothing, take no lock");
-    run->add_option("--max-concurrency", arguments.max_concurrency, "pairs in flight, in place of the job file's")
-        ->type_name("N")
-        ->check(CLI::Range(1, 1024));
     run->add_option("--busy-status", arguments.options.busy_status, "exit status when the lock is busy (default: 75)")
         ->type_name("N")
         ->check(CLI::Range(0, 255));
-    add_job_file_options(*run, arguments.file);
-    add_log_options(*run, arguments.options);
-    run->footer(kFooter);
     return run;
 }
 
 CLI::App* add_loop(CLI::App& app, RunArguments& arguments) {
     CLI::App* loop = app.add_subcommand("loop", "Make passes until stopped, with the lock given back in the pauses");
-    loop->add_option("job", arguments.job_file, "the job file")->required()->type_name("JOB.json");
+    add_pass_options(*loop, arguments);
     loop->add_option_function<std::string>(
             "--every", [&arguments](const std::string& text) { arguments.every = duration_option(text); },
             "pause between the end of a pass and the start of the next (default: the job file's \"every\")")
         ->type_name("D");
-    loop->add_option("--max-concurrency", arguments.max_concurrency, "pairs in flight, in place of the job file's")
-        ->type_name("N")
-        ->check(CLI::Range(1, 1024));
-    add_job_file_options(*loop, arguments.file);
-    add_log_options(*loop, arguments.options);
-    loop->footer(kFooter);
     return loop;
 }
 
