@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/text.hpp"
+#include "lock/hand_over.hpp"
 #include "lock/lock_attempt.hpp"
 #include "lock/lock_wait.hpp"
 #include "lock/orphaned_commands.hpp"
@@ -31,7 +32,7 @@ class Acquisition {
     Result<Next> start_record();
     Result<Next> adopt();
     Result<void> check_journal(const LockRecord& left) const;
-    void give_back();
+    void give_up();
 
     bool may_announce() const;
     void announce(const std::string& holder);
@@ -63,7 +64,10 @@ Result<DirectoryLock> Acquisition::run() {
     lock_.name_ = path_.name();
     while (true) {
         auto next = step(attempt_lock(path_, lock_.parent_));
-        if (!next) return std::unexpected(std::move(next.error()));
+        if (!next) {
+            give_up();
+            return std::unexpected(std::move(next.error()));
+        }
         if (*next == Next::done) {
             lock_.owner_ = ::getpid();  // from here on it releases itself; until here it only closes
             lock_.written_ = std::move(record_);
@@ -84,35 +88,22 @@ Result<Acquisition::Next> Acquisition::step(LockAttempt attempt) {
 }
 
 Result<Acquisition::Next> Acquisition::wait_for_holder(LockAttempt attempt) {
+    const int directory = attempt.directory.get();
+    if (!patience_.only_retries()) mark_waiter(directory);
     if (may_announce()) announce(describe_current_holder());
-    LockAttempt outcome;
-    // A holder that leaves removes the directory: who is granted its flock finds it gone and goes again, here on the waiting
-    // thread itself, so that a crowd of waiters costs two switches a hand-off and not four.
-    const auto on_granted = [this, &outcome, identity = attempt.identity](UniqueFd& fd) mutable {
-        if (is_at(path_.parent_fd(), path_.name(), identity)) {
-            outcome.kind = LockAttempt::Kind::held;
-            outcome.identity = identity;
-            outcome.directory = std::move(fd);
-            return true;
-        }
-        do {
-            outcome = attempt_lock(path_, lock_.parent_);
-        } while (outcome.kind == LockAttempt::Kind::retry);
-        if (outcome.kind != LockAttempt::Kind::busy) return true;
-        identity = outcome.identity;
-        fd = std::move(outcome.directory);
-        return false;
-    };
-    auto end = wait_in_flock(std::move(attempt.directory), patience_, on_granted);
-    if (!end) return std::unexpected(std::move(end.error()));
-    if (*end == WaitEnd::changed) return step(std::move(outcome));
-    if (outcome.kind == LockAttempt::Kind::held && outcome.created) {
-        // Granted in the instant of the stop, in a directory of our own making that nobody has had yet.
-        lock_.directory_ = std::move(outcome.directory);
-        lock_.identity_ = outcome.identity;
-        give_back();
+    const auto end = wait_in_flock(directory, patience_);
+    if (end && *end == WaitEnd::changed) {
+        if (patience_.only_retries()) return Next::again;
+        // As holder we need no mark, and a copy of our descriptor in a forked child would keep it for ever.
+        unmark_waiter(directory);
+        if (!is_at(path_.parent_fd(), path_.name(), attempt.identity)) return Next::again;
+        attempt.created = false;  // if it was, another has had it since
+        return take(std::move(attempt));
     }
-    return after_wait(*end, *end == WaitEnd::timed_out ? describe_current_holder() : "");
+    const std::string holder = end && *end == WaitEnd::timed_out ? describe_current_holder() : "";
+    if (!patience_.only_retries()) leave_queue(directory, path_.parent_fd(), path_.name(), attempt.identity);
+    if (!end) return std::unexpected(end.error());
+    return after_wait(*end, holder);
 }
 
 Result<Acquisition::Next> Acquisition::wait_for_removal(const std::string& holder) {
@@ -129,7 +120,7 @@ Result<Acquisition::Next> Acquisition::wait_for_removal(const std::string& holde
 /// The directory's flock stays with us meanwhile, so that no other contender mistakes our look at the mark for an orphan's.
 Result<Acquisition::Next> Acquisition::wait_for_orphan(OrphanedCommand orphan) {
     announce(orphan.holder);
-    auto end = wait_in_flock(std::move(orphan.file), patience_, [](UniqueFd&) { return true; });
+    auto end = wait_in_flock(orphan.file.get(), patience_);
     lock_.directory_.reset();
     if (!end) return std::unexpected(std::move(end.error()));
     return after_wait(*end, orphan.holder);
@@ -157,10 +148,9 @@ Result<Acquisition::Next> Acquisition::take(LockAttempt attempt) {
     // No run writes a mark before its record: so a directory of our own making needs no search as long as it has none.
     fresh_ = attempt.created;
     if (!fresh_) {
-        auto orphan = find_orphaned_command(lock_.directory_.get());
+        auto orphan = clear_command_marks(lock_.directory_.get());
         if (!orphan) return fail(Failure::lock, shown() + ": " + orphan.error().text, orphan.error().errno_value);
         if (orphan->file) return wait_for_orphan(std::move(*orphan));
-        remove_command_marks(lock_.directory_.get());
     }
     return start_record();
 }
@@ -177,13 +167,15 @@ Result<Acquisition::Next> Acquisition::start_record() {
             return Next::again;
         }
         if (error == EEXIST) return adopt();
-        if (error == ENOENT) return Next::again;  // rmdir by somebody since we looked
-        give_back();
+        if (error == ENOENT) {  // rmdir by somebody since we looked
+            lock_.directory_.reset();
+            return Next::again;
+        }
         return os_error(Failure::lock, shown() + ": making the lock's record", error);
     }
     if (fix_mode_) ::fchmod(lock_.record_.get(), 0600);
     if (auto written = lock_.write_record(record_); !written) {
-        give_back();
+        ::unlinkat(lock_.directory_.get(), "record", 0);
         return std::unexpected(std::move(written.error()));
     }
     return Next::done;
@@ -224,11 +216,9 @@ Result<void> Acquisition::check_journal(const LockRecord& left) const {
                                    ". Run the job once with the same --state-dir as before");
 }
 
-/// The lock was taken and cannot be used: nothing of it is to stay.
-void Acquisition::give_back() {
-    if (lock_.record_) ::unlinkat(lock_.directory_.get(), "record", 0);
-    // By rmdir only as long as it is empty and ours; a directory that was there before with other files stays.
-    if (lock_.parent_ && lock_.still_ours()) ::unlinkat(lock_.parent_.get(), lock_.name_.c_str(), AT_REMOVEDIR);
+/// Whatever went wrong after the flock: nothing of ours stays. A directory that holds something else does.
+void Acquisition::give_up() {
+    if (lock_.directory_) give_up_directory(lock_.directory_.get(), path_.parent_fd(), path_.name(), lock_.identity_);
     lock_.forget();
 }
 

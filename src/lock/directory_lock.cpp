@@ -2,14 +2,28 @@
 //
 //   acquire   mkdirat(parent, name, 01700)   EEXIST is fine
 //             openat, fstat                  another uid: refused · no sticky bit: a plain mkdir lock, held until it is removed
-//             flock(LOCK_EX)                 of the directory itself
+//             flock(LOCK_EX | LOCK_NB)       of the directory itself. Held by another, and we may wait:
+//                 fcntl(F_RDLCK)             our mark, "I wait here", on the same open file
+//                 flock(LOCK_EX)             the kernel wakes one waiter at a time, in the order of their coming
+//                 fcntl(F_UNLCK)             the lock is ours, or we leave: see below
 //             fstatat                        not the same inode any more: from the start
 //             flock(LOCK_EX) of every c.*    held: the command of a killed run is still at work
 //             record                         there: its run died, adopted in place · ENOENT: from the start
-//   release   unlink c.*, unlink record · same inode at the path? rmdir · close, which drops the flock
+//   release   unlink c.*, unlink record
+//             fstatat                        not the same inode any more: lost, and left alone
+//             fcntl(F_OFD_GETLK)             nobody has a mark: rmdir, close, which drops the flock
+//                 flock(LOCK_UN)             somebody has: the directory stays, and goes to the first of them
+//                 fcntl(F_OFD_GETLK)         still somebody, or flock(LOCK_EX | LOCK_NB) fails: theirs · else from fstatat on
+//   leave     fcntl(F_UNLCK)                 a waiter that is told to stop, or whose time is up
+//             flock(LOCK_EX | LOCK_NB)       fails: its holder sees to it · else from release's fstatat on
 //
 // The record makes the directory non-empty, and it is written under the flock: so an rmdir that comes before it only sends
 // the contender back to the start, and one that comes after it fails.
+//
+// A directory that nobody holds or waits for cannot stay. Who releases looks for marks after the flock was dropped, who
+// leaves tries the flock after the mark was dropped: whatever the order, the later one of the two finds it free. Only
+// SIGKILL between two of these lines leaves it, empty: as good as no directory for the next run, though not for a script's
+// mkdir. A waiter that is stopped (SIGSTOP) keeps the directory in place, but nobody from taking it.
 
 #include "lock/directory_lock.hpp"
 
@@ -20,6 +34,7 @@
 #include <memory>
 
 #include "base/text.hpp"
+#include "lock/hand_over.hpp"
 #include "lock/lock_attempt.hpp"
 #include "lock/orphaned_commands.hpp"
 #include "sys/log.hpp"
@@ -44,7 +59,7 @@ DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept
       written_(std::move(other.written_)),
       record_bytes_(other.record_bytes_),
       owner_(other.owner_),
-      marked_(other.marked_.load()),
+      marks_(std::move(other.marks_)),
       adopted_(std::move(other.adopted_)) {}
 
 DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
@@ -72,10 +87,9 @@ Result<void> DirectoryLock::release() {
     }
     // Record, directory, then close. Closing first would hand the flock to a waiter while the name still exists, and we
     // would then delete the waiter's lock.
-    if (marked_) remove_command_marks(directory_.get());
+    for (const unsigned n : marks_) ::unlinkat(directory_.get(), mark_name(n).c_str(), 0);
     ::unlinkat(directory_.get(), "record", 0);
-    int error = ENOENT;
-    if (still_ours()) error = ::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR) == 0 ? 0 : errno;
+    const int error = give_up_directory(directory_.get(), parent_.get(), name_, identity_);
     const std::string contents = error == ENOTEMPTY || error == EEXIST ? list_contents(directory_.get()) : "";
     forget();
     if (error == 0) return {};
@@ -119,9 +133,12 @@ Result<void> DirectoryLock::write_record(const LockRecord& record) {
 Result<UniqueFd> DirectoryLock::mark_command(unsigned n, const std::string& text) {
     const std::string what = printable(text_, 4096) + ": marking a command as " + mark_name(n);
     if (!directory_) return fail(Failure::lock, what + ": the lock is not held");
-    marked_ = true;
     UniqueFd file(::openat(directory_.get(), mark_name(n).c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) return os_error(Failure::lock, what);
+    {
+        const std::lock_guard guard(marks_mutex_);
+        marks_.push_back(n);
+    }
     const bool written = ::pwrite(file.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
     // Nobody but the directory's holder looks for marks, so that there is nobody to wait for here.
     if (!written || ::flock(file.get(), LOCK_SH | LOCK_NB) != 0) {
@@ -133,7 +150,10 @@ Result<UniqueFd> DirectoryLock::mark_command(unsigned n, const std::string& text
 }
 
 void DirectoryLock::unmark_command(unsigned n) {
-    if (directory_) ::unlinkat(directory_.get(), mark_name(n).c_str(), 0);
+    if (!directory_) return;
+    const std::lock_guard guard(marks_mutex_);
+    std::erase(marks_, n);
+    ::unlinkat(directory_.get(), mark_name(n).c_str(), 0);
 }
 
 }  // namespace lockstep

@@ -3,10 +3,11 @@
 
 #include <sys/stat.h>
 
-#include <atomic>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/duration.hpp"
@@ -20,9 +21,9 @@ namespace lockstep {
 class LockPath {
   public:
     /// A name without '/' means `<root>/<name>.lock` with root /tmp or $LOCKSTEP_LOCK_ROOT, anything else is a path; relative
-    /// ones are to the working directory. Errors (Failure::lock): no such parent, a parent that others may write without the
-    /// sticky bit, a network file system (an allowlist by statfs(2): flock on a directory is not to be trusted elsewhere), a
-    /// last component of "." or "..".
+    /// ones are to the working directory. Errors (Failure::lock): no such parent, a parent that its group or others may write
+    /// without the sticky bit, a network file system (an allowlist by statfs(2): flock on a directory is not to be trusted
+    /// elsewhere), a last component of "." or "..".
     static Result<LockPath> open(const std::string& name_or_path);
 
     const std::string& text() const { return text_; }  ///< absolute, for people and the record
@@ -58,17 +59,17 @@ class [[nodiscard]] DirectoryLock {
     /// Failure::lock, the place is hostile or unusable, or the run that died here kept another journal for the same job:
     /// nothing was changed, and nothing is left behind · Failure::os, no thread or descriptor to wait with.
     ///
-    /// Waiting is done by a helper thread in flock(2); who need not wait starts none. If the wait ends early that thread
-    /// stays behind in the kernel: the process is expected to end soon (it may still take and thereby drop the lock of a
-    /// dying process, never a live one's).
+    /// The calling thread waits in flock(2), interruptible by SIGURG for that time; a helper thread, which watches the clock
+    /// and wake_fd, sends it. Who need not wait starts none. When the call has returned nothing of it waits any more.
     static Result<DirectoryLock> acquire(const LockPath& path, const LockRecord& record, const LockWait& wait);
 
     DirectoryLock(DirectoryLock&&) noexcept;
     DirectoryLock& operator=(DirectoryLock&&) noexcept;
     ~DirectoryLock();
 
-    /// Removes marks, record and directory, then closes: in that order. Does nothing in a process other than the one that
-    /// acquired it, nothing if already released, and leaves a successor's directory alone ("lock lost").
+    /// Removes marks and record, then hands the directory to those who wait or removes it, then closes: in that order. Does
+    /// nothing in a process other than the one that acquired it, nothing if already released, and leaves a successor's
+    /// directory alone ("lock lost").
     /// Error: Failure::lock, also when files of others keep the directory in place; it is given up in any case, and the
     /// next run takes it as it is.
     Result<void> release();
@@ -109,7 +110,8 @@ class [[nodiscard]] DirectoryLock {
     LockRecord written_;
     std::size_t record_bytes_ = 0;  // what was written last: the record never gets shorter
     pid_t owner_ = -1;
-    std::atomic<bool> marked_ = false;  // there may be files c.<n> inside
+    std::mutex marks_mutex_;
+    std::vector<unsigned> marks_;  // the n of each c.<n> inside
     std::optional<AdoptedFrom> adopted_;
 };
 

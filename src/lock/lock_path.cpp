@@ -69,10 +69,17 @@ std::string absolute(const Place& place) {
 Result<void> check_parent(int fd, const std::string& parent, const std::string& text) {
     struct stat info{};
     if (::fstat(fd, &info) != 0) return os_error(Failure::lock, text + ": looking at " + parent);
-    if ((info.st_mode & S_IWOTH) != 0 && (info.st_mode & S_ISVTX) == 0) {
-        return fail(Failure::lock, text + ": everybody may write in " + parent +
-                                       " and it has no sticky bit, so that anybody could remove or replace the lock. "
-                                       "Set the bit (chmod +t) or choose another place with --lock");
+    const bool by_all = (info.st_mode & S_IWOTH) != 0;
+    const bool by_group = (info.st_mode & S_IWGRP) != 0;
+    if ((by_all || by_group) && (info.st_mode & S_ISVTX) == 0) {
+        const std::string who = by_all ? "everybody" : "the group with gid " + std::to_string(info.st_gid);
+        return fail(Failure::lock, text + ": " + who + " may write in " + parent +
+                                       " and it has no sticky bit, so that others could remove or replace the lock. "
+                                       "Set the bit (chmod +t), forbid the writing (chmod " +
+                                       (by_all && by_group ? "go-w"
+                                        : by_all           ? "o-w"
+                                                           : "g-w") +
+                                       "), or choose another place with --lock");
     }
     struct statfs system{};
     if (::fstatfs(fd, &system) != 0) return os_error(Failure::lock, text + ": asking for the file system of " + parent);

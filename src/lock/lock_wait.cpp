@@ -22,39 +22,66 @@ constexpr Millis kBetweenRetries{4};
 constexpr Millis kLongestSleep{std::chrono::hours{1}};
 constexpr std::size_t kThreadStack = 256 * 1024;
 
-/// Shared by the thread and its caller; whoever goes last frees it.
-struct FlockWait {
-    UniqueFd fd;
-    UniqueFd done;  // eventfd
-    OnGranted on_granted;
-    std::mutex mutex;  // held by the thread whenever it is not asleep in flock(2)
-    std::atomic<bool> abandoned = false;
-    bool granted = false;
-    int error = 0;
+/// Its default action is to be ignored: one that comes at any other time does nothing, here or in a command.
+constexpr int kInterrupt = SIGURG;
 
+void only_interrupts(int) {}
+
+/// Ends another thread's flock(2) when patience does. Shared by both threads; whoever goes last frees it.
+class Watch {
+  public:
+    explicit Watch(const Patience& patience)
+        : patience_(patience), sleeper_(::pthread_self()), over_(::eventfd(0, EFD_CLOEXEC)) {}
+
+    bool usable() const { return static_cast<bool>(over_); }
+
+    /// The watching thread.
     void run() {
-        for (bool finished = false; !finished;) {
-            const int result = ::flock(fd.get(), LOCK_EX) == 0 ? 0 : errno;
-            if (result == EINTR) continue;
-            const std::lock_guard<std::mutex> guard(mutex);
-            if (abandoned) return;
-            error = result;
-            finished = error != 0 || on_granted(fd);
-            granted = finished;
+        WaitEnd end = WaitEnd::changed;
+        while (end == WaitEnd::changed) {
+            end = patience_.sleep(over_.get(), kLongestSleep);
+            if (is_over_) return;
+        }
+        end_ = end;
+        // A signal that comes just before the call does not end it: so it is sent until it has been heard.
+        pollfd over{over_.get(), POLLIN, 0};
+        do {
+            const std::lock_guard<std::mutex> guard(mutex_);
+            if (is_over_) return;
+            ::pthread_kill(sleeper_, kInterrupt);
+        } while (::poll(&over, 1, 1) == 0);
+    }
+
+    /// The sleeping thread, whose flock(2) was interrupted, or has ended: not `changed` if it is to leave.
+    WaitEnd end() const { return end_; }
+
+    /// The sleeping thread: no signal comes after this.
+    void finish() {
+        {
+            const std::lock_guard<std::mutex> guard(mutex_);
+            is_over_ = true;
         }
         const std::uint64_t one = 1;
-        [[maybe_unused]] const ssize_t written = ::write(done.get(), &one, sizeof one);
+        [[maybe_unused]] const ssize_t written = ::write(over_.get(), &one, sizeof one);
     }
+
+  private:
+    const Patience patience_;
+    const pthread_t sleeper_;
+    const UniqueFd over_;
+    std::mutex mutex_;  // of is_over_ and the signal: the sleeper may be gone after finish()
+    std::atomic<bool> is_over_ = false;
+    std::atomic<WaitEnd> end_ = WaitEnd::changed;
 };
 
-void* run_flock_wait(void* argument) {
-    const std::unique_ptr<std::shared_ptr<FlockWait>> state(static_cast<std::shared_ptr<FlockWait>*>(argument));
-    (*state)->run();
+void* run_watch(void* argument) {
+    const std::unique_ptr<std::shared_ptr<Watch>> watch(static_cast<std::shared_ptr<Watch>*>(argument));
+    (*watch)->run();
     return nullptr;
 }
 
 /// Starts the thread with all signals blocked: they are for the caller's threads.
-int start_thread(const std::shared_ptr<FlockWait>& state) {
+int start_thread(const std::shared_ptr<Watch>& watch) {
     sigset_t all;
     sigset_t before;
     ::sigfillset(&all);
@@ -63,14 +90,34 @@ int start_thread(const std::shared_ptr<FlockWait>& state) {
     ::pthread_attr_init(&attributes);
     ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     ::pthread_attr_setstacksize(&attributes, kThreadStack);
-    auto argument = std::make_unique<std::shared_ptr<FlockWait>>(state);
+    auto argument = std::make_unique<std::shared_ptr<Watch>>(watch);
     pthread_t thread{};
-    const int error = ::pthread_create(&thread, &attributes, run_flock_wait, argument.get());
+    const int error = ::pthread_create(&thread, &attributes, run_watch, argument.get());
     if (error == 0) (void)argument.release();  // the thread's now
     ::pthread_attr_destroy(&attributes);
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return error;
 }
+
+/// The calling thread can be interrupted.
+class Interruptible {
+  public:
+    Interruptible() {
+        struct sigaction action{};
+        action.sa_handler = only_interrupts;  // without SA_RESTART
+        ::sigaction(kInterrupt, &action, nullptr);
+        sigset_t interrupt;
+        ::sigemptyset(&interrupt);
+        ::sigaddset(&interrupt, kInterrupt);
+        ::pthread_sigmask(SIG_UNBLOCK, &interrupt, &before_);
+    }
+    Interruptible(const Interruptible&) = delete;
+    Interruptible& operator=(const Interruptible&) = delete;
+    ~Interruptible() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  private:
+    sigset_t before_{};
+};
 
 }  // namespace
 
@@ -94,27 +141,22 @@ WaitEnd Patience::sleep(int fd, Millis at_most) const {
     }
 }
 
-Result<WaitEnd> wait_in_flock(UniqueFd fd, const Patience& patience, OnGranted on_granted) {
+Result<WaitEnd> wait_in_flock(int fd, const Patience& patience) {
     if (patience.only_retries()) return patience.sleep(-1, kBetweenRetries);
-    const auto state = std::make_shared<FlockWait>();
-    state->fd = std::move(fd);
-    state->on_granted = std::move(on_granted);
-    state->done.reset(::eventfd(0, EFD_CLOEXEC));
-    if (!state->done) return os_error(Failure::os, "making an eventfd to wait for the lock");
-    if (const int error = start_thread(state); error != 0) {
+    const auto watch = std::make_shared<Watch>(patience);
+    if (!watch->usable()) return os_error(Failure::os, "making an eventfd to wait for the lock");
+    const Interruptible here;
+    if (const int error = start_thread(watch); error != 0) {
         return os_error(Failure::os, "starting a thread to wait for the lock", error);
     }
-    WaitEnd end = WaitEnd::changed;
+    int error = 0;
     do {
-        end = patience.sleep(state->done.get(), kLongestSleep);
-        state->abandoned = end != WaitEnd::changed;
-        // The thread sleeps in flock(2) or is a few system calls away from letting go of the mutex.
-        const std::lock_guard<std::mutex> guard(state->mutex);
-        if (end == WaitEnd::timed_out && state->granted) end = WaitEnd::changed;
-        if (state->error != 0) return os_error(Failure::lock, "waiting in flock(2)", state->error);
-        if (end == WaitEnd::changed && state->granted) return end;
-    } while (end == WaitEnd::changed);
-    return end;
+        error = ::flock(fd, LOCK_EX) == 0 ? 0 : errno;
+    } while (error == EINTR && watch->end() == WaitEnd::changed);
+    watch->finish();
+    if (error != 0 && error != EINTR) return os_error(Failure::lock, "waiting in flock(2)", error);
+    // What was granted in the last moment counts, but not against a stop.
+    return error == 0 && watch->end() == WaitEnd::timed_out ? WaitEnd::changed : watch->end();
 }
 
 void ParentWatch::start(const LockPath& path) {

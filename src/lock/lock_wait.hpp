@@ -1,7 +1,5 @@
 #pragma once
-// Waiting for a lock: in the kernel, on a thread that does nothing else, while the caller watches the clock and wake_fd.
-
-#include <functional>
+// Waiting for a lock: the caller sleeps in the kernel, while a thread watches the clock and wake_fd for it.
 
 #include "base/clock.hpp"
 #include "lock/directory_lock.hpp"
@@ -27,14 +25,11 @@ class Patience {
     MonotonicTime deadline_;
 };
 
-/// What the waiting thread does when flock(2) has granted `fd`; under a mutex that the caller takes before it gives up.
-/// @return true: done · false: `fd` is another descriptor now, wait for that one
-using OnGranted = std::function<bool(UniqueFd& fd)>;
-
-/// Waits in flock(2) for `fd` on a thread of its own. Blocked signals do not end flock(2), and a directed one can be lost
-/// just before it: so the thread is not interrupted, but left behind, where it drops what it is granted later.
-/// Errors: Failure::os, no thread or no descriptor.
-Result<WaitEnd> wait_in_flock(UniqueFd fd, const Patience& patience, OnGranted on_granted);
+/// Waits in flock(2) for `fd`, which the caller keeps. After `changed` the flock is ours, unless patience is for retries
+/// only: that was but a pause. After another end it may have been granted all the same; nothing of ours waits for it any
+/// more in any case.
+/// Errors: Failure::os, no thread or no descriptor; Failure::lock, flock(2) failed.
+Result<WaitEnd> wait_in_flock(int fd, const Patience& patience);
 
 /// Tells when names vanish from the parent directory, for locks that flock(2) knows nothing of.
 class ParentWatch {

@@ -14,14 +14,12 @@ struct OrphanedCommand {
     std::string holder;  ///< "pid 913, a command that a killed run left at work"
 };
 
-/// The first command that still holds its mark; `file` is empty if there is none. Call it under the directory's flock.
-Result<OrphanedCommand> find_orphaned_command(int directory_fd);
+/// The first command that still holds its mark. If there is none, `file` is empty, and every `c.<n>` that was there is
+/// unlinked; anything else in the directory is left alone. Call it under the directory's flock.
+Result<OrphanedCommand> clear_command_marks(int directory_fd);
 
 /// The same for people who only look, without a lock: by its pid, which a later process may have by now. "" if there is none.
 std::string describe_command_at_work(int directory_fd);
-
-/// Unlinks every `c.<n>`; anything else in the directory is left alone.
-void remove_command_marks(int directory_fd);
 
 /// What is in the directory, for the message that it cannot be removed: "notes.txt, core".
 std::string list_contents(int directory_fd);

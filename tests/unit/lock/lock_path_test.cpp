@@ -100,12 +100,23 @@ TEST_CASE("a parent that is a file is refused", "[lock]") {
     CHECK_THAT(refusal(dir / "file/a.lock"), Contains("Not a directory"));
 }
 
-TEST_CASE("a parent in which everybody may write must be sticky", "[lock]") {
+TEST_CASE("a parent in which its group or everybody may write must be sticky", "[lock]") {
     TemporaryDirectory dir;
     std::filesystem::create_directory(dir / "open");
-    REQUIRE(::chmod((dir / "open").c_str(), 0777) == 0);
-    CHECK_THAT(refusal(dir / "open/a.lock"), Contains("no sticky bit") && Contains("chmod +t"));
-    REQUIRE(::chmod((dir / "open").c_str(), 01777) == 0);
+    struct Case {
+        mode_t mode;
+        const char* who;
+        const char* remedy;
+    };
+    const Case open = GENERATE(Case{0777, "everybody may write", "chmod go-w"}, Case{0757, "everybody may write", "chmod o-w"},
+                               Case{0775, "the group with gid", "chmod g-w"}, Case{02770, "the group with gid", "chmod g-w"});
+    INFO(std::oct << open.mode);
+    REQUIRE(::chmod((dir / "open").c_str(), open.mode) == 0);
+    CHECK_THAT(refusal(dir / "open/a.lock"),
+               Contains("no sticky bit") && Contains("chmod +t") && Contains(open.who) && Contains(open.remedy));
+    REQUIRE(::chmod((dir / "open").c_str(), open.mode | 01000) == 0);
+    CHECK(LockPath::open(dir / "open/a.lock"));
+    REQUIRE(::chmod((dir / "open").c_str(), open.mode & ~static_cast<mode_t>(0022)) == 0);
     CHECK(LockPath::open(dir / "open/a.lock"));
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,6 +59,16 @@ inline bool eventually(const std::function<bool()>& condition) {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     return true;
+}
+
+/// Is some thread of the process asleep in flock(2)? Field 1 of /proc/PID/task/TID/syscall is the call's number.
+inline bool sleeps_in_flock(pid_t pid) {
+    std::error_code ignored;
+    std::filesystem::directory_iterator task("/proc/" + std::to_string(pid) + "/task", ignored);
+    for (; task != std::filesystem::directory_iterator(); task.increment(ignored)) {
+        if (read_all(task->path() / "syscall").starts_with(std::to_string(SYS_flock) + " ")) return true;
+    }
+    return false;
 }
 
 inline LockRecord record_of(const std::string& run_id) {

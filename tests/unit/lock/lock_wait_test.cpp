@@ -2,7 +2,6 @@
 
 #include <sys/eventfd.h>
 #include <sys/file.h>
-#include <sys/syscall.h>
 
 #include <catch2/catch.hpp>
 
@@ -23,16 +22,6 @@ double millis_since(steady_clock::time_point start) {
 std::size_t thread_count() {
     std::filesystem::directory_iterator tasks("/proc/self/task");
     return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
-}
-
-/// Is some thread of the process asleep in flock(2)? Field 1 of /proc/PID/task/TID/syscall is the call's number.
-bool sleeps_in_flock(pid_t pid) {
-    std::error_code ignored;
-    std::filesystem::directory_iterator task("/proc/" + std::to_string(pid) + "/task", ignored);
-    for (; task != std::filesystem::directory_iterator(); task.increment(ignored)) {
-        if (read_all(task->path() / "syscall").starts_with(std::to_string(SYS_flock) + " ")) return true;
-    }
-    return false;
 }
 
 enum class HeldBy { run, script, orphan };
@@ -186,7 +175,6 @@ TEST_CASE("a stop ends any wait in less than 10 ms, with nothing touched", "[loc
     }
     CHECK(best < 10);
     obstacle.end();
-    // The threads that stayed behind take and drop the lock: it is free for good.
     auto lock = acquire(dir / "a.lock", for_at_most(10'000));
     REQUIRE(lock);
     CHECK(lock->release());
@@ -194,7 +182,7 @@ TEST_CASE("a stop ends any wait in less than 10 ms, with nothing touched", "[loc
     CHECK_FALSE(exists(dir / "a.lock"));
 }
 
-TEST_CASE("a process whose wait was stopped can end at once, although a thread of it sleeps in flock", "[lock][wait]") {
+TEST_CASE("a process whose wait was stopped can end at once, although it sleeps in flock", "[lock][wait]") {
     TemporaryDirectory dir;
     Holder holder(dir / "a.lock");
     const UniqueFd wake(::eventfd(0, EFD_CLOEXEC));
