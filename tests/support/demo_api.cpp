@@ -163,10 +163,10 @@ class Api {
         if (fault.end != Fault::End::answer) end_connection(request, fault.end);
     }
 
-    /// A refusal is an answer like any other and is given again under its key; 429 and 5xx leave no trace.
+    /// A refusal is an answer like any other and is given again under its key; 408, 429 and 5xx leave no trace.
     void not_applied(const Write& write, const Fault& fault) {
-        const bool refusal =
-            fault.end == Fault::End::answer && fault.status >= 400 && fault.status < 500 && fault.status != 429;
+        const bool refusal = fault.end == Fault::End::answer && fault.status >= 400 && fault.status < 500 &&
+                             fault.status != 408 && fault.status != 429;
         refusal ? shop_.refuse(write, {fault.status, json{{"error", "refused on request"}}.dump()}) : shop_.abandon(write);
     }
 

@@ -1,0 +1,57 @@
+"""The guardian is killed at each of its system calls in turn; one plain run afterwards puts everything right.
+
+Together with the state that the call before has left, this is every state that a kill can leave. A deterministic selection,
+unless LOCKSTEP_CRASH_FULL=1.
+"""
+
+import signal
+import time
+import unittest
+
+from crash_support import SCENARIOS, PointTest, spread
+
+POINTS = 20  # a scenario
+
+
+class KillEverywhere(PointTest):
+    def points_of(self, calls):
+        """(thread, nth call of it, victim) for all calls of an undisturbed run."""
+        ordered = sorted((call.thread, call.nth) for call in calls)
+        return [(thread, nth, ("guardian", "both")[number % 2]) for number, (thread, nth) in enumerate(ordered)]
+
+    @staticmethod
+    def kill_and_run_again(place, point):
+        thread, nth, victim = point
+        status, said, struck = place.traced("kill", thread, nth, victim)
+        if struck:
+            expected = -signal.SIGKILL if victim == "both" else 70
+            assert status == expected, f"killed at {struck.strip()!r}, but the exit status is {status}: {said}"
+        elif status == 0:
+            place.assert_all_done()
+        place.assert_whole(*place.run())
+        place.assert_nothing_left()
+        return struck.split(" ")[1] if struck else ""
+
+    def try_scenario(self, scenario):
+        began = time.monotonic()
+        points = self.points_of(self.calls_of(scenario))
+        chosen = spread(points, POINTS)
+        struck = [name for name in self.try_points(scenario, chosen, self.kill_and_run_again) if name]
+        # Threads come and go a little differently every time; a call that was never reached proves nothing.
+        self.assertGreater(len(struck), len(chosen) * 3 // 4, "too few of the calls were reached")
+        print(f"\n{scenario.name}: killed at {len(struck)} of {len(points)} system calls ({len(set(struck))} names), "
+              f"{time.monotonic() - began:.0f} s", flush=True)
+
+
+def add_test(scenario):
+    def test(self):
+        self.try_scenario(scenario)
+    setattr(KillEverywhere, "test_one_run_puts_it_right_" + scenario.name.replace(",", "").replace(" ", "_"), test)
+
+
+for each in SCENARIOS:
+    add_test(each)
+
+
+if __name__ == "__main__":
+    unittest.main()
