@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.hpp"
 #include "base/json.hpp"
 
 namespace lockstep {
@@ -87,8 +88,8 @@ struct Scope {
     std::string item_key{};  ///< no expression names it; commands get it as LOCKSTEP_ITEM_KEY
     const StepOutputs* outputs = nullptr;
     const Answer* answer = nullptr;
-    /// Resolves a secret; unset where secrets are to stay references.
-    std::function<std::optional<std::string>(std::string_view name)> secret{};
+    /// Resolves a secret, or says by name what is missing; unset where secrets are to stay references.
+    std::function<Result<std::string>(std::string_view name)> secret{};
 };
 
 /// The value, or nullopt if it is missing (a missing value is not an error by itself: `$x == null` asks for it).
@@ -117,7 +118,8 @@ enum class Quoting : std::uint8_t {
     percent,  ///< all but RFC 3986 unreserved characters percent-encoded (URLs); a URL that is one expression stays as it is
 };
 
-/// The text of a template. An expression whose value is missing or null is an error that names it.
+/// The text of a template. An expression whose value is missing or null is an error that names it; for a secret the error of
+/// scope.secret.
 /// Secrets stay references ("{$secrets.token}", and every other '$' doubled) when scope.secret is unset: the result is then a
 /// template again, which a second render() with secrets turns into the final text.
 Result<std::string> render(const Template& text, const Scope& scope, Quoting quoting = Quoting::none);

@@ -139,7 +139,7 @@ std::optional<std::size_t> read_word(Findings& findings, const std::optional<Pla
     const auto found = std::ranges::find(words.words, at->json->text);
     if (found != words.words.end()) return static_cast<std::size_t>(found - words.words.begin());
     const std::vector<std::string_view> candidates(words.words.begin(), words.words.end());
-    findings.add(*at, in_quotes(at->json->text) + " is not possible here", suggestion(at->json->text, candidates));
+    findings.add(*at, in_quotes(at->json->text) + " " + std::string(words.wrong), suggestion(at->json->text, candidates));
     return std::nullopt;
 }
 

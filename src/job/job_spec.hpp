@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -168,6 +169,7 @@ struct JobSpec {
     Section section = Section::step;
     std::optional<bool> shield;
     std::map<std::string, SecretSpec, std::less<>> secrets;
+    std::set<std::string> used_secrets;  ///< those of `secrets` that some expression names
     std::vector<StepSpec> steps;
 
     const StepSpec* step(std::string_view name) const;

@@ -21,6 +21,7 @@ struct ObjectShape {
 struct EnumShape {
     std::string_view name;
     std::span<const std::string_view> words;
+    std::string_view wrong = "is not possible here";  ///< what is said of any other word
 };
 
 namespace keys {
@@ -104,7 +105,7 @@ inline constexpr std::array<const ObjectShape*, 14> kAll = {&kJob,     &kStop,  
                                                             &kFirst,   &kSecond,         &kCompensate, &kHttp,   &kMultipart,
                                                             &kCommand, &kIdempotencyKey, &kRetry,      &kProbe};
 
-inline constexpr EnumShape kMethod{"method", keys::kMethodWords};
+inline constexpr EnumShape kMethod{"method", keys::kMethodWords, "is not an HTTP method"};
 inline constexpr EnumShape kProbeMethod{"probeMethod", keys::kProbeMethodWords};
 inline constexpr EnumShape kItemsMethod{"itemsMethod", keys::kItemsMethodWords};
 inline constexpr EnumShape kInDoubt{"inDoubtPolicy", keys::kInDoubtWords};

@@ -124,6 +124,9 @@ JobSpec read_job(Reading& reading, const Place& root, const JobFileOptions& opti
     job.secrets = read_secrets(reading, fields.get("secrets"));
     read_steps(reading, fields.get("steps"), job);
     read_stop(reading, fields.get("stop"), job);
+    for (const ExpressionUse& use : reading.uses) {
+        if (use.expression.kind == Expression::Kind::secrets) job.used_secrets.insert(use.expression.name);
+    }
     check_references(reading, job);
     check_key(reading, job, key_place(fields));
     check_duplicate_keys(findings, root);

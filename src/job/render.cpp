@@ -69,7 +69,8 @@ std::optional<Json> evaluate(const Expression& expression, const Scope& scope) {
         case Kind::run_date: return Json::of_string(scope.run_date);
         case Kind::idempotency_key: return Json::of_string(scope.idempotency_key);
         case Kind::secrets: {
-            auto value = scope.secret ? scope.secret(expression.name) : std::nullopt;
+            if (!scope.secret) return std::nullopt;
+            auto value = scope.secret(expression.name);
             return value ? std::optional(Json::of_string(std::move(*value))) : std::nullopt;
         }
         case Kind::step_output: return scope.outputs != nullptr ? output_value(expression, *scope.outputs) : std::nullopt;
@@ -101,6 +102,7 @@ void append_doubling_dollars(std::string& out, std::string_view text) {
 enum class Form : std::uint8_t { text, template_again };
 
 Result<std::string> value_text(const Expression& expression, const Scope& scope) {
+    if (expression.kind == Kind::secrets && scope.secret) return scope.secret(expression.name);
     const std::optional<Json> value = evaluate(expression, scope);
     if (!value) return fail(Failure::items, expression.source + " is missing");
     if (value->is_null()) return fail(Failure::items, expression.source + " is null");

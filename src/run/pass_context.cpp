@@ -7,10 +7,7 @@ Scope PassContext::base_scope(const Json& params, const SecretStore& store) cons
     scope.params = &params;
     scope.run_id = run_id;
     scope.run_date = run_date;
-    scope.secret = [&store](std::string_view name) -> std::optional<std::string> {
-        auto value = store.resolve(name);
-        return value ? std::optional(std::move(*value)) : std::nullopt;
-    };
+    scope.secret = [&store](std::string_view name) { return store.resolve(name); };
     return scope;
 }
 

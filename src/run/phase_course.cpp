@@ -200,6 +200,8 @@ PhaseCourse::Next PhaseCourse::pause_and_retry(const Attempt& attempt) {
         const bool too_early = attempt.retry_after && monotonic_now() + *attempt.retry_after > next;
         if (too_early || next <= monotonic_now()) return finish(used_up, attempt.reason);
     }
+    log::info("{} {} {}: {}; again in {} (attempt {} of {})", pair_.item_key, step_.name, to_string(name_), attempt.reason,
+              describe_duration(Millis{millis_until(next)}), attempts_ + 1, phase_.retry.max_attempts);
 
     // Only where nothing has happened may a stop end the pair here; else the pair is finished first.
     const bool untouched = name_ == PhaseName::first && !doubtful_;

@@ -32,7 +32,7 @@ ExitStatus Runner::loop() {
         status = result.status;
         // Nothing that the next pass could find better: the supervisor is to know.
         const bool hopeless = status == ExitStatus::lock || status == ExitStatus::journal || status == ExitStatus::cut ||
-                              status == ExitStatus::os;
+                              status == ExitStatus::os || status == ExitStatus::job_file;
         if (hopeless) break;
         status = ExitStatus::ok;
         stop_.requested.wait_until(monotonic_now() + options_.pause);
@@ -59,6 +59,7 @@ PassResult Runner::failed(const Error& error) const {
 
 PassResult Runner::one_pass() {
     if (stop_.requested.fired()) return failed({Failure::stopped, "stopped"});
+    if (auto had = secrets_.resolve_all(job_.used_secrets); !had) return failed(had.error());
     const MonotonicTime started = monotonic_now();
     auto lock = acquire();
     if (!lock) return failed(lock.error());

@@ -2,6 +2,7 @@
 // Carrying out a phase's action: first rendered into a request that can be journalled, then performed.
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/clock.hpp"
@@ -94,8 +95,11 @@ std::string idempotency_key(std::string_view job, std::string_view item_key, std
 class SecretStore {
   public:
     explicit SecretStore(const std::map<std::string, SecretSpec, std::less<>>& specs);
-    /// The value now: the environment variable, or the file's content without its last newline. Error names what is missing.
+    /// The value now: the environment variable, or the file's content without its last newline.
+    /// Error: Failure::job_file, `secret "token" cannot be had: the environment variable SHOP_TOKEN is not set`.
     Result<std::string> resolve(std::string_view name) const;
+    /// Whether all of them can be had now; the error of the first that cannot.
+    Result<void> resolve_all(const std::set<std::string>& names) const;
     /// `text` with every value resolved so far (of at least 4 bytes) replaced by "***".
     std::string redact(std::string text) const;
 

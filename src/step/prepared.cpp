@@ -25,12 +25,10 @@ Result<std::string> with_secrets(const std::string& text, const Scope& scope) {
         if (part.expression.kind != Expression::Kind::secrets) {
             return fail(Failure::journal, "the rendered request holds " + part.expression.source);
         }
-        if (!scope.secret || !scope.secret(part.expression.name)) {
-            return fail(Failure::items, "secret \"" + part.expression.name +
-                                            "\" cannot be had: its variable or file is missing; nothing was done");
-        }
     }
-    return render(*parsed, scope);
+    auto value = render(*parsed, scope);
+    if (!value) value.error().text += "; nothing was done";
+    return value;
 }
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;

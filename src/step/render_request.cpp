@@ -69,7 +69,7 @@ bool has_name(const Json& pairs, std::string_view name) {
 class Renderer {
   public:
     explicit Renderer(const Scope& scope) : scope_(scope), plain_(scope), templating_(scope) {
-        plain_.secret = [](std::string_view) { return std::nullopt; };
+        plain_.secret = [](std::string_view) { return fail(Failure::job_file, "no secret belongs here"); };
         templating_.secret = nullptr;
     }
 
@@ -95,7 +95,7 @@ Result<void> Renderer::check_secrets(const Template& text, const std::string& wh
     for (const Template::Part& part : text.parts) {
         if (!part.is_expression || part.expression.kind != Expression::Kind::secrets) continue;
         const auto value = scope_.secret(part.expression.name);
-        if (!value) return bad(where, "secret \"" + part.expression.name + "\" cannot be had: its variable or file is missing");
+        if (!value) return bad(where, value.error().text);
         if (value->find_first_of(forbidden) != std::string::npos) {
             return bad(where, "secret \"" + part.expression.name + "\" holds a line break or a NUL character");
         }

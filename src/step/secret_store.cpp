@@ -33,23 +33,25 @@ SecretStore::SecretStore(const std::map<std::string, SecretSpec, std::less<>>& s
 
 namespace {
 
+std::string cannot_be_had(std::string_view name) { return "secret \"" + std::string(name) + "\" cannot be had: "; }
+
 Result<std::string> read_secret_file(std::string_view name, const std::string& path) {
-    const std::string what = "secret \"" + std::string(name) + "\": reading " + path;
+    const std::string what = cannot_be_had(name) + "file " + path;
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-    if (!fd) return os_error(Failure::os, what);
+    if (!fd) return os_error(Failure::job_file, what);
     constexpr std::size_t kLargestSecret = 64 * 1024;
     std::string text;
     std::array<char, 4096> piece{};
     for (;;) {
         const ssize_t length = ::read(fd.get(), piece.data(), piece.size());
-        if (length < 0) return os_error(Failure::os, what);
+        if (length < 0) return os_error(Failure::job_file, what);
         if (length == 0) break;
         text.append(piece.data(), static_cast<std::size_t>(length));
-        if (text.size() > kLargestSecret) return fail(Failure::os, what + ": larger than 64 KiB");
+        if (text.size() > kLargestSecret) return fail(Failure::job_file, what + ": larger than 64 KiB");
     }
     if (text.ends_with('\n')) text.pop_back();
     if (text.ends_with('\r')) text.pop_back();
-    if (text.empty()) return fail(Failure::os, what + ": it is empty");
+    if (text.empty()) return fail(Failure::job_file, what + ": it is empty");
     return text;
 }
 
@@ -57,7 +59,7 @@ Result<std::string> read_secret_file(std::string_view name, const std::string& p
 
 Result<std::string> SecretStore::resolve(std::string_view name) const {
     const auto spec = specs_->find(name);
-    if (spec == specs_->end()) return fail(Failure::os, "secret \"" + std::string(name) + "\" is not declared in the job file");
+    if (spec == specs_->end()) return fail(Failure::job_file, cannot_be_had(name) + "it is not declared in the job file");
     Result<std::string> value;
     if (!spec->second.file.empty()) {
         value = read_secret_file(name, spec->second.file);
@@ -65,8 +67,8 @@ Result<std::string> SecretStore::resolve(std::string_view name) const {
     } else if (const char* text = std::getenv(spec->second.env.c_str()); text != nullptr && *text != '\0') {
         value = text;
     } else {
-        return fail(Failure::os, "secret \"" + std::string(name) + "\": the environment variable " + spec->second.env +
-                                     (text != nullptr ? " is empty" : " is not set"));
+        return fail(Failure::job_file, cannot_be_had(name) + "the environment variable " + spec->second.env +
+                                           (text != nullptr ? " is empty" : " is not set"));
     }
     const std::lock_guard guard(seen_->mutex);
     if (std::ranges::find(seen_->values, *value) == seen_->values.end()) {
@@ -74,6 +76,13 @@ Result<std::string> SecretStore::resolve(std::string_view name) const {
         seen_->values.insert(std::ranges::partition_point(seen_->values, longer), *value);
     }
     return value;
+}
+
+Result<void> SecretStore::resolve_all(const std::set<std::string>& names) const {
+    for (const std::string& name : names) {
+        if (auto value = resolve(name); !value) return std::unexpected(std::move(value.error()));
+    }
+    return {};
 }
 
 std::string SecretStore::redact(std::string text) const {

@@ -333,6 +333,7 @@ class HostilePlaces(ExecTest):
     def test_a_plain_file(self):
         self.lock.write_text("somebody's")
         self.refused(self.lock, "plain file")
+        self.refused(self.lock, "Remove it, or name another lock")
 
     def test_a_symbolic_link_to_a_directory(self):
         (self.root / "elsewhere").mkdir()

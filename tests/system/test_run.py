@@ -380,7 +380,7 @@ class AgainstTheDemoApi(RunTest):
         self.assert_nothing_left()
 
     def test_faults_that_a_second_try_heals_leave_exactly_one_of_each(self):
-        for fault in ("429:0", "503", "500-after", "500", "drop", "reset", "drop-before", "408-after"):
+        for fault in ("429:0", "503", "500-after", "500", "drop", "reset", "drop-before", "408", "408-after"):
             with self.subTest(fault=fault):
                 self.state = self.root / f"state.{fault}"
                 api = DemoApi(self) if not hasattr(self, "api") else self.api
@@ -391,6 +391,15 @@ class AgainstTheDemoApi(RunTest):
                 result = self.run_ship(self.ship_orders(api))
                 self.assertEqual(result.status, 0, result.err)
                 self.assert_exactly_once(api)
+
+    def test_a_pause_before_another_attempt_is_told_in_one_line(self):
+        api = DemoApi(self)
+        api.fault("503:1", path="/reservations", orders=["o3"], times=1)
+        result = self.run_ship(self.ship_orders(api))
+        self.assertEqual(result.status, 0, result.err)
+        told = [line for line in result.err.splitlines() if "again in" in line]
+        self.assertEqual(len(told), 1, result.err)
+        self.assertRegex(told[0], r"o3 ship first: 503 .*; again in [0-9.]+s \(attempt 2 of 6\)$")
 
     def test_the_faults_do_show_when_nobody_guards_against_them(self):
         api = DemoApi(self)
@@ -497,13 +506,24 @@ class AgainstTheDemoApi(RunTest):
         self.assertNotIn(TOKEN, subprocess.run(["sqlite3", self.state / "ship.sqlite3", ".dump"], capture_output=True, text=True,
                                                check=False).stdout if os.path.exists("/usr/bin/sqlite3") else "")
 
-    def test_a_missing_secret_fails_the_items_and_says_which(self):
+    def test_a_missing_secret_ends_the_run_before_anything_is_begun_and_is_named(self):
         api = DemoApi(self)
-        result = self.run_job(self.ship_orders(api))
-        self.assertNotEqual(result.status, 0)
-        self.assertIn('secret "token"', result.err)
-        self.assertEqual(api.ledger()["totals"]["orders"], 0)
-        self.assertFalse(self.lock.exists())
+        for source, says in (({"env": "NO_SUCH_TOKEN"}, "the environment variable NO_SUCH_TOKEN is not set"),
+                             ({"file": "no.token"}, f"file {self.root}/no.token: No such file or directory")):
+            for command in (("run",), ("loop", "--every", "10ms")):
+                with self.subTest(source=source, command=command):
+                    job = json.loads(self.ship_orders(api).read_text())
+                    job["secrets"]["token"] = source
+                    result = self.lockstep(command[0], self.write_job(job), "--state-dir", self.state, *command[1:])
+                    self.assertEqual(result.status, 78, result.err)
+                    self.assertIn(f'secret "token" cannot be had: {says}', result.err)
+                    self.assertEqual(api.ledger()["totals"]["orders"], 0)
+                    self.assertFalse(self.lock.exists())
+
+    def test_a_secret_that_nothing_uses_is_not_asked_for(self):
+        self.write("items.ndjson", '{"id": "a"}\n')
+        result = self.run_job(self.job_over({"ndjson": "items.ndjson"}, secrets={"token": {"env": "NO_SUCH_TOKEN"}}))
+        self.assertEqual(result.status, 0, result.err)
 
 
 if __name__ == "__main__":

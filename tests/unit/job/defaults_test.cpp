@@ -117,7 +117,7 @@ TEST_CASE("a program with a slash lies beside the job file, wherever it is run",
                                     (cwd.empty() ? "" : R"(, "cwd": ")" + cwd + "\"") +
                                     R"(}, "timeout": "1s", "inDoubt": ["park"]})";
         const PhaseSpec phase = first_of(command);
-        return render(phase.command()->argv[0], Scope{.secret = [](std::string_view) { return std::optional(std::string()); }})
+        return render(phase.command()->argv[0], Scope{.secret = [](std::string_view) { return Result<std::string>(); }})
                    .value() +
                " in " + phase.command()->cwd;
     };
@@ -152,7 +152,7 @@ TEST_CASE("--set fills declared parameters and keeps their type", "[job]") {
 TEST_CASE("numbers and booleans stand for their text in queries and arguments", "[job]") {
     const PhaseSpec phase =
         first_of(R"({"http": {"method": "GET", "url": "http://h", "query": {"limit": 1.50, "all": true, "dollar": "a$$b"}}})");
-    const Scope scope{.secret = [](std::string_view) { return std::optional(std::string()); }};
+    const Scope scope{.secret = [](std::string_view) { return Result<std::string>(); }};
     CHECK(render(phase.http()->query[0].value, scope).value() == "1.50");
     CHECK(render(phase.http()->query[1].value, scope).value() == "true");
     CHECK(render(phase.http()->query[2].value, scope).value() == "a$b");

@@ -13,7 +13,7 @@ Template parsed(std::string_view source) {
     return std::move(*text);
 }
 
-std::optional<std::string> no_secret(std::string_view) { return std::nullopt; }
+Result<std::string> no_secret(std::string_view) { return fail(Failure::job_file, "no secrets here"); }
 
 struct Fixture {
     Json inputs =
@@ -124,7 +124,7 @@ TEST_CASE("an expression knows where it stands in its string", "[template]") {
 
 TEST_CASE("without secrets the rendered text is a template again, whose second rendering is the final text", "[template]") {
     Fixture f;
-    const auto secret = [](std::string_view name) { return std::optional("<" + std::string(name) + " $s>"); };
+    const auto secret = [](std::string_view name) { return Result<std::string>("<" + std::string(name) + " $s>"); };
     for (const char* source :
          {"Bearer {$secrets.t}", "$secrets.t", "{$inputs.dollar} {$secrets.t}", "$inputs.dollar",
           "$$ $1 {$$x} {$secrets.a}{$secrets.b}", "$$inputs.a", "{{$inputs.dollar}}", "100$", "{$$secrets.t}"}) {

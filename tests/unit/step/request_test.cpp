@@ -96,10 +96,9 @@ TEST_CASE("what cannot be rendered is an error that names the place, before anyt
         CHECK(rendered(bench, http("GET", "$inputs.breaks")).starts_with("error: url: "));
     }
     SECTION("a secret that cannot be had") {
-        bench.scope.secret = [](std::string_view) { return std::nullopt; };
+        bench.scope.secret = [](std::string_view) { return fail(Failure::job_file, "secret \"token\" cannot be had: no"); };
         spec.headers = named({{"Authorization", "{$secrets.token}"}});
-        CHECK(rendered(bench, spec) ==
-              "error: header Authorization: secret \"token\" cannot be had: its variable or file is missing");
+        CHECK(rendered(bench, spec) == "error: header Authorization: secret \"token\" cannot be had: no");
     }
 }
 
@@ -178,7 +177,11 @@ TEST_CASE("secrets come from the environment or a file, and are hidden wherever 
     CHECK(store.redact("env-secret-rotated env-secret") == "*** ***");
     ::unsetenv("LOCKSTEP_TEST_SECRET");
 
-    CHECK(store.resolve("none").error().text == "secret \"none\": the environment variable LOCKSTEP_TEST_NO_SUCH is not set");
-    CHECK(store.resolve("gone").error().text == "secret \"gone\": reading " + file + ".gone: No such file or directory");
+    CHECK(store.resolve("none").error().text ==
+          "secret \"none\" cannot be had: the environment variable LOCKSTEP_TEST_NO_SUCH is not set");
+    CHECK(store.resolve("gone").error().text ==
+          "secret \"gone\" cannot be had: file " + file + ".gone: No such file or directory");
     CHECK_FALSE(store.resolve("undeclared"));
+    CHECK(store.resolve_all({"file"}));
+    CHECK(store.resolve_all({"file", "none"}).error().failure == Failure::job_file);
 }
