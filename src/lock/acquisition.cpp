@@ -96,12 +96,12 @@ Result<Acquisition::Next> Acquisition::wait_for_holder(LockAttempt attempt) {
         if (patience_.only_retries()) return Next::again;
         // As holder we need no mark, and a copy of our descriptor in a forked child would keep it for ever.
         unmark_waiter(directory);
-        if (!is_at(path_.parent_fd(), path_.name(), attempt.identity)) return Next::again;
+        if (!is_at(path_.parent_fd(), path_.name().c_str(), attempt.identity)) return Next::again;
         attempt.created = false;  // if it was, another has had it since
         return take(std::move(attempt));
     }
     const std::string holder = end && *end == WaitEnd::timed_out ? describe_current_holder() : "";
-    if (!patience_.only_retries()) leave_queue(directory, path_.parent_fd(), path_.name(), attempt.identity);
+    if (!patience_.only_retries()) leave_queue(directory, path_.parent_fd(), path_.name().c_str(), attempt.identity);
     if (!end) return std::unexpected(end.error());
     return after_wait(*end, holder);
 }
@@ -218,7 +218,7 @@ Result<void> Acquisition::check_journal(const LockRecord& left) const {
 
 /// Whatever went wrong after the flock: nothing of ours stays. A directory that holds something else does.
 void Acquisition::give_up() {
-    if (lock_.directory_) give_up_directory(lock_.directory_.get(), path_.parent_fd(), path_.name(), lock_.identity_);
+    if (lock_.directory_) give_up_directory(lock_.directory_.get(), path_.parent_fd(), path_.name().c_str(), lock_.identity_);
     lock_.forget();
 }
 

@@ -43,8 +43,6 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::size_t kRecordBlock = 1024;
-
 std::string mark_name(unsigned n) { return "c." + std::to_string(n); }
 
 }  // namespace
@@ -89,7 +87,7 @@ Result<void> DirectoryLock::release() {
     // would then delete the waiter's lock.
     for (const unsigned n : marks_) ::unlinkat(directory_.get(), mark_name(n).c_str(), 0);
     ::unlinkat(directory_.get(), "record", 0);
-    const int error = give_up_directory(directory_.get(), parent_.get(), name_, identity_);
+    const int error = give_up_directory(directory_.get(), parent_.get(), name_.c_str(), identity_);
     const std::string contents = error == ENOTEMPTY || error == EEXIST ? list_contents(directory_.get()) : "";
     forget();
     if (error == 0) return {};
@@ -109,7 +107,7 @@ Result<void> DirectoryLock::release() {
     return os_error(Failure::lock, shown + ": the lock is given up, but its directory could not be removed", error);
 }
 
-bool DirectoryLock::still_ours() const { return directory_ && is_at(parent_.get(), name_, identity_); }
+bool DirectoryLock::still_ours() const { return directory_ && is_at(parent_.get(), name_.c_str(), identity_); }
 
 Result<void> DirectoryLock::update(const LockRecord& record) {
     if (!record_) return fail(Failure::lock, printable(text_, 4096) + ": the lock is not held: its record stays as it is");

@@ -36,7 +36,7 @@ bool is_waited_for(int directory_fd) {
     return ::fcntl(directory_fd, F_OFD_GETLK, &probe) == 0 && probe.l_type != F_UNLCK;
 }
 
-int give_up_directory(int directory_fd, int parent_fd, const std::string& name, const struct stat& identity) {
+int give_up_directory(int directory_fd, int parent_fd, const char* name, const struct stat& identity) {
     if (!is_at(parent_fd, name, identity)) return ENOENT;
     bool was_free = false;
     while (is_waited_for(directory_fd)) {
@@ -47,12 +47,12 @@ int give_up_directory(int directory_fd, int parent_fd, const std::string& name, 
         if (is_waited_for(directory_fd)) return 0;
         if (::flock(directory_fd, LOCK_EX | LOCK_NB) != 0 || !is_at(parent_fd, name, identity)) return 0;
     }
-    const int error = ::unlinkat(parent_fd, name.c_str(), AT_REMOVEDIR) == 0 ? 0 : errno;
+    const int error = ::unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 ? 0 : errno;
     // Not empty after it was free: somebody held it meanwhile, and died. Not ours to speak of.
     return was_free ? 0 : error;
 }
 
-void leave_queue(int directory_fd, int parent_fd, const std::string& name, const struct stat& identity) {
+void leave_queue(int directory_fd, int parent_fd, const char* name, const struct stat& identity) {
     unmark_waiter(directory_fd);
     if (::flock(directory_fd, LOCK_EX | LOCK_NB) == 0) give_up_directory(directory_fd, parent_fd, name, identity);
 }

@@ -3,8 +3,6 @@
 
 #include <sys/stat.h>
 
-#include <string>
-
 namespace lockstep {
 
 /// "I wait here": an OFD read lock of fcntl(2) on the open directory. It knows nothing of flock(2), and it goes with its
@@ -21,10 +19,10 @@ bool is_waited_for(int directory_fd);
 ///
 /// @return 0: handed over or removed · ENOENT: it is not the one at the name (any more), and what is there was left alone ·
 /// another errno of rmdir(2), such as ENOTEMPTY
-int give_up_directory(int directory_fd, int parent_fd, const std::string& name, const struct stat& identity);
+int give_up_directory(int directory_fd, int parent_fd, const char* name, const struct stat& identity);
 
 /// For a waiter that waits no longer, when no thread of it is in flock(2) for `directory_fd` any more. If the directory was
 /// handed to it in that moment it is given up as a holder would.
-void leave_queue(int directory_fd, int parent_fd, const std::string& name, const struct stat& identity);
+void leave_queue(int directory_fd, int parent_fd, const char* name, const struct stat& identity);
 
 }  // namespace lockstep

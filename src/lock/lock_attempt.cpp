@@ -120,15 +120,15 @@ void undo_mkdir(const LockPath& path, UniqueFd& spare) {
     const UniqueFd directory(::openat(path.parent_fd(), path.name().c_str(), kOpenDirectory));
     struct stat info{};
     if (!directory || ::fstat(directory.get(), &info) != 0 || judge(path, info).kind != LockAttempt::Kind::retry) return;
-    if (::flock(directory.get(), LOCK_EX | LOCK_NB) != 0 || !is_at(path.parent_fd(), path.name(), info)) return;
+    if (::flock(directory.get(), LOCK_EX | LOCK_NB) != 0 || !is_at(path.parent_fd(), path.name().c_str(), info)) return;
     ::unlinkat(path.parent_fd(), path.name().c_str(), AT_REMOVEDIR);
 }
 
 }  // namespace
 
-bool is_at(int parent_fd, const std::string& name, const struct stat& identity) {
+bool is_at(int parent_fd, const char* name, const struct stat& identity) {
     struct stat now{};
-    return ::fstatat(parent_fd, name.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0 && now.st_ino == identity.st_ino &&
+    return ::fstatat(parent_fd, name, &now, AT_SYMLINK_NOFOLLOW) == 0 && now.st_ino == identity.st_ino &&
            now.st_dev == identity.st_dev;
 }
 
@@ -167,7 +167,7 @@ LockAttempt attempt_lock(const LockPath& path, UniqueFd& spare) {
         return attempt;
     }
     // The creator, too, must look again: a contender or systemd-tmpfiles can have come between mkdir and flock.
-    if (!is_at(parent, path.name(), attempt.identity)) return {};
+    if (!is_at(parent, name, attempt.identity)) return {};
     attempt.kind = LockAttempt::Kind::held;
     return attempt;
 }

@@ -28,7 +28,7 @@ LockAttempt attempt_lock(const LockPath& path, UniqueFd& spare);
 
 /// Is the directory with `identity`, which the caller holds open, still the one at the name? While it is open its inode
 /// number cannot be given to another (ext4 reuses it at once after that).
-bool is_at(int parent_fd, const std::string& name, const struct stat& identity);
+bool is_at(int parent_fd, const char* name, const struct stat& identity);
 
 /// Gives the owner its permissions on `name` back, if it is a file or directory of ours that an odd umask (0777) made
 /// unusable. Opens it without permission (O_PATH) and changes that very inode, so that a name that is replaced

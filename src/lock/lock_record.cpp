@@ -4,9 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <charconv>
 
+#include "base/append_text.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "sys/unique_fd.hpp"
@@ -15,54 +15,8 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::string_view kCheck = "check ";
-constexpr std::size_t kCheckLine = 6 + 16 + 1;
-constexpr std::string_view kHex = "0123456789abcdef";
-
-/// FNV-1a, 64 bit.
-std::uint64_t fnv1a(std::string_view text) {
-    std::uint64_t hash = 0xcbf29ce484222325U;
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-    return hash;
-}
-
-std::string check_line(std::string_view text) {
-    std::string line(kCheck);
-    const std::uint64_t hash = fnv1a(text);
-    for (int shift = 60; shift >= 0; shift -= 4) line += kHex[(hash >> static_cast<unsigned>(shift)) & 15U];
-    return line + '\n';
-}
-
-bool is_plain(unsigned char c) { return c >= 0x20 && c != 0x7F && c != '\\'; }
-
-/// Appends `name value\n`, the value cut so that the whole text stays within `limit`; empty values are left out.
-void append_line(std::string& out, std::string_view name, std::string_view value, std::size_t limit) {
-    if (value.empty() || out.size() + name.size() + 2 > limit) return;
-    const std::size_t end = limit - 1;
-    out.append(name) += ' ';
-    for (const char c : value) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (out.size() + (is_plain(byte) ? 1 : 4) > end) break;
-        if (is_plain(byte)) {
-            out += c;
-        } else {
-            out.append("\\x") += kHex[byte >> 4U];
-            out += kHex[byte & 15U];
-        }
-    }
-    out += '\n';
-}
-
-template <class Number>
-void append_line(std::string& out, std::string_view name, Number value) {
-    if (value == 0) return;
-    std::array<char, 24> digits{};
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-    append_line(out, name, std::string_view(digits.data(), end), kLongestRecord - kCheckLine);
-}
-
 int hex_digit(char c) {
-    const std::size_t at = kHex.find(c);
+    const std::size_t at = kHexDigits.find(c);
     return at == std::string_view::npos ? -1 : static_cast<int>(at);
 }
 
@@ -127,26 +81,24 @@ void parse_line(LockRecord& record, std::string_view name, std::string_view valu
 }  // namespace
 
 std::string to_text(const LockRecord& record) {
-    std::string out;
-    out.reserve(1024);  // what the file is padded to: one allocation
-    const std::size_t all = kLongestRecord - kCheckLine;
-    append_line(out, "run", record.run_id, 256);
-    append_line(out, "job", record.job, out.size() + 256);
-    append_line(out, "guardian", record.guardian_pid);
-    append_line(out, "guardian_start", record.guardian_start);
-    append_line(out, "front", record.front_pid);
-    append_line(out, "front_start", record.front_start);
-    append_line(out, "boot", record.boot_id, out.size() + 64);
-    append_line(out, "pid_namespace", record.pid_namespace);
-    append_line(out, "host", record.host, out.size() + 128);
-    append_line(out, "uid", record.uid);
-    append_line(out, "since_ms", record.since_ms);
-    append_line(out, "stopping_since_ms", record.stopping_since_ms);
-    append_line(out, "stopping_by", record.stopping_by, out.size() + 128);
-    append_line(out, "phase", record.phase, out.size() + 256);
-    append_line(out, "journal", record.journal, all);
-    append_line(out, "command", record.command, std::min(all, out.size() + 384));
-    return out + check_line(out);
+    RecordText out;
+    append_record(out, {.run_id = record.run_id,
+                        .job = record.job,
+                        .guardian_pid = record.guardian_pid,
+                        .guardian_start = record.guardian_start,
+                        .front_pid = record.front_pid,
+                        .front_start = record.front_start,
+                        .boot_id = record.boot_id,
+                        .pid_namespace = record.pid_namespace,
+                        .host = record.host,
+                        .uid = record.uid,
+                        .since_ms = record.since_ms,
+                        .stopping_since_ms = record.stopping_since_ms,
+                        .stopping_by = record.stopping_by,
+                        .phase = record.phase,
+                        .journal = record.journal,
+                        .command = record.command});
+    return std::string(out.view());
 }
 
 LockRecord parse_lock_record(std::string_view text) {
@@ -160,13 +112,6 @@ LockRecord parse_lock_record(std::string_view text) {
         text.remove_prefix(end + 1);
     }
     return record;
-}
-
-bool is_whole_record(std::string_view text) {
-    const std::size_t last = text.find_last_not_of('\n');
-    if (last == std::string_view::npos || last + 2 < kCheckLine || last + 1 == text.size()) return false;
-    const std::size_t start = last + 2 - kCheckLine;
-    return text.substr(start, kCheckLine) == check_line(text.substr(0, start));
 }
 
 std::optional<LockRecord> read_lock_record(int directory_fd) {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "lock/record_text.hpp"
 
 namespace lockstep {
 
@@ -35,15 +36,10 @@ struct LockRecord {
     std::string stopping_by;             ///< "SIGTERM from pid 1 (uid 0)"
 };
 
-inline constexpr std::size_t kLongestRecord = 4096;
-
-/// The record's lines, `check <FNV-1a of all before it>` last, so that a reader can tell a torn record from a whole one.
-/// The longest values are cut where the whole would not fit.
+/// The record's lines: see append_record.
 std::string to_text(const LockRecord& record);
 /// Unknown lines are skipped; a damaged record gives what could be read.
 LockRecord parse_lock_record(std::string_view text);
-/// Does the text end in a `check` line that is true?
-bool is_whole_record(std::string_view text);
 
 /// The record inside the lock directory `directory_fd`, or nothing if there is none. Takes no lock: a record that is being
 /// rewritten at this moment is read again until it is whole; one that stays damaged gives what could be read.

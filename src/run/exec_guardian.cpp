@@ -10,8 +10,8 @@
 
 #include "base/clock.hpp"
 #include "base/exit_status.hpp"
-#include "base/text.hpp"
 #include "lock/directory_lock.hpp"
+#include "run/command_line.hpp"
 #include "run/run_options.hpp"
 #include "run/stop_policy.hpp"
 #include "sys/log.hpp"
@@ -19,12 +19,6 @@
 namespace lockstep {
 
 namespace {
-
-std::string command_line(char** argv) {
-    std::string text;
-    for (; *argv != nullptr && text.size() < 300; ++argv) text.append(text.empty() ? "" : " ").append(shell_quoted(*argv));
-    return printable(text, 300);
-}
 
 class ExecGuardian {
   public:
@@ -42,7 +36,7 @@ class ExecGuardian {
         record.job = path->name();
         record.guardian_pid = ::getpid();
         record.front_pid = ::getppid();
-        record.command = command_line(options_.argv);
+        record.command = command_line(options_.argv).view();
         auto lock = acquire(*path, record);
         if (!lock) return give_up(lock.error());
         if (const auto& dead = lock->adopted(); dead && !options_.quiet) {

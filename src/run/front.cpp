@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/exit_status.hpp"
+#include "base/text_buffer.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
@@ -95,10 +96,14 @@ class Front {
     bool waiting_for_orphans() const { return WIFSIGNALED(guardian_status_) && !no_children_ && !commands_.empty(); }
 
     void say_guardian_killed() const {
-        std::string line = std::string("lockstep: ") + name_ + ": the guardian (pid " + std::to_string(guardian_) +
-                           ") was killed by " + signal_name(WTERMSIG(guardian_status_));
-        line += commands_.empty() ? "" : "; waiting for the commands that it ran";
-        log::write_now(STDERR_FILENO, line + "\n");
+        TextBuffer<512> line;  // no std::string: this code runs before the C++ runtime, too (the room start)
+        line.append("lockstep: ")
+            .append(std::string_view(name_).substr(0, 300))
+            .append(": the guardian (pid ")
+            .append(guardian_);
+        line.append(") was killed by ").append(signal_text(WTERMSIG(guardian_status_)));
+        line.append(commands_.empty() ? "\n" : "; waiting for the commands that it ran\n");
+        log::write_now(STDERR_FILENO, line);
     }
 
     int result() const {
@@ -137,6 +142,11 @@ int cannot_start(const char* name, const char* what) {
 
 }  // namespace
 
+int wait_for_guardian(const InheritedSignals& inherited, const char* name, UniqueFd socket, CommandTable& commands,
+                      pid_t guardian) {
+    return Front(inherited, name, std::move(socket), commands, guardian).wait();
+}
+
 int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*guardian)(GuardianLink& link, void* context),
                     void* context) {
     int pair[2];
@@ -158,7 +168,7 @@ int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*g
         ::_exit(guardian(link, context));
     }
     guardian_end.reset();
-    return Front(inherited, name, std::move(front_end), commands, pid).wait();
+    return wait_for_guardian(inherited, name, std::move(front_end), commands, pid);
 }
 
 }  // namespace lockstep

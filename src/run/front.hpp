@@ -49,6 +49,10 @@ struct GuardianLink {
 int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*guardian)(GuardianLink& link, void* context),
                     void* context);
 
+/// The front's part of it, for a guardian that was started already.
+int wait_for_guardian(const InheritedSignals& inherited, const char* name, UniqueFd socket, CommandTable& commands,
+                      pid_t guardian);
+
 /// Reads the next stop request from the front, or nullopt if none is waiting.
 std::optional<StopNotice> read_notice(int socket);
 

@@ -25,7 +25,7 @@ struct RunOptions {
     log::Level log_level = log::Level::info;
 };
 
-/// A run's id: when it began and something random, so that ids sort by time (UTC): "20261123T030001Z-7f3a9c21".
+/// As make_run_id() makes it: "20261123T030001Z-7f3a9c21".
 std::string new_run_id();
 
 /// "2026-11-23", in the local time zone: $run.date.

@@ -21,10 +21,18 @@ StopNotice StopNotice::from(const siginfo_t& info) {
     return {info.si_signo, keyboard, keyboard ? 0 : info.si_pid, keyboard ? 0 : info.si_uid};
 }
 
-std::string signal_name(int signal) {
+TextBuffer<24> signal_text(int signal) {
+    TextBuffer<24> text;
     const char* name = ::sigabbrev_np(signal);
-    return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
+    if (name != nullptr) {
+        text.append("SIG").append(name);
+    } else {
+        text.append("signal ").append(signal);
+    }
+    return text;
 }
+
+std::string signal_name(int signal) { return std::string(signal_text(signal).view()); }
 
 std::string describe(const StopNotice& notice) {
     if (notice.signal == 0) return "the death of the front";

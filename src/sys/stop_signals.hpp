@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/error.hpp"
+#include "base/text_buffer.hpp"
 #include "sys/unique_fd.hpp"
 
 namespace lockstep {
@@ -28,6 +29,8 @@ std::string describe(const StopNotice& notice);
 
 /// "SIGTERM", or "signal 44" for one without a name.
 std::string signal_name(int signal);
+/// The same without an allocation.
+TextBuffer<24> signal_text(int signal);
 
 /// What the process was started with, so that commands can be given it back.
 struct InheritedSignals {
