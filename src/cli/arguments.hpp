@@ -54,12 +54,26 @@ struct ResolveArguments {
     std::vector<std::pair<std::string, std::string>> outputs;
 };
 
+struct LocksArguments {
+    std::vector<std::string> roots;              ///< empty: the default one
+    std::vector<std::string> state_directories;  ///< empty: the default one
+    bool json = false;
+};
+
+struct UnlockArguments {
+    std::string lock;  ///< as LockPath::open takes it
+    std::string run;   ///< the run that is meant; empty: none was named
+    bool terminate = false;
+    std::optional<Millis> wait = std::chrono::minutes{1};  ///< with terminate; nullopt: for ever
+};
+
 /// Nothing left to do: help or the version was printed, or the line was wrong and that was said.
 struct Finished {
     int exit_status = 0;
 };
 
-using Arguments = std::variant<Finished, RunArguments, CheckArguments, StatusArguments, HistoryArguments, ResolveArguments>;
+using Arguments = std::variant<Finished, RunArguments, CheckArguments, StatusArguments, HistoryArguments, ResolveArguments,
+                               LocksArguments, UnlockArguments>;
 
 /// Reads the command line; prints help, version and usage errors itself.
 Arguments parse_arguments(int argc, char** argv);

@@ -5,6 +5,7 @@
 #include "base/exit_status.hpp"
 #include "base/text.hpp"
 #include "cli/check_command.hpp"
+#include "journal/journal_reader.hpp"
 
 namespace lockstep {
 
@@ -20,7 +21,14 @@ std::expected<ChosenJob, int> choose_job(const JobChoice& choice) {
                      printable(choice.job).c_str());
         return std::unexpected(to_int(ExitStatus::usage));
     }
-    return ChosenJob{choice.job, choice.file.lock.empty() ? "/tmp/" + choice.job + ".lock" : choice.file.lock};
+    return ChosenJob{choice.job, choice.file.lock.empty() ? lock_of_job(choice.job, choice.state_directory) : choice.file.lock};
+}
+
+std::string lock_of_job(const std::string& job, const std::string& state_directory) {
+    if (auto reader = JournalReader::open({state_directory, job}); reader && *reader) {
+        if (const auto lock = (*reader)->last_lock(); lock && !lock->empty()) return *lock;
+    }
+    return "/tmp/" + job + ".lock";
 }
 
 int report_error(const Error& error) {

@@ -16,6 +16,9 @@ struct ChosenJob {
 /// What names a file ('/' in it, or .json at its end) is read. An error has been said on stderr; it is the exit status.
 std::expected<ChosenJob, int> choose_job(const JobChoice& choice);
 
+/// Of a job whose file is not at hand: where its journal says that it lay in the newest run, else the default place.
+std::string lock_of_job(const std::string& job, const std::string& state_directory);
+
 /// Says it on stderr. @return the exit status that belongs to it
 int report_error(const Error& error);
 

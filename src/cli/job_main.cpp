@@ -3,9 +3,11 @@
 #include "cli/arguments.hpp"
 #include "cli/check_command.hpp"
 #include "cli/history_command.hpp"
+#include "cli/locks_command.hpp"
 #include "cli/resolve_command.hpp"
 #include "cli/run_command.hpp"
 #include "cli/status_command.hpp"
+#include "cli/unlock_command.hpp"
 #include "sys/stop_signals.hpp"
 
 namespace {
@@ -21,10 +23,13 @@ int main(int argc, char** argv) {
     lockstep::Arguments arguments = lockstep::parse_arguments(argc, argv);
     if (const auto* finished = std::get_if<lockstep::Finished>(&arguments)) return finished->exit_status;
     if (auto* run = std::get_if<lockstep::RunArguments>(&arguments)) return lockstep::run_command(inherited, *run);
-    // Stays blocked: it holds the lock for a moment.
+    // These two stay blocked: they hold the lock for a moment.
     if (const auto* resolve = std::get_if<lockstep::ResolveArguments>(&arguments)) return lockstep::resolve_command(*resolve);
+    if (const auto* unlock = std::get_if<lockstep::UnlockArguments>(&arguments))
+        return lockstep::unlock_command(inherited, *unlock);
     unblock(inherited);
     if (const auto* status = std::get_if<lockstep::StatusArguments>(&arguments)) return lockstep::status_command(*status);
     if (const auto* history = std::get_if<lockstep::HistoryArguments>(&arguments)) return lockstep::history_command(*history);
+    if (const auto* locks = std::get_if<lockstep::LocksArguments>(&arguments)) return lockstep::locks_command(*locks);
     return lockstep::check_command(std::get<lockstep::CheckArguments>(arguments));
 }

@@ -1,10 +1,8 @@
 #include "cli/resolve_command.hpp"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 
 #include "base/clock.hpp"
@@ -15,6 +13,7 @@
 #include "journal/journal_reader.hpp"
 #include "lock/directory_lock.hpp"
 #include "run/run_options.hpp"
+#include "sys/user_name.hpp"
 
 namespace lockstep {
 
@@ -24,11 +23,7 @@ constexpr std::int64_t kLatestDecisions = 1000;
 
 /// The name that the uid has, and who he was before sudo(8).
 std::string who() {
-    std::array<char, 4096> buffer{};
-    passwd entry{};
-    passwd* found = nullptr;
-    ::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found);
-    std::string name = found != nullptr ? found->pw_name : "uid " + std::to_string(::getuid());
+    std::string name = user_name(::getuid());
     const char* before = ::getenv("SUDO_USER");
     if (before != nullptr && *before != '\0' && name != before) name += " (" + printable(before, 60) + " by sudo)";
     return name;

@@ -20,7 +20,7 @@ int one_job(const StatusArguments& arguments) {
     return print(arguments.json ? to_text(status_json(*status, now)) + "\n" : status_text(*status, now), exit_status(*status));
 }
 
-/// Every job that has a journal in the state directory; each at its default lock, for only its file knows another.
+/// Every job that has a journal in the state directory; each at the lock that its journal names.
 int all_jobs(const StatusArguments& arguments) {
     auto directory =
         arguments.job.state_directory.empty() ? default_state_directory() : Result<std::string>(arguments.job.state_directory);
@@ -32,7 +32,7 @@ int all_jobs(const StatusArguments& arguments) {
     std::string text = jobs->empty() ? "no job has a journal in " + *directory + "\n" : "";
     int worst = 0;
     for (const std::string& job : *jobs) {
-        const auto status = job_status({job, "/tmp/" + job + ".lock", *directory});
+        const auto status = job_status({job, lock_of_job(job, *directory), *directory});
         if (!status) {
             worst = report_error(status.error());
             continue;

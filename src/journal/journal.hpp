@@ -70,6 +70,7 @@ struct RunStart {
     int guardian_pid = 0;
     std::string host;
     std::string command;  ///< "run" or "loop"
+    std::string lock;     ///< absolute path of the lock directory that it runs under
 };
 
 /// How much must be true when write() returns.

@@ -130,6 +130,19 @@ Result<std::vector<DecisionLine>> JournalReader::decisions(std::int64_t limit) {
     return lines;
 }
 
+Result<std::string> JournalReader::last_lock() {
+    constexpr std::string_view kDoing = "reading where its lock lies";
+    auto statement = parts_->db.prepare("SELECT lock FROM runs WHERE lock <> '' ORDER BY started_ms DESC LIMIT 1");
+    if (!statement) return std::unexpected(std::move(statement.error()));
+    std::string lock;
+    const auto read = for_each_row(parts_->db, *statement, kDoing, [&](const Statement& row) -> Result<void> {
+        lock = row.text(0);
+        return {};
+    });
+    if (!read) return std::unexpected(read.error());
+    return lock;
+}
+
 Result<std::int64_t> JournalReader::done_count() {
     return parts_->db.number("SELECT count(*) FROM pairs WHERE state = 'done'", "counting what is done");
 }

@@ -45,6 +45,8 @@ class JournalReader {
     Result<std::optional<PassLine>> last_success();
     /// Newest first.
     Result<std::vector<DecisionLine>> decisions(std::int64_t limit);
+    /// The lock directory of the newest run that wrote it down; "" if none did.
+    Result<std::string> last_lock();
     /// Pairs that are done.
     Result<std::int64_t> done_count();
 

@@ -79,7 +79,9 @@ CREATE TABLE decisions (
 CREATE INDEX pending_decisions ON decisions (id) WHERE applied_ms IS NULL;
 )sql";
 
-constexpr std::array kMigrations = {kVersion1, kVersion2};
+constexpr const char* kVersion3 = "ALTER TABLE runs ADD COLUMN lock TEXT NOT NULL DEFAULT '';";
+
+constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3};
 
 Result<void> migrate_one(SqliteDb& db, const char* sql, std::int64_t version) {
     const std::string all = fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

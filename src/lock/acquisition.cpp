@@ -201,6 +201,8 @@ Result<Acquisition::Next> Acquisition::adopt() {
     }
     LockRecord left = read_lock_record(directory).value_or(LockRecord{});
     if (auto checked = check_journal(left); !checked) return std::unexpected(std::move(checked.error()));
+    if (auto wanted = wait_.may_adopt ? wait_.may_adopt(left) : Result<void>(); !wanted)
+        return std::unexpected(std::move(wanted.error()));
     lock_.record_bytes_ = std::min(static_cast<std::size_t>(info.st_size), kLongestRecord);
     if (auto written = lock_.write_record(record_); !written) return std::unexpected(std::move(written.error()));
     lock_.adopted_ = AdoptedFrom{std::move(left)};

@@ -17,10 +17,13 @@
 
 namespace lockstep {
 
+/// Where a lock lies that is named without '/': /tmp or $LOCKSTEP_LOCK_ROOT.
+std::string default_lock_root();
+
 /// A lock's place: the parent is opened once, so that a later chdir or rename of a parent changes nothing.
 class LockPath {
   public:
-    /// A name without '/' means `<root>/<name>.lock` with root /tmp or $LOCKSTEP_LOCK_ROOT, anything else is a path; relative
+    /// A name without '/' means `<root>/<name>.lock` with default_lock_root(), anything else is a path; relative
     /// ones are to the working directory. Errors (Failure::lock): no such parent, a parent that its group or others may write
     /// without the sticky bit, a network file system (an allowlist by statfs(2): flock on a directory is not to be trusted
     /// elsewhere), a last component of "." or "..".
@@ -43,6 +46,8 @@ struct LockWait {
     int wake_fd = -1;  ///< readable: give up at once (Failure::stopped)
     /// Called once, before the first wait, with who holds it ("pid 812 since 03:00:01, order o17, second").
     std::function<void(const std::string& holder)> on_wait;
+    /// Asked before a dead run is taken over, with what it left: an error ends the acquisition, and all stays as it was.
+    std::function<Result<void>(const LockRecord& left)> may_adopt;
 };
 
 struct AdoptedFrom {

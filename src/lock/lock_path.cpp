@@ -41,8 +41,7 @@ Result<Place> split(const std::string& name_or_path) {
                 Failure::lock,
                 "\"" + name_or_path + "\" cannot be a lock: give a name or the path of a directory that does not exist yet");
         }
-        const char* root = ::getenv("LOCKSTEP_LOCK_ROOT");
-        return Place{root != nullptr && *root != '\0' ? root : "/tmp", name_or_path + ".lock"};
+        return Place{default_lock_root(), name_or_path + ".lock"};
     }
     std::string path = name_or_path;
     while (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -95,6 +94,11 @@ Result<void> check_parent(int fd, const std::string& parent, const std::string& 
 }
 
 }  // namespace
+
+std::string default_lock_root() {
+    const char* root = ::getenv("LOCKSTEP_LOCK_ROOT");
+    return root != nullptr && *root != '\0' ? root : "/tmp";
+}
 
 Result<LockPath> LockPath::open(const std::string& name_or_path) {
     auto place = split(name_or_path);

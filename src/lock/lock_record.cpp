@@ -129,9 +129,19 @@ std::optional<LockRecord> read_lock_record(int directory_fd) {
     return parse_lock_record(text);
 }
 
-std::string describe_holder(const LockRecord& record) {
+pid_t pid_to_show(const LockRecord& record) {
     const bool front_lives = record.front_pid > 0 && is_same_process(record.front_pid, record.front_start);
-    const pid_t pid = front_lives || record.guardian_pid <= 0 ? record.front_pid : record.guardian_pid;
+    return front_lives || record.guardian_pid <= 0 ? record.front_pid : record.guardian_pid;
+}
+
+std::string describe_stop(const LockRecord& record) {
+    if (record.stopping_since_ms <= 0) return "";
+    const std::string by = record.stopping_by.empty() ? "" : ", asked by " + printable(record.stopping_by);
+    return "stopping since " + format_local(record.stopping_since_ms) + by;
+}
+
+std::string describe_holder(const LockRecord& record) {
+    const pid_t pid = pid_to_show(record);
     std::string text = pid > 0 ? "pid " + std::to_string(pid) : "a process that has not written down its pid yet";
     if (record.since_ms > 0) text += " since " + format_local(record.since_ms);
     if (!record.phase.empty()) {
@@ -139,8 +149,7 @@ std::string describe_holder(const LockRecord& record) {
     } else if (!record.command.empty()) {
         text += ", running " + printable(record.command);
     }
-    if (record.stopping_since_ms > 0) text += ", stopping since " + format_local(record.stopping_since_ms);
-    if (record.stopping_since_ms > 0 && !record.stopping_by.empty()) text += " (" + printable(record.stopping_by) + ")";
+    if (const std::string stop = describe_stop(record); !stop.empty()) text += ", " + stop;
     return text;
 }
 

@@ -45,7 +45,13 @@ LockRecord parse_lock_record(std::string_view text);
 /// rewritten at this moment is read again until it is whole; one that stays damaged gives what could be read.
 std::optional<LockRecord> read_lock_record(int directory_fd);
 
-/// "pid 812 since 03:00:01, order o17, second": the front's pid as long as it lives, for that is the one people know.
+/// The front's pid as long as it lives, for that is the one people know, else the guardian's; 0 if none is written down.
+pid_t pid_to_show(const LockRecord& record);
+
+/// "stopping since 03:04:00, asked by SIGTERM from pid 1 (uid 0)", or "".
+std::string describe_stop(const LockRecord& record);
+
+/// "pid 812 since 03:00:01, order o17, second", and how long it has been stopping.
 std::string describe_holder(const LockRecord& record);
 
 /// Fills in what this process knows of itself: boot id, pid namespace, host, uid, start times, now; its own pid as the

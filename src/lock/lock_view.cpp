@@ -2,11 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
+#include <algorithm>
 
 #include "lock/directory_lock.hpp"
 #include "lock/orphaned_commands.hpp"
@@ -15,70 +13,117 @@ namespace lockstep {
 
 namespace {
 
-/// A hint that proves only presence: from another pid namespace nothing is seen in /proc/locks.
-bool stands_in_proc_locks(const struct stat& info) {
-    std::array<char, 64> wanted{};
-    std::snprintf(wanted.data(), wanted.size(), " %02x:%02x:%llu ", ::major(info.st_dev), ::minor(info.st_dev),
-                  static_cast<unsigned long long>(info.st_ino));
-    const UniqueFd file(::open("/proc/locks", O_RDONLY | O_CLOEXEC));
-    std::string text;
-    std::array<char, 16384> buffer{};
-    ssize_t length = 0;
-    while (file && (length = ::read(file.get(), buffer.data(), buffer.size())) > 0)
-        text.append(buffer.data(), static_cast<std::size_t>(length));
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t end = std::min(text.find('\n', at), text.size());
-        const std::string_view line = std::string_view(text).substr(at, end - at);
-        // "->" marks one who waits.
-        if (line.find(wanted.data()) != std::string_view::npos && line.find(" FLOCK ") != std::string_view::npos &&
-            line.find("->") == std::string_view::npos)
-            return true;
-        at = end + 1;
+/// Who is alive is asked of /proc in our own boot and pid namespace only.
+struct Here {
+    LockRecord self;
+    Here() { fill_in_self(self); }
+    bool same_boot(const LockRecord& record) const { return record.boot_id == self.boot_id; }
+    bool same_pids(const LockRecord& record) const { return same_boot(record) && record.pid_namespace == self.pid_namespace; }
+    bool lives(const LockRecord& record) const {
+        return same_pids(record) && is_same_process(record.guardian_pid, record.guardian_start);
     }
-    return false;
+};
+
+std::string in_kernel(const KernelLocks& locks) {
+    return locks.holders.front() > 0 ? "pid " + std::to_string(locks.holders.front()) : "a process";
 }
 
-void judge_record(LockView& view, int directory, const struct stat& info) {
+/// Its process is dead, and yet somebody has the flock: a run that takes over, perhaps after the dead one's last command.
+void judge_taken_over(LockView& view, int directory) {
+    view.state = LockState::held;
+    view.pid = view.kernel.holders.front();
+    view.text = in_kernel(view.kernel) + " is taking it over from run " + view.record->run_id + ", which has died";
+    if (const std::string command = describe_command_at_work(directory); !command.empty())
+        view.text += ", when this ends: " + command;
+}
+
+void judge_left_behind(LockView& view, int directory, const std::string& holder, bool same_boot) {
+    view.state = LockState::left_behind;
+    view.text = "left behind by run " + view.record->run_id + " (" + holder + "); the next run takes it over";
+    if (!same_boot) {
+        view.text += "; the machine was started anew since then";
+    } else {
+        view.orphan = describe_command_at_work(directory);
+        if (!view.orphan.empty()) view.text += " when this ends: " + view.orphan;
+    }
+}
+
+void judge_record(LockView& view, int directory) {
+    const Here here;
     const LockRecord& record = *view.record;
-    LockRecord self;
-    fill_in_self(self);
     const std::string holder = describe_holder(record);
-    const bool same_boot = record.boot_id == self.boot_id;
-    const bool same_pids = same_boot && record.pid_namespace == self.pid_namespace;
-    if ((same_pids && is_same_process(record.guardian_pid, record.guardian_start)) || stands_in_proc_locks(info)) {
+    const bool flocked = !view.kernel.holders.empty();
+    view.pid = pid_to_show(record);
+    if (here.lives(record) || (flocked && here.same_boot(record) && !here.same_pids(record))) {
         view.state = LockState::held;
         view.text = "held by " + holder;
-    } else if (same_boot && !same_pids) {
+    } else if (flocked) {
+        judge_taken_over(view, directory);
+    } else if (here.same_boot(record) && !here.same_pids(record)) {
         view.state = LockState::unknown;
         view.text = "unknown: its record is of another container or pid namespace, host " + record.host + " (" + holder + ")";
     } else {
-        view.state = LockState::left_behind;
-        view.text = "left behind by run " + record.run_id + " (" + holder + "); the next run takes it over";
-        if (!same_boot) {
-            view.text += "; the machine was started anew since then";
-        } else if (const std::string command = describe_command_at_work(directory); !command.empty()) {
-            view.text += " when this ends: " + command;
-        }
+        judge_left_behind(view, directory, holder, here.same_boot(record));
     }
 }
 
-void judge(LockView& view, int directory) {
-    struct stat info{};
-    if (::fstat(directory, &info) != 0) {
-        view.text = "unknown: " + errno_text(errno);
-        return;
-    }
-    view.record = read_lock_record(directory);
-    if (view.record) return judge_record(view, directory, info);
+void judge_without_record(LockView& view, const struct stat& info) {
     if ((info.st_mode & S_ISVTX) == 0) {
         view.state = LockState::foreign;
         view.text = "made by something else than lockstep, such as a script's mkdir: held until it is removed";
-    } else if (stands_in_proc_locks(info)) {
+    } else if (!view.kernel.holders.empty()) {
         view.state = LockState::held;
-        view.text = "held by a process that has written no record yet";
+        view.pid = view.kernel.holders.front();
+        view.text = "held by " + in_kernel(view.kernel) + ", which has written no record yet";
+    } else if (view.kernel.marks > 0 || !view.kernel.waiters.empty()) {
+        view.state = LockState::waiting;
+        view.text = "free, but waited for: it is changing hands, or the one whose turn it is was stopped";
     } else {
         view.text = "unknown: there is no record in it; either it is changing hands, or its run died at such a moment";
     }
+}
+
+/// openat(2) refused it: another user's. What stat(2) and the kernel's list tell is all that can be known.
+void judge_closed(LockView& view, const struct stat& info, int error) {
+    const std::string whose = "uid " + std::to_string(info.st_uid);
+    if (S_ISDIR(info.st_mode) && (info.st_mode & S_ISVTX) == 0) {
+        judge_without_record(view, info);
+    } else if (!view.kernel.holders.empty()) {
+        view.state = LockState::held;
+        view.pid = view.kernel.holders.front();
+        view.text = "held by " + in_kernel(view.kernel) + " of " + whose + ", which alone may read its record";
+    } else {
+        view.text = "unknown: it is of " + whose + ", and cannot be looked into (" + errno_text(error) + ")";
+    }
+}
+
+void judge_place(LockView& view, const LockPath& path, const KernelLockTable& table) {
+    constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    const UniqueFd directory(::openat(path.parent_fd(), path.name().c_str(), kFlags));
+    const int error = directory ? 0 : errno;
+    if (error == ENOENT) {
+        view.state = LockState::free;
+        view.text = "free";
+        return;
+    }
+    if (error == ENOTDIR || error == ELOOP) {
+        view.state = LockState::foreign;
+        view.text = "no lock: something that is no directory lies there";
+        return;
+    }
+    struct stat info{};
+    if (directory ? ::fstat(directory.get(), &info) != 0
+                  : ::fstatat(path.parent_fd(), path.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+        view.text = "unknown: " + errno_text(errno);
+        return;
+    }
+    view.owner = info.st_uid;
+    view.changed_ms = std::int64_t{info.st_mtim.tv_sec} * 1000 + info.st_mtim.tv_nsec / 1'000'000;
+    view.kernel = table.of(info);
+    if (!directory) return judge_closed(view, info, error);
+    view.record = read_lock_record(directory.get());
+    if (view.record) return judge_record(view, directory.get());
+    judge_without_record(view, info);
 }
 
 }  // namespace
@@ -87,6 +132,8 @@ std::string_view to_string(LockState state) {
     switch (state) {
         case LockState::free: return "free";
         case LockState::held: return "held";
+        case LockState::shared: return "shared";
+        case LockState::waiting: return "waiting";
         case LockState::left_behind: return "left-behind";
         case LockState::foreign: return "foreign";
         case LockState::unknown: return "unknown";
@@ -94,27 +141,24 @@ std::string_view to_string(LockState state) {
     return "";
 }
 
-LockView look_at_lock(const std::string& name_or_path) {
-    LockView view{.state = LockState::unknown, .path = name_or_path, .record = {}, .text = ""};
+std::optional<std::size_t> LockView::waiters() const {
+    if (state == LockState::foreign) return std::nullopt;
+    return std::max(kernel.marks, kernel.waiters.size());
+}
+
+LockView look_at_lock(const std::string& name_or_path) { return look_at_lock(name_or_path, KernelLockTable()); }
+
+LockView look_at_lock(const std::string& name_or_path, const KernelLockTable& table) {
+    LockView view;
+    view.state = LockState::unknown;
+    view.path = name_or_path;
     const auto path = LockPath::open(name_or_path);
     if (!path) {
         view.text = "unknown: " + path.error().text;
         return view;
     }
     view.path = path->text();
-    const UniqueFd directory(
-        ::openat(path->parent_fd(), path->name().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (directory) {
-        judge(view, directory.get());
-    } else if (errno == ENOENT) {
-        view.state = LockState::free;
-        view.text = "free";
-    } else if (errno == ENOTDIR || errno == ELOOP) {
-        view.state = LockState::foreign;
-        view.text = "no lock: something that is no directory lies there";
-    } else {
-        view.text = "unknown: " + errno_text(errno);
-    }
+    judge_place(view, *path, table);
     return view;
 }
 

@@ -1,10 +1,13 @@
 #pragma once
-// Looking at a lock without taking it: for `status`. Records and /proc tell it, so that a look never makes anybody wait.
+// Looking at locks without taking one: for `status`, `locks` and `unlock`. Records and /proc tell it, so that a look never
+// makes anybody wait, and needs no right but to read.
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "lock/kernel_locks.hpp"
 #include "lock/lock_record.hpp"
 
 namespace lockstep {
@@ -12,6 +15,8 @@ namespace lockstep {
 enum class LockState : std::uint8_t {
     free,         ///< there is no lock directory
     held,         ///< its holder is alive
+    shared,       ///< readers hold it together
+    waiting,      ///< nobody holds it, but somebody waits: it is changing hands, or the one whose turn it is was stopped
     left_behind,  ///< its holder is dead: the next run takes it over
     foreign,      ///< made by something else, such as a script's mkdir: it counts as held until it is removed
     unknown,      ///< another user's, another pid namespace's, unreadable, or changing hands at this moment
@@ -22,10 +27,29 @@ struct LockView {
     LockState state = LockState::free;
     std::string path;                  ///< absolute, or as it was given if it cannot be made so
     std::optional<LockRecord> record;  ///< what the holder wrote, if it can be read
+    std::vector<LockRecord> readers;   ///< of a shared lock: what each wrote, the dead ones too if all are dead
     std::string text;                  ///< for people: "held by pid 812 since 03:00:01, order o17, second"
+    pid_t pid = 0;                ///< the one that people know of the holder: its front's as long as that lives; 0: unknown
+    uid_t owner = 0;              ///< of the directory, if there is one
+    std::int64_t changed_ms = 0;  ///< wall clock: when something was last made or removed in it
+    KernelLocks kernel;
+    std::string orphan;  ///< left behind: "pid 913, a command that a killed run left at work", as far as /proc knows it
+
+    /// Those who wait in flock(2), as far as they can be seen; who waits for a foreign lock cannot. A waiter of another pid
+    /// namespace counts, but has no pid here.
+    std::optional<std::size_t> waiters() const;
 };
 
 /// @param name_or_path  as LockPath::open takes it
 LockView look_at_lock(const std::string& name_or_path);
+LockView look_at_lock(const std::string& name_or_path, const KernelLockTable& table);
+
+/// Every lock that lies in the directory `root` itself: those of this program, and plain directories whose name ends in
+/// ".lock". Sorted by path; one that is given back meanwhile is left out.
+/// Error: Failure::lock when the directory cannot be read.
+Result<std::vector<LockView>> look_at_locks_in(const std::string& root);
+
+/// What a person types for the lock at `path`: "nightly" for `<root>/nightly.lock`, else the path.
+std::string lock_name(const std::string& path);
 
 }  // namespace lockstep

@@ -5,6 +5,7 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "report/history.hpp"
+#include "report/lock_report.hpp"
 #include "report/pair_view.hpp"
 
 namespace lockstep {
@@ -39,25 +40,6 @@ std::string pairs_text(const std::vector<Pair>& pairs, const std::string& title,
     return text;
 }
 
-Json lock_json(const LockView& lock) {
-    Json json = Json::object();
-    json.set("path", Json::of_string(lock.path));
-    json.set("state", Json::of_string(std::string(to_string(lock.state))));
-    json.set("text", Json::of_string(lock.text));
-    const LockRecord none;
-    const LockRecord& record = lock.record ? *lock.record : none;
-    const auto time = [](std::int64_t wall_ms) { return wall_ms > 0 ? Json::of_string(format_utc(wall_ms)) : Json(); };
-    json.set("run", Json::of_string(record.run_id));
-    json.set("pid", Json::of_number(record.front_pid > 0 ? record.front_pid : record.guardian_pid));
-    json.set("guardianPid", Json::of_number(record.guardian_pid));
-    json.set("host", Json::of_string(record.host));
-    json.set("since", time(record.since_ms));
-    json.set("phase", Json::of_string(record.phase));
-    json.set("stoppingSince", time(record.stopping_since_ms));
-    json.set("stoppingBy", Json::of_string(record.stopping_by));
-    return json;
-}
-
 Json pairs_json(const std::vector<Pair>& pairs, std::int64_t now_ms) {
     Json array = Json::array();
     for (const Pair& pair : pairs) array.push(pair_json(pair, now_ms));
@@ -83,8 +65,9 @@ Result<JobStatus> job_status(const StatusQuery& query) {
 }
 
 std::string status_text(const JobStatus& status, std::int64_t now_ms) {
-    std::string text = status.job + ": " + printable(status.lock.text, 2000) + "\n  lock " + status.lock.path + "\n  journal " +
-                       status.journal + "\n";
+    const std::string waiting = waiters_text(status.lock);
+    std::string text = status.job + ": " + printable(status.lock.text, 2000) + (waiting.empty() ? "" : "; " + waiting) +
+                       "\n  lock " + status.lock.path + "\n  journal " + status.journal + "\n";
     if (!status.has_journal) return text + "  it has no journal there: it never ran with this state directory\n";
     text += "  " + std::to_string(status.done) + (status.done == 1 ? " pair" : " pairs") +
             " done; last success: " + (status.last_success ? pass_text(*status.last_success) : "none yet") + "\n";

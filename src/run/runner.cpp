@@ -120,7 +120,7 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
                         secrets_, activity_, record_,   record_mutex_, options_.only};
 
     PassResult result;
-    RunStart start{run_id_, wall_now_ms(), ::getpid(), record_.host, options_.loop ? "loop" : "run"};
+    RunStart start{run_id_, wall_now_ms(), ::getpid(), record_.host, options_.loop ? "loop" : "run", lock.path()};
     auto begun = passes_ == 1 ? (*journal)->begin_run(start) : Result<void>();
     if (begun) {
         result = Pass(context, marks, passes_).run();

@@ -126,7 +126,7 @@ void check_many_threads(const OpenJournal& open) {
 
 void check_runs_and_the_end(const OpenJournal& open) {
     auto journal = open();
-    REQUIRE(journal->begin_run({"r1", 1'700'000'000'000, 812, "host", "run"}));
+    REQUIRE(journal->begin_run({"r1", 1'700'000'000'000, 812, "host", "run", "/tmp/ship.lock"}));
     PassTotals totals;
     totals.done = 3;
     REQUIRE(journal->end_pass("r1", 1, totals, "all items done"));

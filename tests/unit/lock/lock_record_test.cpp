@@ -136,7 +136,7 @@ TEST_CASE("a holder is described by the pid that people know, since when, and wh
     const std::string since = "pid " + std::to_string(::getppid()) + " since ";
     CHECK(describe_holder(record).starts_with(since));
     CHECK(describe_holder(record).find(", order o17, second, stopping since ") != std::string::npos);
-    CHECK(describe_holder(record).find("(SIGTERM from pid 1 (uid 0))") != std::string::npos);
+    CHECK(describe_holder(record).find(", asked by SIGTERM from pid 1 (uid 0)") != std::string::npos);
     record.phase.clear();
     record.stopping_since_ms = 0;
     CHECK(describe_holder(record).ends_with(", running ./capture.sh a\\tb\\nc \\x41"));

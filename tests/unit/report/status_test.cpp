@@ -43,7 +43,7 @@ class Place {
     /// One pass that was killed: o1 parked, o2 open, o3 done.
     void fill() const {
         auto open = journal();
-        REQUIRE(open->begin_run({"r1", kNow - 7'200'000, 4711, "host1", "run"}));
+        REQUIRE(open->begin_run({"r1", kNow - 7'200'000, 4711, "host1", "run", ""}));
         write(*open, charge("o1", PairState::first_begun));
         write(*open, charge("o1", PairState::parked, PairState::first_begun));
         write(*open, charge("o2", PairState::first_begun));
@@ -212,7 +212,9 @@ TEST_CASE("the JSON of status and history has the keys of the manual", "[report]
     };
     const Json status = status_json(place.status(), kNow);
     CHECK(keys(status) == "job lock journal hasJournal donePairs lastSuccess parked open decided ");
-    CHECK(keys(*status.find("lock")) == "path state text run pid guardianPid host since phase stoppingSince stoppingBy ");
+    CHECK(keys(*status.find("lock")) ==
+          "name path state text run job pid guardianPid host user since phase command stoppingSince stoppingBy journal "
+          "waiters waiterPids readers ");
     const Json history = history_json(*job_history(place.options(), 20));
     CHECK(keys(history) == "job passes decisions ");
     CHECK(keys(history.find("passes")->elements.front()) ==

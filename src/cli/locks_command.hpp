@@ -1,0 +1,10 @@
+#pragma once
+// `lockstep locks`.
+
+#include "cli/arguments.hpp"
+
+namespace lockstep {
+
+int locks_command(const LocksArguments& arguments);
+
+}  // namespace lockstep

@@ -1,0 +1,160 @@
+#include "cli/unlock_command.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "base/clock.hpp"
+#include "base/exit_status.hpp"
+#include "base/text.hpp"
+#include "cli/job_choice.hpp"
+#include "journal/journal_reader.hpp"
+#include "lock/holder_process.hpp"
+#include "lock/left_behind.hpp"
+#include "report/lock_report.hpp"
+#include "run/run_options.hpp"
+#include "sys/user_name.hpp"
+
+namespace lockstep {
+
+namespace {
+
+/// Why the lock stays, and what to do.
+std::unexpected<Error> refuse(Failure failure, const LockView& lock, const std::string& why) {
+    return fail(failure, printable(lock.path, 4096) + ": " + why);
+}
+
+/// The run that is meant, as it stands in the lock.
+const LockRecord* find_run(const LockView& lock, const std::string& run_id) {
+    if (lock.record && lock.record->run_id == run_id) return &*lock.record;
+    const auto reader = std::ranges::find(lock.readers, run_id, &LockRecord::run_id);
+    return reader == lock.readers.end() ? nullptr : &*reader;
+}
+
+bool is_dead(const LockView& lock) { return lock.state == LockState::left_behind; }
+
+/// What can be said without knowing which run is meant. Nothing: there is a run that it could be.
+std::optional<Error> hopeless(const LockView& lock) {
+    const std::string path = printable(shell_quoted(lock.path), 4096);
+    if (lock.state == LockState::foreign) {
+        return refuse(Failure::lock, lock,
+                      "it was " + lock.text +
+                          ". Nothing tells whether its owner lives: when you are sure that it does not, rmdir " + path)
+            .error();
+    }
+    const bool is_there = lock.record || !lock.readers.empty() || lock.changed_ms > 0;
+    if (is_there && lock.owner != ::geteuid()) {
+        const std::string user = user_name(lock.owner);
+        return refuse(Failure::lock, lock,
+                      "it is of " + user + ": only they can take it over. As root: sudo -u " + shell_quoted(user) +
+                          " lockstep unlock " + path + " --run ID")
+            .error();
+    }
+    if (lock.record || !lock.readers.empty()) return std::nullopt;
+    if (lock.state == LockState::unknown && is_there) {
+        return refuse(Failure::busy, lock,
+                      "there is no record in it, so that no run can be named. It keeps no run of lockstep out; rmdir " + path +
+                          " removes it without harm, even if a run takes it at that moment")
+            .error();
+    }
+    return refuse(Failure::busy, lock, lock.text).error();
+}
+
+Error wrong_run(const LockView& lock, const std::string& given) {
+    const std::string said = given.empty() ? "name the run that is meant" : "there is no run " + printable(given) + " in it";
+    const std::string terminate = is_dead(lock) ? "" : " --terminate";
+    return {Failure::usage,
+            printable(lock.path, 4096) + ": " + lock.text + ". " + said + ": " + unlock_command_line(lock) + terminate, 0};
+}
+
+/// What the dead run left half done is told, for a removed lock does not undo it.
+std::string open_pairs_text(const LockRecord& left) {
+    if (left.journal.empty()) return "";
+    const std::filesystem::path journal(left.journal);
+    auto reader = JournalReader::open({journal.parent_path().native(), journal.stem().native()});
+    const auto pairs = reader && *reader ? (*reader)->unfinished() : Result<std::vector<Pair>>();
+    if (!reader || !pairs) {
+        return "its journal cannot be looked into: " + printable(reader ? pairs.error().text : reader.error().text, 2000) +
+               "\n";
+    }
+    const auto open = std::ranges::count_if(*pairs, [](const Pair& pair) { return pair.state != PairState::parked; });
+    if (open == 0) return "";
+    return std::to_string(open) + (open == 1 ? " pair is" : " pairs are") + " open in " + printable(left.journal, 4096) +
+           ": the next run of " + printable(left.job) + " settles " + (open == 1 ? "it" : "them") + " first (lockstep status " +
+           printable(shell_quoted(left.job)) + ")\n";
+}
+
+class Unlocking {
+  public:
+    Unlocking(const InheritedSignals& inherited, const UnlockArguments& arguments)
+        : mask_(inherited.mask), arguments_(arguments) {}
+
+    /// @return what was done, for stdout
+    Result<std::string> run() {
+        LockView lock = look_at_lock(arguments_.lock);
+        if (lock.state == LockState::free) return printable(lock.path, 4096) + ": there is no lock\n";
+        if (auto problem = hopeless(lock)) return std::unexpected(std::move(*problem));
+        const LockRecord* found = find_run(lock, arguments_.run);
+        if (found == nullptr) return std::unexpected(wrong_run(lock, arguments_.run));
+        const LockRecord left = *found;
+        if (lives(lock)) {
+            if (!arguments_.terminate) return refuse_live(lock);
+            if (auto ended = terminate(lock, left); !ended) return std::unexpected(std::move(ended.error()));
+            lock = look_at_lock(arguments_.lock);
+            if (lock.state == LockState::free || find_run(lock, left.run_id) == nullptr)
+                return printable(lock.path, 4096) + ": run " + printable(left.run_id) + " has given it back\n" +
+                       open_pairs_text(left);
+            if (lives(lock)) return refuse_live(lock);
+        }
+        // Whatever the records look like, the protocol decides: who is alive has the flock.
+        if (auto removed = remove_left_behind(lock.path, left, new_run_id()); !removed)
+            return std::unexpected(explain(lock, std::move(removed.error())));
+        return printable(lock.path, 4096) + ": removed what run " + printable(left.run_id) + " had left behind\n" +
+               open_pairs_text(left);
+    }
+
+  private:
+    static bool lives(const LockView& lock) { return lock.state == LockState::held || lock.state == LockState::shared; }
+
+    static std::unexpected<Error> refuse_live(const LockView& lock) {
+        return refuse(Failure::busy, lock,
+                      lock.text +
+                          ": it is alive, and its lock is not taken away. To ask it to stop, and to wait until it has: " +
+                          unlock_command_line(lock) + " --terminate");
+    }
+
+    Result<void> terminate(const LockView& lock, const LockRecord& left) const {
+        const auto holder = HolderProcess::open(left);
+        if (!holder) return refuse(holder.error().failure, lock, lock.text + ": " + holder.error().text);
+        if (auto asked = holder->ask_to_stop(); !asked) return refuse(asked.error().failure, lock, asked.error().text);
+        const std::string limit = arguments_.wait ? ", for " + describe_duration(*arguments_.wait) + " at most" : "";
+        std::fprintf(stderr, "lockstep: %s: asked pid %d to stop; waiting until it has given the lock back%s: %s\n",
+                     printable(lock.path, 4096).c_str(), static_cast<int>(holder->pid()), limit.c_str(),
+                     describe_holder(left).c_str());
+        if (holder->wait_for_end(arguments_.wait, mask_)) return {};
+        const LockView now = look_at_lock(arguments_.lock);
+        return refuse(Failure::busy, now,
+                      "it is still " + now.text + ". It was asked to stop, and will; wait longer with --wait D");
+    }
+
+    /// A busy lock, told with what is in the way.
+    static Error explain(const LockView& lock, Error error) {
+        if (error.failure != Failure::busy) return error;
+        return {Failure::busy, printable(lock.path, 4096) + ": not removed: " + error.text + ". Wait for it, or end it first",
+                0};
+    }
+
+    const sigset_t mask_;
+    const UnlockArguments& arguments_;
+};
+
+}  // namespace
+
+int unlock_command(const InheritedSignals& inherited, const UnlockArguments& arguments) {
+    const auto done = Unlocking(inherited, arguments).run();
+    return done ? print(*done, 0) : report_error(done.error());
+}
+
+}  // namespace lockstep

@@ -1,0 +1,223 @@
+#include "report/lock_report.hpp"
+
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/clock.hpp"
+#include "base/text.hpp"
+#include "journal/journal_reader.hpp"
+#include "sys/user_name.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::size_t kColumns = 7;
+constexpr std::size_t kLongestText = 2000;
+
+/// A line of the table, and the lines that explain it.
+struct Row {
+    std::array<std::string, kColumns> cells;
+    std::vector<std::string> notes;
+};
+
+/// Characters as a terminal counts them, near enough: UTF-8 without its continuation bytes.
+std::size_t width_of(std::string_view text) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; }));
+}
+
+std::string cut(std::string text, std::size_t width) {
+    if (width == 0 || width_of(text) <= width) return text;
+    std::size_t end = 0;
+    for (std::size_t seen = 0; end < text.size(); ++end) {
+        if ((static_cast<unsigned char>(text[end]) & 0xC0U) != 0x80 && ++seen == width) break;
+    }
+    return text.substr(0, end) + "…";
+}
+
+std::string this_host() {
+    utsname names{};
+    return ::uname(&names) == 0 ? names.nodename : "";
+}
+
+std::string holder_cell(const LockView& lock) {
+    if (lock.state == LockState::shared) return std::to_string(lock.readers.size()) + " readers";
+    std::string text = lock.pid > 0 ? std::to_string(lock.pid) : "-";
+    if (lock.record && !lock.record->host.empty() && lock.record->host != this_host())
+        text += "@" + printable(lock.record->host, 60);
+    return text;
+}
+
+/// The job is named only where the lock's own name does not say it.
+std::string work_of(const LockRecord& record, const std::string& path) {
+    const std::string_view file = std::string_view(path).substr(path.rfind('/') + 1);
+    const bool said = record.job.empty() || file == record.job || file == record.job + ".lock";
+    return (said ? "" : printable(record.job) + ": ") +
+           printable(record.phase.empty() ? record.command : record.phase, kLongestText);
+}
+
+std::string work_cell(const LockView& lock) {
+    switch (lock.state) {
+        case LockState::foreign:
+        case LockState::waiting: return lock.text;
+        case LockState::shared: return "";
+        default: return lock.record ? work_of(*lock.record, lock.path) : "";
+    }
+}
+
+/// What does not fit into the table, and what to do about it.
+std::vector<std::string> notes_on(const LockView& lock) {
+    std::vector<std::string> notes;
+    const bool tells_all = lock.state == LockState::held && lock.record && lock.pid == pid_to_show(*lock.record);
+    const bool told_otherwise = tells_all || lock.state == LockState::foreign || lock.state == LockState::waiting;
+    if (lock.state == LockState::left_behind) {
+        notes.push_back("its run is dead; the next one takes it over" +
+                        (lock.orphan.empty() ? "" : " when this ends: " + printable(lock.orphan, kLongestText)));
+        notes.push_back("to remove it now: " + unlock_command_line(lock));
+    } else if (!told_otherwise) {
+        notes.push_back(printable(lock.text, kLongestText));
+    }
+    for (const LockRecord& reader : lock.readers) {
+        const std::string work = work_of(reader, lock.path);
+        notes.push_back(describe_holder(reader) + (work.empty() ? "" : ": " + work));
+    }
+    if (tells_all && lock.record->stopping_since_ms > 0) notes.push_back(describe_stop(*lock.record));
+    if (const std::string waiting = waiters_text(lock); !waiting.empty()) notes.push_back(waiting);
+    return notes;
+}
+
+Row row_of(const LockView& lock) {
+    const std::string name = lock_name(lock.path);
+    const std::string state = lock.state == LockState::left_behind ? "left behind" : std::string(to_string(lock.state));
+    const std::int64_t since = lock.record && lock.record->since_ms > 0 ? lock.record->since_ms : lock.changed_ms;
+    const auto waiters = lock.waiters();
+    return {{printable(name, kLongestText), state, holder_cell(lock),
+             printable(user_name(lock.record ? lock.record->uid : lock.owner)), since > 0 ? format_local(since) : "-",
+             waiters ? std::to_string(*waiters) : "-", work_cell(lock)},
+            notes_on(lock)};
+}
+
+std::string line_of(const std::array<std::string, kColumns>& cells, const std::array<std::size_t, kColumns>& widths) {
+    std::string line;
+    for (std::size_t i = 0; i + 1 < kColumns; ++i) line += cells[i] + std::string(widths[i] - width_of(cells[i]) + 2, ' ');
+    line += cells.back();
+    line.erase(line.find_last_not_of(' ') + 1);
+    return line;
+}
+
+void add_once(std::vector<LockView>& locks, LockView view) {
+    const bool known = std::ranges::find(locks, view.path, &LockView::path) != locks.end();
+    if (!known && view.state != LockState::free) locks.push_back(std::move(view));
+}
+
+/// The locks of the jobs that have a journal here, wherever they lie.
+void look_into_journals(const std::string& state_directory, FoundLocks& found) {
+    const auto jobs = jobs_with_journal(state_directory);
+    if (!jobs) return found.problems.push_back(jobs.error());
+    for (const std::string& job : *jobs) {
+        auto reader = JournalReader::open({state_directory, job});
+        const auto lock = reader && *reader ? (*reader)->last_lock() : Result<std::string>("");
+        if (!reader || !lock) {
+            found.problems.push_back(reader ? lock.error() : reader.error());
+        } else if (!lock->empty()) {
+            add_once(found.locks, look_at_lock(*lock));
+        }
+    }
+}
+
+Json time_or_null(std::int64_t wall_ms) { return wall_ms > 0 ? Json::of_string(format_utc(wall_ms)) : Json(); }
+
+Json readers_json(const std::vector<LockRecord>& readers) {
+    Json array = Json::array();
+    for (const LockRecord& reader : readers) {
+        Json& json = array.push(Json::object());
+        json.set("run", Json::of_string(reader.run_id));
+        json.set("pid", Json::of_number(pid_to_show(reader)));
+        json.set("host", Json::of_string(reader.host));
+        json.set("since", time_or_null(reader.since_ms));
+        json.set("command", Json::of_string(reader.command));
+    }
+    return array;
+}
+
+}  // namespace
+
+FoundLocks find_locks(const LockSearch& search) {
+    FoundLocks found;
+    for (const std::string& root : search.roots) {
+        auto locks = look_at_locks_in(root);
+        if (!locks) {
+            found.problems.push_back(locks.error());
+            continue;
+        }
+        for (LockView& lock : *locks) add_once(found.locks, std::move(lock));
+    }
+    for (const std::string& directory : search.state_directories) look_into_journals(directory, found);
+    std::ranges::sort(found.locks, {}, &LockView::path);
+    return found;
+}
+
+std::string locks_text(const std::vector<LockView>& locks, std::size_t width) {
+    std::vector<Row> rows = {{{"LOCK", "STATE", "PID", "USER", "SINCE", "WAITING", "WHAT"}, {}}};
+    for (const LockView& lock : locks) rows.push_back(row_of(lock));
+    std::array<std::size_t, kColumns> widths{};
+    for (const Row& row : rows) {
+        for (std::size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], width_of(row.cells[i]));
+    }
+    std::string text;
+    for (const Row& row : rows) {
+        text += cut(line_of(row.cells, widths), width) + "\n";
+        for (const std::string& note : row.notes) text += "  " + note + "\n";  // never cut: it may be a command
+    }
+    return text;
+}
+
+Json lock_json(const LockView& lock) {
+    Json json = Json::object();
+    const LockRecord none;
+    const LockRecord& record = lock.record ? *lock.record : none;
+    json.set("name", Json::of_string(lock_name(lock.path)));
+    json.set("path", Json::of_string(lock.path));
+    json.set("state", Json::of_string(std::string(to_string(lock.state))));
+    json.set("text", Json::of_string(lock.text));
+    json.set("run", Json::of_string(record.run_id));
+    json.set("job", Json::of_string(record.job));
+    json.set("pid", Json::of_number(lock.pid));
+    json.set("guardianPid", Json::of_number(record.guardian_pid));
+    json.set("host", Json::of_string(record.host));
+    const bool has_owner = lock.state != LockState::free && (lock.record || lock.changed_ms > 0);
+    json.set("user", has_owner ? Json::of_string(user_name(lock.record ? record.uid : lock.owner)) : Json());
+    json.set("since", time_or_null(record.since_ms > 0 ? record.since_ms : lock.changed_ms));
+    json.set("phase", Json::of_string(record.phase));
+    json.set("command", Json::of_string(record.command));
+    json.set("stoppingSince", time_or_null(record.stopping_since_ms));
+    json.set("stoppingBy", Json::of_string(record.stopping_by));
+    json.set("journal", Json::of_string(record.journal));
+    const auto waiters = lock.waiters();
+    json.set("waiters", waiters ? Json::of_number(static_cast<std::int64_t>(*waiters)) : Json());
+    Json& pids = json.set("waiterPids", Json::array());
+    for (const pid_t pid : lock.kernel.waiters) pids.push(Json::of_number(pid));
+    json.set("readers", readers_json(lock.readers));
+    return json;
+}
+
+std::string waiters_text(const LockView& lock) {
+    const std::size_t count = lock.waiters().value_or(0);
+    if (count == 0) return "";
+    constexpr std::size_t kMost = 10;
+    std::string pids;
+    for (std::size_t i = 0; i < std::min(lock.kernel.waiters.size(), kMost); ++i)
+        pids += (i == 0 ? ": pid " : ", ") + std::to_string(lock.kernel.waiters[i]);
+    return std::to_string(count) + (count == 1 ? " waits" : " wait") + pids + (lock.kernel.waiters.size() > kMost ? ", …" : "");
+}
+
+std::string unlock_command_line(const LockView& lock) {
+    const std::string run = lock.record ? lock.record->run_id : lock.readers.empty() ? "" : lock.readers.front().run_id;
+    return "lockstep unlock " + printable(shell_quoted(lock_name(lock.path)), kLongestText) + " --run " +
+           printable(shell_quoted(run));
+}
+
+}  // namespace lockstep

@@ -1,0 +1,13 @@
+#pragma once
+// Who a uid is, for people.
+
+#include <sys/types.h>
+
+#include <string>
+
+namespace lockstep {
+
+/// The name that the uid has (getpwuid_r(3)), or "uid 1002" if it has none.
+std::string user_name(uid_t uid);
+
+}  // namespace lockstep
