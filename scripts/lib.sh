@@ -43,6 +43,9 @@ install_packages() {
 
 # ---- builds -----------------------------------------------------------------------------------------------------------
 
+# One cache for all clones: what was compiled in another folder need not be compiled again.
+export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1
+
 # build PRESET TARGET…: configures and builds; only one build at a time works in a directory. The output is shown if it fails.
 build() {
     local preset=$1 log
