@@ -1,69 +1,53 @@
-// DirectoryLock::acquire: attempts, waits, and what is found inside a directory once its flock is ours.
+// DirectoryLock::acquire: attempts and waits.
+
+#include "lock/acquisition.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "base/text.hpp"
 #include "lock/hand_over.hpp"
-#include "lock/lock_attempt.hpp"
-#include "lock/lock_wait.hpp"
-#include "lock/orphaned_commands.hpp"
+#include "lock/readers.hpp"
 
 namespace lockstep {
 
-class Acquisition {
-  public:
-    Acquisition(const LockPath& path, const LockRecord& record, const LockWait& wait)
-        : path_(path), record_(record), wait_(wait), patience_(wait) {}
+namespace {
 
-    Result<DirectoryLock> run();
+// With inotify there is a limit for what it does not see: a removal from below an overlay, a waiting writer that is killed.
+constexpr Millis kUnseen{1000};
+// For a writer that waits although nobody holds the lock: the time to wake up, or else it is stopped (SIGSTOP).
+constexpr Millis kToWakeUp{100};
 
-  private:
-    enum class Next { done, again };
+constexpr std::uint32_t kAnyChange = IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF;
 
-    Result<Next> step(LockAttempt attempt);
-    Result<Next> wait_for_holder(LockAttempt attempt);
-    Result<Next> wait_for_removal(const std::string& holder);
-    Result<Next> wait_for_orphan(OrphanedCommand orphan);
-    Result<Next> after_wait(WaitEnd end, const std::string& holder);
+}  // namespace
 
-    Result<Next> take(LockAttempt attempt);
-    Result<Next> start_record();
-    Result<Next> adopt();
-    Result<void> check_journal(const LockRecord& left) const;
-    void give_up();
-
-    bool may_announce() const;
-    void announce(const std::string& holder);
-    std::string describe_current_holder() const;
-    std::string shown() const { return printable(path_.text(), 4096); }
-
-    const LockPath& path_;
-    LockRecord record_;
-    const LockWait& wait_;
-    Patience patience_;
-    DirectoryLock lock_;
-    ParentWatch watch_;
-    bool watching_ = false;
-    bool announced_ = false;
-    bool fix_mode_ = false;
-    bool fresh_ = false;  // the directory is of our own making: nothing in it was searched for
-};
-
-Result<DirectoryLock> DirectoryLock::acquire(const LockPath& path, const LockRecord& record, const LockWait& wait) {
-    return Acquisition(path, record, wait).run();
+Result<DirectoryLock> DirectoryLock::acquire(const LockPath& path, const LockRecord& record, const LockWait& wait,
+                                             LockMode mode) {
+    return Acquisition(path, record, wait, mode).run();
 }
 
+Acquisition::Acquisition(const LockPath& path, const LockRecord& record, const LockWait& wait, LockMode mode)
+    : path_(path), record_(record), wait_(wait), mode_(mode), patience_(wait) {}
+
 Result<DirectoryLock> Acquisition::run() {
+    if (is_reader() && !is_good_for_a_name(record_.run_id)) {
+        return fail(Failure::lock,
+                    shown() + ": \"" + printable(record_.run_id) +
+                        "\" is no run id for one who shares a lock: " + "it may have up to 64 letters, digits, '_' and '-'");
+    }
     fill_in_self(record_);
     // Made first: it is also the descriptor that can be spared to undo a mkdir when there is none left.
     lock_.parent_.reset(::fcntl(path_.parent_fd(), F_DUPFD_CLOEXEC, 3));
     if (!lock_.parent_) return os_error(Failure::lock, shown() + ": no descriptor for the lock");
     lock_.text_ = path_.text();
     lock_.name_ = path_.name();
+    lock_.mode_ = mode_;
+    if (is_reader()) lock_.written_.run_id = record_.run_id;  // names its files
     while (true) {
-        auto next = step(attempt_lock(path_, lock_.parent_));
+        auto next = step(attempt_lock(path_, lock_.parent_, attempted_mode()));
         if (!next) {
             give_up();
             return std::unexpected(std::move(next.error()));
@@ -79,6 +63,7 @@ Result<DirectoryLock> Acquisition::run() {
 Result<Acquisition::Next> Acquisition::step(LockAttempt attempt) {
     switch (attempt.kind) {
         case LockAttempt::Kind::held: return take(std::move(attempt));
+        case LockAttempt::Kind::writer_first: return let_writer_go_first(std::move(attempt));
         case LockAttempt::Kind::busy: return wait_for_holder(std::move(attempt));
         case LockAttempt::Kind::foreign: return wait_for_removal(attempt.foreign_text);
         case LockAttempt::Kind::refused: return std::unexpected(std::move(attempt.error));
@@ -89,9 +74,10 @@ Result<Acquisition::Next> Acquisition::step(LockAttempt attempt) {
 
 Result<Acquisition::Next> Acquisition::wait_for_holder(LockAttempt attempt) {
     const int directory = attempt.directory.get();
-    if (!patience_.only_retries()) mark_waiter(directory);
+    if (alone_) return wait_for_adoption(directory);
+    if (!patience_.only_retries()) mark_waiter(directory, attempted_mode());
     if (may_announce()) announce(describe_current_holder());
-    const auto end = wait_in_flock(directory, patience_);
+    const auto end = wait_in_flock(directory, attempted_mode() == LockMode::shared ? LOCK_SH : LOCK_EX, patience_);
     if (end && *end == WaitEnd::changed) {
         if (patience_.only_retries()) return Next::again;
         // As holder we need no mark, and a copy of our descriptor in a forked child would keep it for ever.
@@ -106,24 +92,54 @@ Result<Acquisition::Next> Acquisition::wait_for_holder(LockAttempt attempt) {
     return after_wait(*end, holder);
 }
 
+/// A reader that found a dead run's record, which another contender is about to take over. Not in the kernel's queue: that one
+/// may be a reader, too, whom we need not wait for.
+Result<Acquisition::Next> Acquisition::wait_for_adoption(int directory) {
+    alone_ = false;
+    DirectoryWatch adopter;
+    if (!patience_.only_retries()) adopter.start(directory, kAnyChange);
+    if (::faccessat(directory, "record", F_OK, AT_SYMLINK_NOFOLLOW) != 0) return Next::again;
+    return after_wait(adopter.sleep(patience_, kUnseen), describe_current_holder());
+}
+
 Result<Acquisition::Next> Acquisition::wait_for_removal(const std::string& holder) {
     announce(holder);
-    if (!watching_ && !patience_.only_retries()) {
+    if (!removals_.started() && !patience_.only_retries()) {
         // Between an attempt and the watch the directory may have gone: once more before the first sleep.
-        watching_ = true;
-        watch_.start(path_);
+        removals_.start(path_.parent_fd(), IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF);
         return Next::again;
     }
-    return after_wait(watch_.sleep(patience_), holder);
+    return after_wait(removals_.sleep(patience_, kUnseen), holder);
 }
 
 /// The directory's flock stays with us meanwhile, so that no other contender mistakes our look at the mark for an orphan's.
 Result<Acquisition::Next> Acquisition::wait_for_orphan(OrphanedCommand orphan) {
     announce(orphan.holder);
-    auto end = wait_in_flock(orphan.file.get(), patience_);
+    auto end = wait_in_flock(orphan.file.get(), LOCK_EX, patience_);
     lock_.directory_.reset();
     if (!end) return std::unexpected(std::move(end.error()));
     return after_wait(*end, orphan.holder);
+}
+
+/// A share is to be had, but a writer waits for the others to leave. The kernel's queue is not for us, for it would let us in
+/// at once: so we watch for what the writer does, its record (it has come in) or its leaving, and queue up behind it.
+Result<Acquisition::Next> Acquisition::let_writer_go_first(LockAttempt attempt) {
+    const int directory = attempt.directory.get();
+    DirectoryWatch writer;
+    if (!patience_.only_retries()) writer.start(directory, kAnyChange);
+    // Our share goes as a reader's does: if all the others leave in this moment we are the one to remove the directory.
+    const bool held_by_others = ::flock(directory, LOCK_EX | LOCK_NB) != 0;
+    if (!held_by_others && gave_way_) {
+        alone_ = true;  // nobody keeps the writer from taking it: it is stopped, and we hold the lock
+        return take(std::move(attempt));
+    }
+    gave_way_ = !held_by_others;
+    std::string holder = describe_current_holder();
+    if (!held_by_others) give_up_directory(directory, path_.parent_fd(), path_.name().c_str(), attempt.identity);
+    if (!is_writer_waiting(directory)) return Next::again;
+    holder += "; one that wants it alone comes first";
+    announce(holder);
+    return after_wait(writer.sleep(patience_, held_by_others ? kUnseen : kToWakeUp), holder);
 }
 
 Result<Acquisition::Next> Acquisition::after_wait(WaitEnd end, const std::string& holder) {
@@ -135,94 +151,14 @@ Result<Acquisition::Next> Acquisition::after_wait(WaitEnd end, const std::string
     return Next::again;
 }
 
-Result<Acquisition::Next> Acquisition::take(LockAttempt attempt) {
-    lock_.directory_ = std::move(attempt.directory);
-    lock_.identity_ = attempt.identity;
-    // A umask such as 0277 left us a directory that we can open but not write to.
-    const bool odd_mode = (attempt.identity.st_mode & 0700) != 0700;
-    if (odd_mode && ::fchmod(lock_.directory_.get(), kOurMode) != 0) {
-        return os_error(Failure::lock, shown() + ": giving the lock directory its permissions");
-    }
-    fix_mode_ = odd_mode || !attempt.created;
-    record_.since_ms = wall_now_ms();
-    // No run writes a mark before its record: so a directory of our own making needs no search as long as it has none.
-    fresh_ = attempt.created;
-    if (!fresh_) {
-        auto orphan = clear_command_marks(lock_.directory_.get());
-        if (!orphan) return fail(Failure::lock, shown() + ": " + orphan.error().text, orphan.error().errno_value);
-        if (orphan->file) return wait_for_orphan(std::move(*orphan));
-    }
-    return start_record();
-}
-
-Result<Acquisition::Next> Acquisition::start_record() {
-    constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    lock_.record_.reset(::openat(lock_.directory_.get(), "record", kFlags, 0600));
-    if (!lock_.record_) {
-        const int error = errno;
-        if (error == EEXIST && fresh_) {
-            // Another came between our mkdir and our flock, and died: its command may still be at work. Once more, as in any
-            // directory that was there before us. Our flock goes first, or we would wait for ourselves.
-            lock_.directory_.reset();
-            return Next::again;
-        }
-        if (error == EEXIST) return adopt();
-        if (error == ENOENT) {  // rmdir by somebody since we looked
-            lock_.directory_.reset();
-            return Next::again;
-        }
-        return os_error(Failure::lock, shown() + ": making the lock's record", error);
-    }
-    if (fix_mode_) ::fchmod(lock_.record_.get(), 0600);
-    if (auto written = lock_.write_record(record_); !written) {
-        ::unlinkat(lock_.directory_.get(), "record", 0);
-        return std::unexpected(std::move(written.error()));
-    }
-    return Next::done;
-}
-
-/// A record is there and its run is dead, for we hold the flock: taken over as it stands, without a moment of absence.
-Result<Acquisition::Next> Acquisition::adopt() {
-    constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    const int directory = lock_.directory_.get();
-    lock_.record_.reset(::openat(directory, "record", kFlags));
-    if (!lock_.record_ && errno == EACCES && make_usable(directory, "record", S_IFREG, 0600)) {
-        lock_.record_.reset(::openat(directory, "record", kFlags));
-    }
-    if (!lock_.record_ && errno == ENOENT) return Next::again;
-    struct stat info{};
-    if (!lock_.record_ || ::fstat(lock_.record_.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
-        return fail(Failure::lock,
-                    shown() +
-                        ": a lock left behind whose record is not a file that we can read and write: "
-                        "see what it is, then remove " +
-                        shown() + "/record",
-                    EEXIST);
-    }
-    LockRecord left = read_lock_record(directory).value_or(LockRecord{});
-    if (auto checked = check_journal(left); !checked) return std::unexpected(std::move(checked.error()));
-    if (auto wanted = wait_.may_adopt ? wait_.may_adopt(left) : Result<void>(); !wanted)
-        return std::unexpected(std::move(wanted.error()));
-    lock_.record_bytes_ = std::min(static_cast<std::size_t>(info.st_size), kLongestRecord);
-    if (auto written = lock_.write_record(record_); !written) return std::unexpected(std::move(written.error()));
-    lock_.adopted_ = AdoptedFrom{std::move(left)};
-    return Next::done;
-}
-
-/// What the dead run left half done stands in its journal: a run that keeps another one must not take its place.
-Result<void> Acquisition::check_journal(const LockRecord& left) const {
-    const bool same_job = left.job == record_.job && !left.journal.empty() && !record_.journal.empty();
-    if (!same_job || left.journal == record_.journal) return {};
-    return fail(Failure::lock, shown() + ": the run that died here kept its journal in " + printable(left.journal, 4096) +
-                                   ", this one would keep it in " + printable(record_.journal, 4096) +
-                                   ". Run the job once with the same --state-dir as before");
-}
-
 /// Whatever went wrong after the flock: nothing of ours stays. A directory that holds something else does.
 void Acquisition::give_up() {
-    if (lock_.directory_) give_up_directory(lock_.directory_.get(), path_.parent_fd(), path_.name().c_str(), lock_.identity_);
+    const auto give_up = is_reader() ? give_up_share : give_up_directory;
+    if (lock_.directory_) give_up(lock_.directory_.get(), path_.parent_fd(), path_.name().c_str(), lock_.identity_);
     lock_.forget();
 }
+
+std::string Acquisition::shown() const { return printable(path_.text(), 4096); }
 
 bool Acquisition::may_announce() const { return !announced_ && !patience_.only_retries() && wait_.on_wait; }
 
@@ -236,7 +172,10 @@ std::string Acquisition::describe_current_holder() const {
     constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     const UniqueFd directory(::openat(path_.parent_fd(), path_.name().c_str(), kFlags));
     const auto record = directory ? read_lock_record(directory.get()) : std::nullopt;
-    if (!record) return "a run that has not written its record yet";
+    if (!record) {
+        const std::string readers = directory ? describe_readers(read_readers(directory.get())) : "";
+        return readers.empty() ? "a run that has not written its record yet" : readers;
+    }
     const bool same_place = record->boot_id == record_.boot_id && record->pid_namespace == record_.pid_namespace;
     if (same_place && record->guardian_pid > 0 && !is_same_process(record->guardian_pid, record->guardian_start)) {
         return "a run that is taking over from pid " + std::to_string(record->guardian_pid) + ", which has died";

@@ -20,6 +20,16 @@
 // The record makes the directory non-empty, and it is written under the flock: so an rmdir that comes before it only sends
 // the contender back to the start, and one that comes after it fails.
 //
+// Readers (LockMode::shared) do the same with LOCK_SH, and differ in this:
+//
+//   acquire   flock(LOCK_SH)               but if a writer waits (its mark says that it is one): not before it has come in or
+//   left
+//             record                       there: its run died. flock(LOCK_EX), adopted, back to LOCK_SH
+//             r.<run id>                   instead of the record, under a flock of its own: no reader minds another's
+//   release   unlink r.<run id>.*, r.<run id>
+//             flock(LOCK_EX | LOCK_NB)     fails: another reader is there, or a writer · else the last: unlink what dead
+//                                          readers left, and on as an exclusive holder
+//
 // A directory that nobody holds or waits for cannot stay. Who releases looks for marks after the flock was dropped, who
 // leaves tries the flock after the mark was dropped: whatever the order, the later one of the two finds it free. Only
 // SIGKILL between two of these lines leaves it, empty: as good as no directory for the next run, though not for a script's
@@ -37,18 +47,16 @@
 #include "lock/hand_over.hpp"
 #include "lock/lock_attempt.hpp"
 #include "lock/orphaned_commands.hpp"
+#include "lock/readers.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
 
-namespace {
-
-std::string mark_name(unsigned n) { return "c." + std::to_string(n); }
-
-}  // namespace
+namespace {}  // namespace
 
 DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept
-    : text_(std::move(other.text_)),
+    : mode_(other.mode_),
+      text_(std::move(other.text_)),
       name_(std::move(other.name_)),
       parent_(std::move(other.parent_)),
       directory_(std::move(other.directory_)),
@@ -70,6 +78,12 @@ DirectoryLock::~DirectoryLock() {
     if (const auto released = release(); !released) log::write(log::Level::error, released.error().text);
 }
 
+std::string DirectoryLock::record_name() const { return mode_ == LockMode::shared ? reader_name(written_.run_id) : "record"; }
+
+std::string DirectoryLock::mark_name(unsigned n) const {
+    return (mode_ == LockMode::shared ? reader_name(written_.run_id) + "." : "c.") + std::to_string(n);
+}
+
 void DirectoryLock::forget() {
     record_.reset();
     directory_.reset();
@@ -86,8 +100,9 @@ Result<void> DirectoryLock::release() {
     // Record, directory, then close. Closing first would hand the flock to a waiter while the name still exists, and we
     // would then delete the waiter's lock.
     for (const unsigned n : marks_) ::unlinkat(directory_.get(), mark_name(n).c_str(), 0);
-    ::unlinkat(directory_.get(), "record", 0);
-    const int error = give_up_directory(directory_.get(), parent_.get(), name_.c_str(), identity_);
+    ::unlinkat(directory_.get(), record_name().c_str(), 0);
+    const auto give_up = mode_ == LockMode::shared ? give_up_share : give_up_directory;
+    const int error = give_up(directory_.get(), parent_.get(), name_.c_str(), identity_);
     const std::string contents = error == ENOTEMPTY || error == EEXIST ? list_contents(directory_.get()) : "";
     forget();
     if (error == 0) return {};

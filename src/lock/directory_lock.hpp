@@ -50,6 +50,9 @@ struct LockWait {
     std::function<Result<void>(const LockRecord& left)> may_adopt;
 };
 
+/// `exclusive`: nobody else. `shared`: beside other readers, never beside an exclusive holder.
+enum class LockMode : std::uint8_t { exclusive, shared };
+
 struct AdoptedFrom {
     LockRecord record;  ///< what the dead run left
 };
@@ -66,13 +69,18 @@ class [[nodiscard]] DirectoryLock {
     ///
     /// The calling thread waits in flock(2), interruptible by SIGURG for that time; a helper thread, which watches the clock
     /// and wake_fd, sends it. Who need not wait starts none. When the call has returned nothing of it waits any more.
-    static Result<DirectoryLock> acquire(const LockPath& path, const LockRecord& record, const LockWait& wait);
+    ///
+    /// `mode`: a reader (shared) writes its record as `r.<run id>`; its run id must be one that is good for a file name and not
+    /// in use here. Readers that come while a writer waits for other readers to leave are let in after it.
+    static Result<DirectoryLock> acquire(const LockPath& path, const LockRecord& record, const LockWait& wait,
+                                         LockMode mode = LockMode::exclusive);
 
     DirectoryLock(DirectoryLock&&) noexcept;
     DirectoryLock& operator=(DirectoryLock&&) noexcept;
     ~DirectoryLock();
 
-    /// Removes marks and record, then hands the directory to those who wait or removes it, then closes: in that order. Does
+    /// Removes marks and record, then hands the directory to those who wait or removes it, then closes: in that order. A
+    /// reader leaves that to the last one. Does
     /// nothing in a process other than the one that acquired it, nothing if already released, and leaves a successor's
     /// directory alone ("lock lost").
     /// Error: Failure::lock, also when files of others keep the directory in place; it is given up in any case, and the
@@ -88,24 +96,28 @@ class [[nodiscard]] DirectoryLock {
     /// Rewrites the record in place by one pwrite(2). Not from two threads at once.
     Result<void> update(const LockRecord& record);
 
-    /// Creates `c.<n>` with the given text, flocks it shared, and returns the descriptor that a command inherits. The first
-    /// number in the text is taken for the command's pid; the descriptor is writable, so that it can be written (pwrite)
-    /// when it is known. Any thread may call it.
+    /// Creates `c.<n>` (a reader: `r.<run id>.<n>`) with the given text, flocks it shared, and returns the descriptor that a
+    /// command inherits. The first number in the text is taken for the command's pid; the descriptor is writable, so that it
+    /// can be written (pwrite) when it is known. Any thread may call it.
     Result<UniqueFd> mark_command(unsigned n, const std::string& text);
-    /// Removes `c.<n>`.
+    /// Removes it.
     void unmark_command(unsigned n);
 
     /// The run that died holding this lock, if it was adopted.
     const std::optional<AdoptedFrom>& adopted() const { return adopted_; }
     const std::string& path() const { return text_; }
+    LockMode mode() const { return mode_; }
 
   private:
     friend class Acquisition;
 
     DirectoryLock() = default;
     Result<void> write_record(const LockRecord& record);
+    std::string record_name() const;
+    std::string mark_name(unsigned n) const;
     void forget();
 
+    LockMode mode_ = LockMode::exclusive;
     std::string text_;
     std::string name_;
     UniqueFd parent_;
@@ -116,7 +128,7 @@ class [[nodiscard]] DirectoryLock {
     std::size_t record_bytes_ = 0;  // what was written last: the record never gets shorter
     pid_t owner_ = -1;
     std::mutex marks_mutex_;
-    std::vector<unsigned> marks_;  // the n of each c.<n> inside
+    std::vector<unsigned> marks_;  // the n of each c.<n> or r.<run id>.<n> inside
     std::optional<AdoptedFrom> adopted_;
 };
 

@@ -2,39 +2,52 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 #include "lock/lock_attempt.hpp"
+#include "lock/orphaned_commands.hpp"
 
 namespace lockstep {
 
 namespace {
 
-struct flock whole_file(short type) {
+// Whoever waits has a mark on the first byte; who waits for the exclusive lock, on the second, too. A directory has no such
+// bytes, but locks are ranges of numbers.
+constexpr off_t kAnybody = 0;
+constexpr off_t kWriter = 1;
+
+struct flock range(short type, off_t first, off_t last) {
     struct flock range{};
     range.l_type = type;
     range.l_whence = SEEK_SET;
+    range.l_start = first;
+    range.l_len = last - first + 1;
     return range;
+}
+
+bool is_marked(int directory_fd, off_t byte) {
+    // Asks only, for which a descriptor need not be writable; one's own open file is never in its own way.
+    struct flock probe = range(F_WRLCK, byte, byte);
+    return ::fcntl(directory_fd, F_OFD_GETLK, &probe) == 0 && probe.l_type != F_UNLCK;
 }
 
 }  // namespace
 
-void mark_waiter(int directory_fd) {
-    struct flock mark = whole_file(F_RDLCK);
+void mark_waiter(int directory_fd, LockMode mode) {
+    struct flock mark = range(F_RDLCK, kAnybody, mode == LockMode::exclusive ? kWriter : kAnybody);
     ::fcntl(directory_fd, F_OFD_SETLK, &mark);
 }
 
 void unmark_waiter(int directory_fd) {
-    struct flock mark = whole_file(F_UNLCK);
+    struct flock mark = range(F_UNLCK, kAnybody, kWriter);
     ::fcntl(directory_fd, F_OFD_SETLK, &mark);
 }
 
-bool is_waited_for(int directory_fd) {
-    // Asks only, for which a descriptor need not be writable; one's own open file is never in its own way.
-    struct flock probe = whole_file(F_WRLCK);
-    return ::fcntl(directory_fd, F_OFD_GETLK, &probe) == 0 && probe.l_type != F_UNLCK;
-}
+bool is_waited_for(int directory_fd) { return is_marked(directory_fd, kAnybody); }
+bool is_writer_waiting(int directory_fd) { return is_marked(directory_fd, kWriter); }
 
 int give_up_directory(int directory_fd, int parent_fd, const char* name, const struct stat& identity) {
     if (!is_at(parent_fd, name, identity)) return ENOENT;
@@ -52,8 +65,22 @@ int give_up_directory(int directory_fd, int parent_fd, const char* name, const s
     return was_free ? 0 : error;
 }
 
+int give_up_share(int directory_fd, int parent_fd, const char* name, const struct stat& identity) {
+    if (!is_at(parent_fd, name, identity)) return ENOENT;
+    // The conversion drops our share first (flock(2)), so that of two who leave at once one gets it all. If it fails there is
+    // another reader, or an exclusive holder by now: theirs to remove.
+    if (::flock(directory_fd, LOCK_EX | LOCK_NB) != 0) return 0;
+    // Readers that were killed; the command of one may still be at work, for which the directory stays.
+    const auto orphan = clear_command_marks(directory_fd);
+    if (!orphan || orphan->file) return 0;
+    const int error = give_up_directory(directory_fd, parent_fd, name, identity);
+    // An exclusive holder that came in the gap of the conversion, and was killed: the next run takes over from it.
+    return error != 0 && ::faccessat(directory_fd, "record", F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : error;
+}
+
 void leave_queue(int directory_fd, int parent_fd, const char* name, const struct stat& identity) {
     unmark_waiter(directory_fd);
+    ::futimens(directory_fd, nullptr);  // for readers that let us go first: they watch the directory, and see no mark go
     if (::flock(directory_fd, LOCK_EX | LOCK_NB) == 0) give_up_directory(directory_fd, parent_fd, name, identity);
 }
 

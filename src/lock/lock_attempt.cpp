@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
+#include "lock/hand_over.hpp"
 
 namespace lockstep {
 
@@ -110,7 +111,7 @@ LockAttempt judge_not_a_directory(const LockPath& path, int error) {
     if (::fstatat(path.parent_fd(), path.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(info.st_mode)) return {};
     return refuse(shown(path) + " is " + kind_of_file(path, info) +
                       ", not a lock directory: refusing to touch it. "
-                      "Remove it, or name another lock",
+                      "Remove it, or choose another lock with --lock",
                   error);
 }
 
@@ -140,7 +141,7 @@ bool make_usable(int parent_fd, const std::string& name, mode_t required, mode_t
     return ::chmod(("/proc/self/fd/" + std::to_string(file.get())).c_str(), mode) == 0;
 }
 
-LockAttempt attempt_lock(const LockPath& path, UniqueFd& spare) {
+LockAttempt attempt_lock(const LockPath& path, UniqueFd& spare, LockMode mode) {
     const int parent = path.parent_fd();
     const char* name = path.name().c_str();
     const bool created = ::mkdirat(parent, name, kOurMode) == 0;
@@ -161,14 +162,17 @@ LockAttempt attempt_lock(const LockPath& path, UniqueFd& spare) {
         return refuse(shown(path) + ": looking at the lock directory: " + errno_text(errno), errno);
     }
     if (LockAttempt judged = judge(path, attempt.identity); judged.kind != LockAttempt::Kind::retry) return judged;
-    if (::flock(attempt.directory.get(), LOCK_EX | LOCK_NB) != 0) {
+    const bool shared = mode == LockMode::shared;
+    if (::flock(attempt.directory.get(), (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) return refuse(shown(path) + ": flock(2) on the lock directory: " + errno_text(errno), errno);
         attempt.kind = LockAttempt::Kind::busy;
         return attempt;
     }
     // The creator, too, must look again: a contender or systemd-tmpfiles can have come between mkdir and flock.
     if (!is_at(parent, name, attempt.identity)) return {};
-    attempt.kind = LockAttempt::Kind::held;
+    // The kernel gives a share to whoever asks, past any writer that waits for the other shares to go.
+    const bool writer_first = shared && is_writer_waiting(attempt.directory.get());
+    attempt.kind = writer_first ? LockAttempt::Kind::writer_first : LockAttempt::Kind::held;
     return attempt;
 }
 

@@ -9,11 +9,12 @@ namespace lockstep {
 
 struct LockAttempt {
     enum class Kind {
-        held,     ///< flock is ours, on the inode that is now at the path
-        retry,    ///< somebody removed the directory meanwhile: go again
-        busy,     ///< ours, but held by another; `directory` can be waited for in flock(2)
-        foreign,  ///< a plain mkdir lock: held until it is removed, `foreign_text` says whose
-        refused,  ///< `error`
+        held,          ///< flock is ours, on the inode that is now at the path
+        writer_first,  ///< so it is, shared, but a writer waits
+        retry,         ///< somebody removed the directory meanwhile: go again
+        busy,          ///< ours, but held by another; `directory` can be waited for in flock(2)
+        foreign,       ///< a plain mkdir lock: held until it is removed, `foreign_text` says whose
+        refused,       ///< `error`
     };
     Kind kind = Kind::retry;
     bool created = false;  ///< by this attempt's mkdir
@@ -24,7 +25,7 @@ struct LockAttempt {
 };
 
 /// @param spare  a descriptor that may be closed if there is no other left to undo the mkdir with
-LockAttempt attempt_lock(const LockPath& path, UniqueFd& spare);
+LockAttempt attempt_lock(const LockPath& path, UniqueFd& spare, LockMode mode);
 
 /// Is the directory with `identity`, which the caller holds open, still the one at the name? While it is open its inode
 /// number cannot be given to another (ext4 reuses it at once after that).

@@ -114,9 +114,9 @@ LockRecord parse_lock_record(std::string_view text) {
     return record;
 }
 
-std::optional<LockRecord> read_lock_record(int directory_fd) {
+std::optional<LockRecord> read_lock_record(int directory_fd, const std::string& name) {
     // O_NONBLOCK: a fifo of that name must not hold us up.
-    const UniqueFd file(::openat(directory_fd, "record", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    const UniqueFd file(::openat(directory_fd, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (!file) return std::nullopt;
     std::string text;
     for (int attempt = 0; attempt < 20; ++attempt) {

@@ -41,9 +41,9 @@ std::string to_text(const LockRecord& record);
 /// Unknown lines are skipped; a damaged record gives what could be read.
 LockRecord parse_lock_record(std::string_view text);
 
-/// The record inside the lock directory `directory_fd`, or nothing if there is none. Takes no lock: a record that is being
-/// rewritten at this moment is read again until it is whole; one that stays damaged gives what could be read.
-std::optional<LockRecord> read_lock_record(int directory_fd);
+/// The record `name` inside the lock directory `directory_fd`, or nothing if there is none. Takes no lock: a record that is
+/// being rewritten at this moment is read again until it is whole; one that stays damaged gives what could be read.
+std::optional<LockRecord> read_lock_record(int directory_fd, const std::string& name = "record");
 
 /// The front's pid as long as it lives, for that is the one people know, else the guardian's; 0 if none is written down.
 pid_t pid_to_show(const LockRecord& record);

@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "lock/directory_lock.hpp"
 #include "lock/orphaned_commands.hpp"
+#include "lock/readers.hpp"
 
 namespace lockstep {
 
@@ -67,6 +69,24 @@ void judge_record(LockView& view, int directory) {
     }
 }
 
+/// @param all  at least one
+void judge_readers(LockView& view, int directory, std::vector<LockRecord> all) {
+    const Here here;
+    // Those of another pid namespace count as alive as long as somebody holds the lock.
+    std::ranges::copy_if(all, std::back_inserter(view.readers), [&](const LockRecord& reader) {
+        return here.lives(reader) || (!view.kernel.holders.empty() && here.same_boot(reader) && !here.same_pids(reader));
+    });
+    if (view.readers.empty()) {
+        view.record = all.front();
+        view.readers = std::move(all);
+        return judge_record(view, directory);
+    }
+    view.state = LockState::shared;
+    view.record = view.readers.front();
+    view.pid = pid_to_show(*view.record);
+    view.text = "shared by " + describe_readers(view.readers);
+}
+
 void judge_without_record(LockView& view, const struct stat& info) {
     if ((info.st_mode & S_ISVTX) == 0) {
         view.state = LockState::foreign;
@@ -123,6 +143,9 @@ void judge_place(LockView& view, const LockPath& path, const KernelLockTable& ta
     if (!directory) return judge_closed(view, info, error);
     view.record = read_lock_record(directory.get());
     if (view.record) return judge_record(view, directory.get());
+    if (auto readers = read_readers(directory.get()); !readers.empty()) {
+        return judge_readers(view, directory.get(), std::move(readers));
+    }
     judge_without_record(view, info);
 }
 

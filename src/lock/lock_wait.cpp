@@ -19,6 +19,7 @@ namespace {
 
 constexpr Millis kRetriesInAll{100};
 constexpr Millis kBetweenRetries{4};
+constexpr Millis kWithoutInotify{20};
 constexpr Millis kLongestSleep{std::chrono::hours{1}};
 constexpr std::size_t kThreadStack = 256 * 1024;
 
@@ -141,7 +142,7 @@ WaitEnd Patience::sleep(int fd, Millis at_most) const {
     }
 }
 
-Result<WaitEnd> wait_in_flock(int fd, const Patience& patience) {
+Result<WaitEnd> wait_in_flock(int fd, int operation, const Patience& patience) {
     if (patience.only_retries()) return patience.sleep(-1, kBetweenRetries);
     const auto watch = std::make_shared<Watch>(patience);
     if (!watch->usable()) return os_error(Failure::os, "making an eventfd to wait for the lock");
@@ -151,7 +152,7 @@ Result<WaitEnd> wait_in_flock(int fd, const Patience& patience) {
     }
     int error = 0;
     do {
-        error = ::flock(fd, LOCK_EX) == 0 ? 0 : errno;
+        error = ::flock(fd, operation) == 0 ? 0 : errno;
     } while (error == EINTR && watch->end() == WaitEnd::changed);
     watch->finish();
     if (error != 0 && error != EINTR) return os_error(Failure::lock, "waiting in flock(2)", error);
@@ -159,20 +160,19 @@ Result<WaitEnd> wait_in_flock(int fd, const Patience& patience) {
     return error == 0 && watch->end() == WaitEnd::timed_out ? WaitEnd::changed : watch->end();
 }
 
-void ParentWatch::start(const LockPath& path) {
+void DirectoryWatch::start(int directory_fd, std::uint32_t events) {
     if (started_) return;
     started_ = true;
     inotify_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     if (!inotify_) return;
-    const std::string parent = "/proc/self/fd/" + std::to_string(path.parent_fd());
-    if (::inotify_add_watch(inotify_.get(), parent.c_str(), IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF) < 0) inotify_.reset();
+    const std::string directory = "/proc/self/fd/" + std::to_string(directory_fd);
+    if (::inotify_add_watch(inotify_.get(), directory.c_str(), events) < 0) inotify_.reset();
 }
 
-WaitEnd ParentWatch::sleep(const Patience& patience) {
+WaitEnd DirectoryWatch::sleep(const Patience& patience, Millis at_most) {
     if (patience.only_retries()) return patience.sleep(-1, kBetweenRetries);
-    // No more inotify instances, or a parent that we may not read: look from time to time. The second's limit with inotify
-    // is for removals that it does not see, such as one from below an overlay.
-    const WaitEnd end = patience.sleep(inotify_.get(), Millis{inotify_ ? 1000 : 20});
+    // No more inotify instances, or a directory that we may not read: look from time to time.
+    const WaitEnd end = patience.sleep(inotify_.get(), inotify_ ? at_most : std::min(at_most, kWithoutInotify));
     std::array<char, 4096> events{};
     while (inotify_ && ::read(inotify_.get(), events.data(), events.size()) > 0) {
     }

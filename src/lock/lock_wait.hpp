@@ -25,18 +25,20 @@ class Patience {
     MonotonicTime deadline_;
 };
 
-/// Waits in flock(2) for `fd`, which the caller keeps. After `changed` the flock is ours, unless patience is for retries
-/// only: that was but a pause. After another end it may have been granted all the same; nothing of ours waits for it any
-/// more in any case.
-/// Errors: Failure::os, no thread or no descriptor; Failure::lock, flock(2) failed.
-Result<WaitEnd> wait_in_flock(int fd, const Patience& patience);
+/// Waits in flock(2) for `fd`, which the caller keeps; `operation` is LOCK_EX or LOCK_SH. After `changed` the flock is ours,
+/// unless patience is for retries only: that was but a pause. After another end it may have been granted all the same; nothing
+/// of ours waits for it any more in any case. Errors: Failure::os, no thread or no descriptor; Failure::lock, flock(2) failed.
+Result<WaitEnd> wait_in_flock(int fd, int operation, const Patience& patience);
 
-/// Tells when names vanish from the parent directory, for locks that flock(2) knows nothing of.
-class ParentWatch {
+/// Tells by inotify(7) of what flock(2) knows nothing of.
+class DirectoryWatch {
   public:
-    /// Starts watching. Call it before the attempt whose failure is slept on, so that no removal is missed.
-    void start(const LockPath& path);
-    WaitEnd sleep(const Patience& patience);
+    /// Starts watching `directory_fd` for `events`, unless it has been started. Call it before the look whose result is slept
+    /// on, so that nothing is missed.
+    void start(int directory_fd, std::uint32_t events);
+    bool started() const { return started_; }
+    /// Until something happens, at most for `at_most`: for what inotify does not see.
+    WaitEnd sleep(const Patience& patience, Millis at_most);
 
   private:
     bool started_ = false;

@@ -15,32 +15,20 @@
 #include "base/text.hpp"
 #include "lock/lock_attempt.hpp"
 #include "lock/lock_record.hpp"
+#include "lock/readers.hpp"
 
 namespace lockstep {
 
 namespace {
 
-/// By the caller's own descriptor: a few short entries, which opendir(3) would pay for with five more system calls.
-Result<std::vector<std::string>> entries(int directory_fd) {
-    std::vector<std::string> names;
-    alignas(dirent64) std::array<char, 2048> buffer{};
-    ssize_t length = ::lseek(directory_fd, 0, SEEK_SET) == 0 ? 1 : -1;
-    while (length > 0 && (length = ::getdents64(directory_fd, buffer.data(), buffer.size())) > 0) {
-        for (ssize_t at = 0; at < length;) {
-            const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
-            const std::string_view name = entry->d_name;
-            if (name != "." && name != "..") names.emplace_back(name);
-            at += entry->d_reclen;
-        }
-    }
-    if (length < 0) return os_error(Failure::lock, "reading the lock directory");
-    std::ranges::sort(names);
-    return names;
+bool is_command_mark(std::string_view name) {
+    const bool of_exclusive =
+        name.size() > 2 && name.starts_with("c.") && name.find_first_not_of("0123456789", 2) == std::string_view::npos;
+    return of_exclusive || is_reader_name(name, true);
 }
 
-bool is_mark(std::string_view name) {
-    return name.size() > 2 && name.starts_with("c.") && name.find_first_not_of("0123456789", 2) == std::string_view::npos;
-}
+/// What is under flock as long as somebody is at work; under the directory's exclusive flock that is an orphan.
+bool is_mark(std::string_view name) { return is_command_mark(name) || is_reader_name(name, false); }
 
 /// The first number in the mark's text is the command's pid.
 pid_t pid_in(int mark_fd) {
@@ -59,8 +47,25 @@ std::string describe(pid_t pid) {
 
 }  // namespace
 
+Result<std::vector<std::string>> directory_entries(int directory_fd) {
+    std::vector<std::string> names;
+    alignas(dirent64) std::array<char, 2048> buffer{};
+    ssize_t length = ::lseek(directory_fd, 0, SEEK_SET) == 0 ? 1 : -1;
+    while (length > 0 && (length = ::getdents64(directory_fd, buffer.data(), buffer.size())) > 0) {
+        for (ssize_t at = 0; at < length;) {
+            const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
+            const std::string_view name = entry->d_name;
+            if (name != "." && name != "..") names.emplace_back(name);
+            at += entry->d_reclen;
+        }
+    }
+    if (length < 0) return os_error(Failure::lock, "reading the lock directory");
+    std::ranges::sort(names);
+    return names;
+}
+
 Result<OrphanedCommand> clear_command_marks(int directory_fd) {
-    auto names = entries(directory_fd);
+    auto names = directory_entries(directory_fd);
     if (!names) return std::unexpected(std::move(names.error()));
     for (const std::string& name : *names) {
         if (!is_mark(name)) continue;
@@ -74,7 +79,7 @@ Result<OrphanedCommand> clear_command_marks(int directory_fd) {
         if (!file) return os_error(Failure::lock, "opening " + name + " in the lock directory");
         // Free: nobody can take it any more, for only its heirs have the descriptor.
         if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) continue;
-        std::string holder = describe(pid_in(file.get()));
+        std::string holder = describe(is_command_mark(name) ? pid_in(file.get()) : 0);
         return OrphanedCommand{std::move(file), std::move(holder)};
     }
     for (const std::string& name : *names) {
@@ -84,10 +89,10 @@ Result<OrphanedCommand> clear_command_marks(int directory_fd) {
 }
 
 std::string describe_command_at_work(int directory_fd) {
-    const auto names = entries(directory_fd);
+    const auto names = directory_entries(directory_fd);
     if (!names) return "";
     for (const std::string& name : *names) {
-        if (!is_mark(name)) continue;
+        if (!is_command_mark(name)) continue;
         const UniqueFd file(::openat(directory_fd, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
         const pid_t pid = file ? pid_in(file.get()) : 0;
         if (is_same_process(pid, 0)) return describe(pid);
@@ -96,7 +101,7 @@ std::string describe_command_at_work(int directory_fd) {
 }
 
 std::string list_contents(int directory_fd) {
-    const auto names = entries(directory_fd);
+    const auto names = directory_entries(directory_fd);
     if (!names) return "unknown files";
     std::string list;
     for (std::size_t i = 0; i < names->size() && i < 5; ++i) list += (i > 0 ? ", " : "") + printable((*names)[i], 60);

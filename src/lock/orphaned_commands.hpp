@@ -1,8 +1,9 @@
 #pragma once
-// The files `c.<n>` in a lock directory. Each is kept under a shared flock by the command that inherited it: where it is
-// locked although the guardian is dead, an orphan is still at work.
+// The files `c.<n>` and `r.<run id>.<n>` in a lock directory. Each is kept under a shared flock by the command that inherited
+// it: where it is locked although the guardian is dead, an orphan is still at work.
 
 #include <string>
+#include <vector>
 
 #include "base/error.hpp"
 #include "sys/unique_fd.hpp"
@@ -14,12 +15,17 @@ struct OrphanedCommand {
     std::string holder;  ///< "pid 913, a command that a killed run left at work"
 };
 
-/// The first command that still holds its mark. If there is none, `file` is empty, and every `c.<n>` that was there is
-/// unlinked; anything else in the directory is left alone. Call it under the directory's flock.
+/// The first command that still holds its mark. If there is none, `file` is empty, and every mark that was there is unlinked,
+/// and the `r.<run id>` of every killed reader; anything else in the directory is left alone. Call it under the directory's
+/// exclusive flock.
 Result<OrphanedCommand> clear_command_marks(int directory_fd);
 
 /// The same for people who only look, without a lock: by its pid, which a later process may have by now. "" if there is none.
 std::string describe_command_at_work(int directory_fd);
+
+/// The names in it, sorted. Reads through the caller's own descriptor, and so moves its offset: a few short entries, which
+/// opendir(3) would pay for with five more system calls.
+Result<std::vector<std::string>> directory_entries(int directory_fd);
 
 /// What is in the directory, for the message that it cannot be removed: "notes.txt, core".
 std::string list_contents(int directory_fd);

@@ -20,45 +20,6 @@ pid_t leave_behind(const std::string& path, LockRecord record = record_of("dead"
     return pid;
 }
 
-/// A run that marks its command, starts it and is killed; the command goes on until its standard input ends.
-class Orphan {
-  public:
-    explicit Orphan(const std::string& path) {
-        int input[2];
-        REQUIRE(::pipe2(input, O_CLOEXEC) == 0);
-        input_.reset(input[1]);
-        const UniqueFd read_end(input[0]);
-        Process run([&] {
-            auto lock = acquire(path, {}, record_of("dead"));
-            if (!lock) return 1;
-            auto mark = lock->mark_command(1, "");
-            if (!mark) return 2;
-            const pid_t command = ::fork();
-            if (command == 0) {
-                ::dup2(read_end.get(), 0);
-                ::fcntl(mark->get(), F_SETFD, 0);
-                ::execlp("cat", "cat", nullptr);
-                ::_exit(127);
-            }
-            const std::string text = "pid " + std::to_string(command);
-            if (::pwrite(mark->get(), text.data(), text.size(), 0) < 0) return 3;
-            Process::say_ready_and_wait();
-            return 0;
-        });
-        REQUIRE(run.ready());
-        pid_ = std::stoi(read_all(path + "/c.1").substr(4));
-        // Until its exec the command shares all descriptors of the run, the lock's included.
-        REQUIRE(eventually([&] { return read_all("/proc/" + std::to_string(pid_) + "/comm") == "cat\n"; }));
-        run.kill();
-    }
-    pid_t pid() const { return pid_; }
-    void end() { input_.reset(); }
-
-  private:
-    pid_t pid_ = -1;
-    UniqueFd input_;
-};
-
 }  // namespace
 
 TEST_CASE("a lock left behind by a killed run is adopted in place, and says whose it was", "[lock][adopt]") {

@@ -116,12 +116,12 @@ TEST_CASE("a mark is seen by others only, and goes with its open file", "[lock][
     const Contender holder = place.open();
     Contender waiter = place.open();
     CHECK_FALSE(is_waited_for(holder.fd.get()));
-    mark_waiter(waiter.fd.get());
+    mark_waiter(waiter.fd.get(), LockMode::exclusive);
     CHECK(is_waited_for(holder.fd.get()));
     CHECK_FALSE(is_waited_for(waiter.fd.get()));
     unmark_waiter(waiter.fd.get());
     CHECK_FALSE(is_waited_for(holder.fd.get()));
-    mark_waiter(waiter.fd.get());
+    mark_waiter(waiter.fd.get(), LockMode::exclusive);
     waiter.fd.reset();
     CHECK_FALSE(is_waited_for(holder.fd.get()));
 }
@@ -132,7 +132,7 @@ TEST_CASE("a directory that is waited for is given up by its flock alone, else i
     const Contender waiter = place.open();
     REQUIRE(holder.take());
     const bool waited_for = GENERATE(false, true);
-    if (waited_for) mark_waiter(waiter.fd.get());
+    if (waited_for) mark_waiter(waiter.fd.get(), LockMode::exclusive);
     CHECK_FALSE(waiter.take());
     CHECK(place.give_up(holder) == 0);
     CHECK(place.stands() == waited_for);
@@ -144,7 +144,7 @@ TEST_CASE("the one who leaves removes the directory if it was handed over in tha
     const Contender holder = place.open();
     const Contender waiter = place.open();
     REQUIRE(holder.take());
-    mark_waiter(waiter.fd.get());
+    mark_waiter(waiter.fd.get(), LockMode::exclusive);
     CHECK(place.give_up(holder) == 0);
     // Its flock(2) may or may not have been granted before it was called away.
     if (GENERATE(false, true)) REQUIRE(waiter.take());
@@ -157,7 +157,7 @@ TEST_CASE("the one who leaves before the release leaves the removal to the holde
     const Contender holder = place.open();
     const Contender waiter = place.open();
     REQUIRE(holder.take());
-    mark_waiter(waiter.fd.get());
+    mark_waiter(waiter.fd.get(), LockMode::exclusive);
     place.leave(waiter);
     CHECK(place.stands());
     CHECK_FALSE(waiter.take());
@@ -170,9 +170,9 @@ TEST_CASE("the one who leaves hands on what others wait for, and does not touch 
     const Contender leaver = place.open();
     const Contender other = place.open();
     const bool waited_for = GENERATE(false, true);
-    if (waited_for) mark_waiter(other.fd.get());
+    if (waited_for) mark_waiter(other.fd.get(), LockMode::exclusive);
     if (!waited_for) write_all(place.lock() + "/record", "run dead\n");
-    mark_waiter(leaver.fd.get());
+    mark_waiter(leaver.fd.get(), LockMode::exclusive);
     place.leave(leaver);
     CHECK(place.stands());
     CHECK(exists(place.lock() + "/record") == !waited_for);
@@ -184,7 +184,7 @@ TEST_CASE("a directory that is not at the name any more is given up as lost, who
     const Contender holder = place.open();
     const Contender waiter = place.open();
     REQUIRE(holder.take());
-    mark_waiter(waiter.fd.get());
+    mark_waiter(waiter.fd.get(), LockMode::exclusive);
     REQUIRE(::rmdir(place.lock().c_str()) == 0);
     place.make();
     CHECK(place.give_up(holder) == ENOENT);
@@ -204,7 +204,7 @@ TEST_CASE("a release and departures at one moment, in whatever order, leave noth
         place.make();
         for (auto& contender : contenders) contender = std::make_unique<Contender>(place.lock());
         if (!contenders[0]->take()) std::abort();
-        for (int i = 1; i <= kWaiters; ++i) mark_waiter(contenders[static_cast<std::size_t>(i)]->fd.get());
+        for (int i = 1; i <= kWaiters; ++i) mark_waiter(contenders[static_cast<std::size_t>(i)]->fd.get(), LockMode::exclusive);
     };
     std::barrier all(kWaiters + 1, next_round);
     std::vector<std::thread> threads;

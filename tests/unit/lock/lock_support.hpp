@@ -78,10 +78,11 @@ inline LockRecord record_of(const std::string& run_id) {
     return record;
 }
 
-inline Result<DirectoryLock> acquire(const std::string& path, LockWait wait = {}, LockRecord record = record_of("r1")) {
+inline Result<DirectoryLock> acquire(const std::string& path, LockWait wait = {}, LockRecord record = record_of("r1"),
+                                     LockMode mode = LockMode::exclusive) {
     auto place = LockPath::open(path);
     if (!place) return std::unexpected(place.error());
-    return DirectoryLock::acquire(*place, record, wait);
+    return DirectoryLock::acquire(*place, record, wait, mode);
 }
 
 inline LockWait for_at_most(int millis) {
@@ -175,6 +176,45 @@ class Holder : public Process {
           }) {
         if (!ready()) std::abort();
     }
+};
+
+/// A run that marks its command, starts it and is killed; the command goes on until its standard input ends.
+class Orphan {
+  public:
+    explicit Orphan(const std::string& path, LockMode mode = LockMode::exclusive) {
+        int input[2];
+        if (::pipe2(input, O_CLOEXEC) != 0) std::abort();
+        input_.reset(input[1]);
+        const UniqueFd read_end(input[0]);
+        Process run([&] {
+            auto lock = acquire(path, {}, record_of("dead"), mode);
+            if (!lock) return 1;
+            auto mark = lock->mark_command(1, "");
+            if (!mark) return 2;
+            const pid_t command = ::fork();
+            if (command == 0) {
+                ::dup2(read_end.get(), 0);
+                ::fcntl(mark->get(), F_SETFD, 0);
+                ::execlp("cat", "cat", nullptr);
+                ::_exit(127);
+            }
+            const std::string text = "pid " + std::to_string(command);
+            if (::pwrite(mark->get(), text.data(), text.size(), 0) < 0) return 3;
+            Process::say_ready_and_wait();
+            return 0;
+        });
+        if (!run.ready()) std::abort();
+        pid_ = std::stoi(read_all(path + (mode == LockMode::shared ? "/r.dead.1" : "/c.1")).substr(4));
+        // Until its exec the command shares all descriptors of the run, the lock's included.
+        if (!eventually([&] { return read_all("/proc/" + std::to_string(pid_) + "/comm") == "cat\n"; })) std::abort();
+        run.kill();
+    }
+    pid_t pid() const { return pid_; }
+    void end() { input_.reset(); }
+
+  private:
+    pid_t pid_ = -1;
+    UniqueFd input_;
 };
 
 /// Runs `body` in a child as an unprivileged user (uid 65534); only root can.

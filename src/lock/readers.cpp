@@ -1,0 +1,44 @@
+#include "lock/readers.hpp"
+
+#include <algorithm>
+
+#include "lock/orphaned_commands.hpp"
+
+namespace lockstep {
+
+std::string reader_name(std::string_view run_id) { return "r." + std::string(run_id); }
+
+bool is_good_for_a_name(std::string_view run_id) {
+    return !run_id.empty() && run_id.size() <= 64 && std::ranges::all_of(run_id, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-';
+    });
+}
+
+bool is_reader_name(std::string_view name, bool of_command) {
+    if (!name.starts_with("r.")) return false;
+    name.remove_prefix(2);
+    const std::size_t dot = name.find('.');
+    if ((dot != std::string_view::npos) != of_command || !is_good_for_a_name(name.substr(0, dot))) return false;
+    return !of_command || (dot + 1 < name.size() && name.find_first_not_of("0123456789", dot + 1) == std::string_view::npos);
+}
+
+std::vector<LockRecord> read_readers(int directory_fd) {
+    std::vector<LockRecord> readers;
+    const auto names = directory_entries(directory_fd);
+    if (!names) return readers;
+    for (const std::string& name : *names) {
+        if (!is_reader_name(name, false)) continue;
+        if (auto record = read_lock_record(directory_fd, name)) readers.push_back(std::move(*record));
+    }
+    std::ranges::stable_sort(readers, {}, &LockRecord::since_ms);
+    return readers;
+}
+
+std::string describe_readers(const std::vector<LockRecord>& readers) {
+    if (readers.empty()) return "";
+    const std::string first = describe_holder(readers.front());
+    if (readers.size() == 1) return first;
+    return first + " and " + std::to_string(readers.size() - 1) + (readers.size() == 2 ? " more reader" : " more readers");
+}
+
+}  // namespace lockstep

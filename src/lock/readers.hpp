@@ -1,0 +1,27 @@
+#pragma once
+// Those who share a lock: each has its record in the lock directory, `r.<run id>`, and keeps it under flock(2).
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lock/lock_record.hpp"
+
+namespace lockstep {
+
+/// "r.20261124T030001Z-5f2c01ab"
+std::string reader_name(std::string_view run_id);
+
+/// Letters, digits, '_' and '-', 1 to 64 of them: what stands in the names `r.<run id>` and `r.<run id>.<n>`.
+bool is_good_for_a_name(std::string_view run_id);
+
+/// Is it `r.<run id>`, or with `of_command` `r.<run id>.<n>`, the mark of a reader's command?
+bool is_reader_name(std::string_view name, bool of_command);
+
+/// The records of all readers in the directory, dead or alive, in the order of their coming.
+std::vector<LockRecord> read_readers(int directory_fd);
+
+/// "pid 812 since 03:00:01 and 2 more readers"; "" if there is none.
+std::string describe_readers(const std::vector<LockRecord>& readers);
+
+}  // namespace lockstep

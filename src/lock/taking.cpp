@@ -1,0 +1,132 @@
+// DirectoryLock::acquire: what is found inside a directory once its flock is ours.
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/text.hpp"
+#include "lock/acquisition.hpp"
+#include "lock/hand_over.hpp"
+#include "lock/readers.hpp"
+
+namespace lockstep {
+
+Result<Acquisition::Next> Acquisition::take(LockAttempt attempt) {
+    lock_.directory_ = std::move(attempt.directory);
+    lock_.identity_ = attempt.identity;
+    // A umask such as 0277 left us a directory that we can open but not write to.
+    const bool odd_mode = (attempt.identity.st_mode & 0700) != 0700;
+    if (odd_mode && ::fchmod(lock_.directory_.get(), kOurMode) != 0) {
+        return os_error(Failure::lock, shown() + ": giving the lock directory its permissions");
+    }
+    fix_mode_ = odd_mode || !attempt.created;
+    record_.since_ms = wall_now_ms();
+    if (attempted_mode() == LockMode::shared) return join_readers();
+    // No run writes a mark before its record: so a directory of our own making needs no search as long as it has none.
+    fresh_ = attempt.created;
+    if (!fresh_) {
+        auto orphan = clear_command_marks(lock_.directory_.get());
+        if (!orphan) return fail(Failure::lock, shown() + ": " + orphan.error().text, orphan.error().errno_value);
+        if (orphan->file) return wait_for_orphan(std::move(*orphan));
+    }
+    return is_reader() ? become_reader() : start_record();
+}
+
+Result<Acquisition::Next> Acquisition::join_readers() {
+    // What a killed run has left is for an exclusive holder to take over, which we become for a moment.
+    if (::faccessat(lock_.directory_.get(), "record", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        alone_ = true;
+        lock_.directory_.reset();
+        return Next::again;
+    }
+    return start_record();
+}
+
+/// Held exclusively, and to be shared from now on.
+Result<Acquisition::Next> Acquisition::become_reader() {
+    const int directory = lock_.directory_.get();
+    auto left = read_lock_record(directory);
+    if (left) {
+        if (auto wanted = may_adopt(*left); !wanted) return std::unexpected(std::move(wanted.error()));
+    }
+    auto next = start_record();  // first, so that the directory is never empty
+    if (!next || *next == Next::again) return next;
+    if (left) {
+        ::unlinkat(directory, "record", 0);
+        lock_.adopted_ = AdoptedFrom{std::move(*left)};
+    }
+    alone_ = false;
+    if (::flock(directory, LOCK_SH | LOCK_NB) == 0) return Next::done;
+    // The conversion is not atomic (flock(2)): a writer has come in between, for whom our record is that of a dead reader.
+    ::unlinkat(directory, lock_.record_name().c_str(), 0);
+    lock_.record_.reset();
+    lock_.directory_.reset();
+    return Next::again;
+}
+
+Result<Acquisition::Next> Acquisition::start_record() {
+    constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    lock_.record_.reset(::openat(lock_.directory_.get(), lock_.record_name().c_str(), kFlags, 0600));
+    if (!lock_.record_) {
+        const int error = errno;
+        if (error == EEXIST && is_reader()) {
+            return fail(Failure::lock, shown() + ": run " + record_.run_id + " shares this lock already");
+        }
+        if (error == EEXIST && fresh_) {
+            // Another came between our mkdir and our flock, and died: its command may still be at work. Once more, as in any
+            // directory that was there before us. Our flock goes first, or we would wait for ourselves.
+            lock_.directory_.reset();
+            return Next::again;
+        }
+        if (error == EEXIST) return adopt();
+        if (error == ENOENT) {  // rmdir by somebody since we looked
+            lock_.directory_.reset();
+            return Next::again;
+        }
+        return os_error(Failure::lock, shown() + ": making the lock's record", error);
+    }
+    if (fix_mode_) ::fchmod(lock_.record_.get(), 0600);
+    if (is_reader()) ::flock(lock_.record_.get(), LOCK_EX | LOCK_NB);  // of a file that nobody has opened yet
+    if (auto written = lock_.write_record(record_); !written) {
+        ::unlinkat(lock_.directory_.get(), lock_.record_name().c_str(), 0);
+        return std::unexpected(std::move(written.error()));
+    }
+    return Next::done;
+}
+
+/// A record is there and its run is dead, for we hold the flock: taken over as it stands, without a moment of absence.
+Result<Acquisition::Next> Acquisition::adopt() {
+    constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    const int directory = lock_.directory_.get();
+    lock_.record_.reset(::openat(directory, "record", kFlags));
+    if (!lock_.record_ && errno == EACCES && make_usable(directory, "record", S_IFREG, 0600)) {
+        lock_.record_.reset(::openat(directory, "record", kFlags));
+    }
+    if (!lock_.record_ && errno == ENOENT) return Next::again;
+    struct stat info{};
+    if (!lock_.record_ || ::fstat(lock_.record_.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+        return fail(Failure::lock,
+                    shown() +
+                        ": a lock left behind whose record is not a file that we can read and write: "
+                        "see what it is, then remove " +
+                        shown() + "/record",
+                    EEXIST);
+    }
+    LockRecord left = read_lock_record(directory).value_or(LockRecord{});
+    if (auto wanted = may_adopt(left); !wanted) return std::unexpected(std::move(wanted.error()));
+    lock_.record_bytes_ = std::min(static_cast<std::size_t>(info.st_size), kLongestRecord);
+    if (auto written = lock_.write_record(record_); !written) return std::unexpected(std::move(written.error()));
+    lock_.adopted_ = AdoptedFrom{std::move(left)};
+    return Next::done;
+}
+
+/// What the dead run left half done stands in its journal: a run that keeps another one must not take its place.
+Result<void> Acquisition::may_adopt(const LockRecord& left) const {
+    const bool same_job = left.job == record_.job && !left.journal.empty() && !record_.journal.empty();
+    if (!same_job || left.journal == record_.journal) return wait_.may_adopt ? wait_.may_adopt(left) : Result<void>();
+    return fail(Failure::lock, shown() + ": the run that died here kept its journal in " + printable(left.journal, 4096) +
+                                   ", this one would keep it in " + printable(record_.journal, 4096) +
+                                   ". Run the job once with the same --state-dir as before");
+}
+
+}  // namespace lockstep
