@@ -34,6 +34,10 @@
 // leaves tries the flock after the mark was dropped: whatever the order, the later one of the two finds it free. Only
 // SIGKILL between two of these lines leaves it, empty: as good as no directory for the next run, though not for a script's
 // mkdir. A waiter that is stopped (SIGSTOP) keeps the directory in place, but nobody from taking it.
+//
+// lock_protocol.pml is the same for a machine to check, in every order of the steps, and with what is wrong about simpler
+// protocols. It knows of one way to go wrong that is left, for rmdir goes by the name: somebody else removes the directory,
+// which we have just emptied, between our last fstatat and our rmdir, and a script makes its own there at once.
 
 #include "lock/directory_lock.hpp"
 

@@ -1,0 +1,83 @@
+"""The lock protocol under spin(1): right as it is, in every order of its steps, and wrong in every variant that is known to be."""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+MODEL = pathlib.Path(__file__).resolve().parents[2] / "src/lock/lock_protocol.pml"
+
+
+def explore(*defines, optimise):
+    """Tries every order. @return what spin's checker said"""
+    with tempfile.TemporaryDirectory() as directory:
+        def run(*argv):
+            return subprocess.run(argv, cwd=directory, capture_output=True, text=True, timeout=300, check=False)
+
+        for step in (["spin", "-a", *(f"-D{define}" for define in defines), str(MODEL)],
+                     ["cc", "-w", optimise, "-DSAFETY", "-DCOLLAPSE", "-o", "pan", "pan.c"]):
+            done = run(*step)
+            if done.returncode != 0:
+                raise RuntimeError(f"{step[0]}: {done.stdout}{done.stderr}")
+        # -m: no path is cut short; -w: room for the states.
+        return run("./pan", "-m1000000", "-w24").stdout
+
+
+@unittest.skipUnless(shutil.which("spin"), "Debian's package spin is not installed")
+class LockModel(unittest.TestCase):
+    def holds(self, *defines):
+        said = explore(*defines, optimise="-O1")
+        self.assertRegex(said, r"errors: 0\b", said)
+        self.assertNotIn("Search not completed", said)
+        self.assertNotIn("max search depth too small", said)
+        states = int(re.search(r"(\d+) states, stored", said)[1])
+        self.assertGreater(states, 50_000, f"so few states cannot be all: {said}")
+
+    def fails(self, reason, *defines):
+        said = explore(*defines, optimise="-O0")
+        self.assertRegex(said, r"errors: 1\b", f"the model does not see what is wrong here: {said}")
+        self.assertIn(reason, said)
+
+    DIRECTORY_LOST = "assertion violated (path==fd)"
+    SCRIPTS_LOCK_REMOVED = "assertion violated (path==mine)"
+    LEFT_BEHIND = "assertion violated ((path==15)"
+
+    def test_three_contenders_and_a_script(self):
+        self.holds("SCRIPT")
+
+    def test_three_contenders_and_a_remover_of_empty_directories(self):
+        self.holds("REMOVER")
+
+    def test_readers_writers_and_a_script(self):
+        self.holds("READERS", "SCRIPT", "CONTENDERS=2")
+
+    def test_three_readers_or_writers(self):
+        self.holds("READERS", "KILLS=0")
+
+    def test_wrong_a_creator_that_does_not_look_again(self):
+        self.fails(self.DIRECTORY_LOST, "REMOVER", "CREATOR_TRUSTS_ITS_MKDIR")
+
+    def test_wrong_closing_before_rmdir(self):
+        self.fails(self.SCRIPTS_LOCK_REMOVED, "SCRIPT", "CLOSE_BEFORE_RMDIR")
+
+    def test_wrong_adopting_by_rmdir_and_mkdir(self):
+        self.fails(self.DIRECTORY_LOST, "SCRIPT", "ADOPT_BY_RMDIR")
+
+    def test_wrong_a_hand_over_without_a_second_look_at_the_marks(self):
+        self.fails(self.LEFT_BEHIND, "NO_SECOND_LOOK")
+
+    def test_wrong_a_waiter_that_leaves_without_a_look_at_the_lock(self):
+        self.fails(self.LEFT_BEHIND, "LEAVE_WITHOUT_A_LOOK")
+
+    def test_wrong_a_reader_that_just_leaves(self):
+        self.fails(self.LEFT_BEHIND, "READERS", "READER_JUST_LEAVES", "CONTENDERS=2")
+
+    def test_known_a_remover_between_the_last_look_and_rmdir_lets_a_script_lose_its_lock(self):
+        """rmdir(2) goes by the name. It takes somebody who removes the emptied directory between two system calls."""
+        self.fails(self.SCRIPTS_LOCK_REMOVED, "SCRIPT", "REMOVER")
+
+
+if __name__ == "__main__":
+    unittest.main()
