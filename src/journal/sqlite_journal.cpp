@@ -120,7 +120,7 @@ SqliteJournal::~SqliteJournal() {
 Result<void> SqliteJournal::begin_run(const RunStart& run) {
     const std::lock_guard lock(commits_->mutex());
     if (auto sound = commits_->check_locked(); !sound) return sound;
-    commits_->enqueue_locked(run, Durability::ordered);
+    commits_->enqueue_locked(run);
     return {};
 }
 
@@ -129,8 +129,8 @@ Result<void> SqliteJournal::end_pass(const std::string& run_id, std::int64_t pas
                                      const std::string& ended_because) {
     std::unique_lock lock(commits_->mutex());
     if (auto sound = commits_->check_locked(); !sound) return sound;
-    return commits_->wait_durable_locked(
-        lock, commits_->enqueue_locked(PassRow{run_id, pass, wall_now_ms(), totals, ended_because}, Durability::synced));
+    const std::uint64_t number = commits_->enqueue_locked(PassRow{run_id, pass, wall_now_ms(), totals, ended_because});
+    return commits_->wait_locked(lock, number, Durability::synced);
 }
 
 Result<std::optional<Pair>> SqliteJournal::read(const std::string& item_key, const std::string& step) {
@@ -171,14 +171,15 @@ Result<void> SqliteJournal::write(const Pair& pair, Durability durability) {
                       "journal {}: item {}, step {}: \"{}\" may not follow \"{}\"; this is a bug of lockstep, and ends the run",
                       path_, printable(pair.item_key), pair.step, to_string(pair.state), to_string(before))});
     }
-    const std::uint64_t number = commits_->enqueue_locked(std::move(copy), durability);
-    if (durability == Durability::ordered) return {};
-    return commits_->wait_durable_locked(lock, number);
+    const std::uint64_t number = commits_->enqueue_locked(std::move(copy));
+    if (durability == Durability::ordered && !commits_->is_full_locked()) return {};
+    return commits_->wait_locked(lock, number, durability);
 }
 
 Result<void> SqliteJournal::wait_committed() {
     std::unique_lock lock(commits_->mutex());
-    return commits_->wait_committed_locked(lock);
+    if (auto sound = commits_->check_locked(); !sound) return sound;
+    return commits_->wait_locked(lock, commits_->last_locked(), Durability::ordered);
 }
 
 Result<std::vector<Pair>> SqliteJournal::unfinished() {
@@ -206,12 +207,13 @@ Result<void> SqliteJournal::apply(const Decision& decision, const Pair* pair, co
     DecisionMark mark{decision.id, wall_now_ms(), outcome, pair != nullptr ? std::make_shared<const Pair>(*pair) : nullptr};
     std::unique_lock lock(commits_->mutex());
     if (auto sound = commits_->check_locked(); !sound) return sound;
-    return commits_->wait_durable_locked(lock, commits_->enqueue_locked(std::move(mark), Durability::synced));
+    return commits_->wait_locked(lock, commits_->enqueue_locked(std::move(mark)), Durability::synced);
 }
 
 Result<void> SqliteJournal::flush() {
     std::unique_lock lock(commits_->mutex());
-    return commits_->flush_locked(lock);
+    if (auto sound = commits_->check_locked(); !sound) return sound;
+    return commits_->wait_locked(lock, commits_->last_locked(), Durability::synced);
 }
 
 Result<void> SqliteJournal::close() {
