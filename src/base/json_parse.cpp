@@ -126,12 +126,20 @@ std::expected<Json, JsonSyntaxError> parse_json(std::string_view text) {
 namespace {
 
 void append_string(std::string& out, const std::string& text) {
-    const auto plain = [](unsigned char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
-    if (std::ranges::all_of(text, plain)) {
-        out.append(1, '"').append(text).append(1, '"');
-        return;
+    // Printable ASCII goes as it is, all but the two that are always escaped: a journalled body is full of them.
+    const std::size_t start = out.size();
+    out += '"';
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte >= 0x7F) {
+            out.resize(start);
+            out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+            return;
+        }
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
     }
-    out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    out += '"';
 }
 
 }  // namespace
