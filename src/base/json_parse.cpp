@@ -129,17 +129,20 @@ void append_string(std::string& out, const std::string& text) {
     // Printable ASCII goes as it is, all but the two that are always escaped: a journalled body is full of them.
     const std::size_t start = out.size();
     out += '"';
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
+    std::size_t copied = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
         if (byte < 0x20 || byte >= 0x7F) {
             out.resize(start);
             out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
             return;
         }
-        if (c == '"' || c == '\\') out += '\\';
-        out += c;
+        if (byte != '"' && byte != '\\') continue;
+        out.append(text, copied, i - copied);
+        out += '\\';
+        copied = i;
     }
-    out += '"';
+    out.append(text, copied).append(1, '"');
 }
 
 }  // namespace

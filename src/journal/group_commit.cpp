@@ -30,11 +30,6 @@ Result<void> sync_write_ahead_log(SqliteDb& db) {
     return {};
 }
 
-void GroupCommit::Batch::finish(End how) {
-    end.store(static_cast<int>(how), std::memory_order_release);
-    end.notify_all();
-}
-
 GroupCommit::GroupCommit(SqliteDb& db, PairWriter& rows)
     : db_(&db), rows_(&rows), open_(std::make_shared<Batch>(1)), checkpoint_at_(kCheckpointFrames) {
     ::sqlite3_wal_hook(db.handle(), remember_frames, &frames_);
@@ -75,8 +70,7 @@ Result<void> GroupCommit::wait_locked(std::unique_lock<std::mutex>& lock, std::u
             continue;
         }
         lock.unlock();
-        batch->end.wait(static_cast<int>(End::none), std::memory_order_acquire);
-        const End end = static_cast<End>(batch->end.load(std::memory_order_acquire));
+        const auto end = static_cast<End>(batch->end.wait());
         if (end == End::synced || (end == End::written && !synced)) return {};
         lock.lock();
     }
@@ -168,7 +162,8 @@ void GroupCommit::write_open(std::unique_lock<std::mutex>& lock) {
         fail_locked(std::move(written.error()));
     }
     lock.unlock();
-    batch->finish(!written ? End::failed : batch->sync ? End::synced : End::written);
+    const End end = !written ? End::failed : batch->sync ? End::synced : End::written;
+    batch->end.set(static_cast<int>(end));
     lock.lock();
 }
 
@@ -217,7 +212,7 @@ void GroupCommit::fail_locked(Error error) {
     failed_ = true;
     (void)break_locked(std::move(error));
     work_.notify_one();
-    open_->finish(End::failed);
+    open_->end.set(static_cast<int>(End::failed));
 }
 
 /// A finished pair is in the database now, and need not be kept in memory; an open one will be asked for again in a moment.

@@ -2,7 +2,6 @@
 // Whatever has queued up goes into one transaction. A worker that finds the journal idle writes its own entry at once; what
 // queues up meanwhile is written by a thread of the journal's own, one transaction after the other until nobody waits.
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -11,6 +10,7 @@
 #include <variant>
 
 #include "journal/pair_table.hpp"
+#include "sys/latch.hpp"
 
 namespace lockstep {
 
@@ -52,20 +52,18 @@ class GroupCommit {
   private:
     static constexpr std::size_t kMany = 1024;
 
-    enum class End : int { none, written, synced, failed };
+    enum class End : int { written = 1, synced, failed };
 
     /// The entries of one transaction. Those who wait for its end sleep on `end`, not on the mutex: it wakes them and nobody
     /// else, and they need no lock to go on.
     struct Batch {
         explicit Batch(std::uint64_t first_number) : first(first_number) {}
-        void finish(End how);
-
         std::vector<JournalEntry> entries;
-        std::uint64_t first;                             // the number of entries[0]
-        bool awaited = false;                            // somebody waits for its end
-        bool sync = false;                               // and for it to be on the disk
+        std::uint64_t first;                            // the number of entries[0]
+        bool awaited = false;                           // somebody waits for its end
+        bool sync = false;                              // and for it to be on the disk
         std::chrono::steady_clock::time_point since{};  // of entries[0]
-        std::atomic<int> end = 0;                        // an End; an int is what futex(2) can wait for
+        Latch end;                                      // an End
     };
     struct Recent {
         std::shared_ptr<const Pair> pair;

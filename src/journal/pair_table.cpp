@@ -63,7 +63,8 @@ Result<PairWriter> PairWriter::create(SqliteDb& db) {
     writer.db_ = &db;
     for (const auto& [statement, sql] :
          {std::pair{&writer.begin_, std::string_view("BEGIN IMMEDIATE")},
-          std::pair{&writer.commit_, std::string_view("COMMIT")}, std::pair{&writer.put_pair_, kPutPair}, std::pair{&writer.put_run_, kPutRun}, std::pair{&writer.put_pass_, kPutPass},
+          std::pair{&writer.commit_, std::string_view("COMMIT")}, std::pair{&writer.put_pair_, kPutPair},
+          std::pair{&writer.put_run_, kPutRun}, std::pair{&writer.put_pass_, kPutPass},
           std::pair{&writer.mark_decision_, kMarkDecision},
           std::pair{&writer.add_definition_, std::string_view("INSERT INTO definitions (text) VALUES (?1)")},
           std::pair{&writer.find_definition_, std::string_view("SELECT id FROM definitions WHERE text = ?1")}}) {

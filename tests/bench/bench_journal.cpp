@@ -48,7 +48,7 @@ void must(const Result<void>& result) {
 }
 
 void whole_pair(Journal& journal, const std::string& key, const std::string& step, Durability durability) {
-    must(journal.find(key, step).transform([](const auto&) {}));
+    if (auto found = journal.find(key, step); !found) must(std::unexpected(found.error()));
     must(journal.write(pair_in(key, step, PairState::first_begun), durability));
     must(journal.write(pair_in(key, step, PairState::first_done), Durability::ordered));
     must(journal.write(pair_in(key, step, PairState::second_begun), durability));
