@@ -12,7 +12,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kLinger{1};
 
 /// Frames of 4 KiB in the write-ahead log before it is copied into the database.
-constexpr int kCheckpointFrames = 1000;
+constexpr int kCheckpointFrames = 2000;
 
 int remember_frames(void* frames, sqlite3*, const char*, int count) {
     *static_cast<int*>(frames) = count;
@@ -21,17 +21,8 @@ int remember_frames(void* frames, sqlite3*, const char*, int count) {
 
 }  // namespace
 
-Result<void> sync_write_ahead_log(SqliteDb& db) {
-    sqlite3_file* file = nullptr;
-    int code = ::sqlite3_file_control(db.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&file));
-    if (code == SQLITE_OK && file != nullptr && file->pMethods != nullptr)
-        code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
-    if (code != SQLITE_OK) return std::unexpected(db.failure("syncing it", code));
-    return {};
-}
-
 GroupCommit::GroupCommit(SqliteDb& db, PairWriter& rows)
-    : db_(&db), rows_(&rows), open_(std::make_shared<Batch>(1)), checkpoint_at_(kCheckpointFrames) {
+    : db_(&db), rows_(&rows), room_(db), open_(std::make_shared<Batch>(1)), checkpoint_at_(kCheckpointFrames) {
     ::sqlite3_wal_hook(db.handle(), remember_frames, &frames_);
     thread_ = std::thread([this] { work(); });
 }
@@ -180,6 +171,7 @@ Result<void> GroupCommit::commit(const Batch& batch) {
         full_sync_ = batch.sync;
     }
     auto result = rows_->begin();
+    if (result && batch.sync) room_.make(frames_);
     for (const JournalEntry& entry : batch.entries) {
         if (!result) break;
         if (const auto* pair = std::get_if<std::shared_ptr<const Pair>>(&entry)) result = rows_->put(**pair);

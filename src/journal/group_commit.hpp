@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "journal/pair_table.hpp"
+#include "journal/write_ahead_log.hpp"
 #include "sys/latch.hpp"
 
 namespace lockstep {
@@ -84,6 +85,7 @@ class GroupCommit {
     // Used by whoever has set `writing_`.
     SqliteDb* db_;
     PairWriter* rows_;
+    LogRoom room_;
     std::optional<bool> full_sync_;  // what PRAGMA synchronous is at
 
     std::mutex mutex_;
@@ -103,8 +105,5 @@ class GroupCommit {
     std::optional<Error> broken_;
     std::thread thread_;
 };
-
-/// fsync of the write-ahead log, which covers every commit so far.
-Result<void> sync_write_ahead_log(SqliteDb& db);
 
 }  // namespace lockstep
