@@ -23,8 +23,10 @@
 #include <iostream>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "syscall_stop.hpp"
@@ -104,6 +106,7 @@ class Tracer {
   private:
     struct Thread {
         std::size_t index = 0;
+        bool started = false;   ///< has stopped once
         std::size_t calls = 0;  ///< all, or when one is to fail those it is chosen from
         bool inside = false;    ///< between the entry of a call and its exit
         bool to_fail = false;
@@ -132,6 +135,7 @@ class Tracer {
             unsigned long child = 0;
             ::ptrace(PTRACE_GETEVENTMSG, front_, nullptr, &child);
             guardian_ = static_cast<pid_t>(child);
+            know(guardian_);
             ::ptrace(PTRACE_DETACH, front_, nullptr, nullptr);  // from here on it is nobody's business
             return;
         }
@@ -139,19 +143,37 @@ class Tracer {
     }
 
     void guardian_stopped(pid_t tid, int status) {
-        const auto [found, is_new] = threads_.try_emplace(tid);
-        if (is_new) {
-            found->second.index = threads_made_++;
-            // Inherited by the threads that it makes. No forks: commands run untraced.
-            ::ptrace(PTRACE_SETOPTIONS, tid, nullptr, PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+        const auto known = threads_.find(tid);
+        if (known == threads_.end()) {
+            unnamed_.insert(tid);  // it has stopped before its maker did, who tells which one it is
+            return;
         }
+        if (!std::exchange(known->second.started, true)) return begin(tid);
         int signal = 0;
         if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-            call_stopped(tid, found->second);
+            call_stopped(tid, known->second);
+        } else if (status >> 16 == PTRACE_EVENT_CLONE) {
+            unsigned long made = 0;
+            ::ptrace(PTRACE_GETEVENTMSG, tid, nullptr, &made);
+            know(static_cast<pid_t>(made));
         } else if (status >> 16 == 0) {
             signal = WSTOPSIG(status);
         }
         ::ptrace(PTRACE_SYSCALL, tid, nullptr, signal);
+    }
+
+    /// Threads are numbered in the order in which they were made, not in that in which they first ran.
+    void know(pid_t tid) {
+        Thread& thread = threads_[tid];
+        thread.index = threads_made_++;
+        thread.started = unnamed_.erase(tid) > 0;
+        if (thread.started) begin(tid);
+    }
+
+    static void begin(pid_t tid) {
+        // Inherited by the threads that it makes. No forks: commands run untraced.
+        ::ptrace(PTRACE_SETOPTIONS, tid, nullptr, PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+        ::ptrace(PTRACE_SYSCALL, tid, nullptr, 0);
     }
 
     void call_stopped(pid_t tid, Thread& thread) {
@@ -197,6 +219,7 @@ class Tracer {
     pid_t front_ = 0;
     pid_t guardian_ = 0;
     std::map<pid_t, Thread> threads_;
+    std::set<pid_t> unnamed_;  ///< stopped, and to be resumed once they are known
     std::size_t threads_made_ = 0;
     std::string out_;
 };
