@@ -166,6 +166,8 @@ struct JobSpec {
     std::optional<int> tolerated_failure_count;
     int max_pair_attempts = 10;
     Millis park_after{std::chrono::hours{24}};
+    Millis keep_history{std::chrono::hours{24 * 30}};  ///< of passes and decisions
+    std::optional<Millis> forget_items;                ///< how long after its end an item is forgotten; unset: never
     Section section = Section::step;
     std::optional<bool> shield;
     std::map<std::string, SecretSpec, std::less<>> secrets;

@@ -117,6 +117,8 @@ JobSpec read_job(Reading& reading, const Place& root, const JobFileOptions& opti
     job.max_pair_attempts =
         read_whole_number(findings, fields.get("maxPairAttempts"), 1, keys::kMostPairAttempts).value_or(job.max_pair_attempts);
     job.park_after = read_duration(findings, fields.get("parkAfter")).value_or(job.park_after);
+    job.keep_history = read_duration(findings, fields.get("keepHistory")).value_or(job.keep_history);
+    job.forget_items = read_duration(findings, fields.get("forgetItems"));
     if (const auto word = read_word(findings, fields.get("section"), shapes::kSection)) {
         job.section = keys::kSectionWords[*word] == "item" ? Section::item : Section::step;
     }

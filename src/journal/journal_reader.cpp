@@ -72,7 +72,11 @@ Result<std::optional<JournalReader>> JournalReader::open(const SqliteJournalOpti
     if (found.st_size == 0) return std::nullopt;
     auto db = SqliteDb::open(*path);
     if (!db) return std::unexpected(std::move(db.error()));
-    if (auto ours = bring_up_to_date(*db, journal_migrations()); !ours) return std::unexpected(std::move(ours.error()));
+    const auto migrations = journal_migrations();
+    const auto version = journal_version(*db, static_cast<std::int64_t>(migrations.size()));
+    if (!version) return std::unexpected(version.error());
+    if (*version == 0) return std::nullopt;
+    if (auto ours = bring_up_to_date(*db, migrations); !ours) return std::unexpected(std::move(ours.error()));
     auto pairs = PairReader::create(*db);
     if (!pairs) return std::unexpected(std::move(pairs.error()));
     auto parts = std::make_unique<Parts>(Parts{std::move(*db), std::move(*pairs)});

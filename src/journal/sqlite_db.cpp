@@ -122,11 +122,22 @@ Result<void> SqliteDb::finish(Statement& statement, std::string_view doing) {
 
 Error SqliteDb::failure(std::string_view doing, int code) const {
     const int primary = code & 0xff;
-    const bool about_files = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN || primary == SQLITE_FULL;
-    const int errno_value = db_ && about_files ? ::sqlite3_system_errno(db_.get()) : 0;
+    const int errno_value = db_ && (primary == SQLITE_IOERR || primary == SQLITE_FULL) ? last_errno() : 0;
     return Error{Failure::journal,
                  fmt::format("journal {}: {}: {}", path_, doing, explain(code, ::sqlite3_errstr(code), errno_value)),
                  errno_value};
+}
+
+// sqlite3_system_errno() tells errno as it was after the rollback, which is another call's.
+int SqliteDb::last_errno() const {
+    sqlite3_file* log = nullptr;
+    int value = 0;
+    if (::sqlite3_file_control(db_.get(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log)) == SQLITE_OK &&
+        log != nullptr && log->pMethods != nullptr) {
+        (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &value);
+    }
+    if (value == 0) (void)::sqlite3_file_control(db_.get(), "main", SQLITE_FCNTL_LAST_ERRNO, &value);
+    return value;
 }
 
 }  // namespace lockstep

@@ -64,6 +64,8 @@ class SqliteDb {
         void operator()(sqlite3* db) const { ::sqlite3_close_v2(db); }
     };
     SqliteDb(std::string path, sqlite3* db) : path_(std::move(path)), db_(db) {}
+    /// Of the last call that failed on the database's file or its log; 0 if none did.
+    int last_errno() const;
 
     std::string path_;
     std::unique_ptr<sqlite3, Close> db_;

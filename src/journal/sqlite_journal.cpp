@@ -17,7 +17,8 @@ namespace {
 
 class SqliteJournal final : public Journal {
   public:
-    static Result<std::unique_ptr<Journal>> open(const std::string& path, RunLock run_lock);
+    static Result<std::unique_ptr<Journal>> open(const std::string& path, RunLock run_lock,
+                                                 const std::optional<PruneRules>& prune);
     ~SqliteJournal() override;
 
     Result<void> begin_run(const RunStart& run) override;
@@ -39,7 +40,6 @@ class SqliteJournal final : public Journal {
     Result<void> start();
     Result<void> wait_committed();
     Result<std::optional<Pair>> read(const std::string& item_key, const std::string& step);
-    Result<PairState> state_on_record(std::unique_lock<std::mutex>& lock, const Pair& pair, const std::string& key);
     Result<void> close_databases(bool healthy);
     Error closed_error() const { return {Failure::journal, fmt::format("journal {}: it is closed already", path_)}; }
 
@@ -51,18 +51,17 @@ class SqliteJournal final : public Journal {
     std::optional<SqliteDb> reader_db_;
     std::optional<PairReader> reader_;
     std::optional<GroupCommit> commits_;
-    /// What find() has read of pairs that are about to be written, so that write() need not read it again. Guarded by
-    /// commits_->mutex().
-    std::unordered_map<std::string, PairState> found_;
     bool closed_ = false;
 };
 
 Result<void> use_write_ahead_log(SqliteDb& db) {
     auto mode = db.prepare("PRAGMA journal_mode = WAL");
     if (!mode) return std::unexpected(std::move(mode.error()));
-    const int code = mode->step();
-    if (code != SQLITE_ROW) return std::unexpected(db.failure("switching to a write-ahead log", code));
-    if (const std::string got = mode->text(0); got != "wal") {
+    int code = mode->step();
+    const std::string got = code == SQLITE_ROW ? mode->text(0) : "";
+    if (code == SQLITE_ROW) code = mode->step();  // the row comes before the commit, which may fail
+    if (code != SQLITE_DONE) return std::unexpected(db.failure("switching to a write-ahead log", code));
+    if (got != "wal") {
         return fail(Failure::journal,
                     fmt::format("journal {}: its file system has no shared memory for a write-ahead log (SQLite stays at "
                                 "\"{}\"); name another directory with --state-dir",
@@ -79,8 +78,14 @@ Result<SqliteDb> open_for_writing(const std::string& path) {
 
     auto db = SqliteDb::open(path);
     if (!db) return db;
-    if (auto ours = bring_up_to_date(*db, journal_migrations()); !ours) return std::unexpected(std::move(ours.error()));
+    const auto migrations = journal_migrations();
+    if (auto ours = journal_version(*db, static_cast<std::int64_t>(migrations.size())); !ours)
+        return std::unexpected(std::move(ours.error()));
     if (auto set = use_write_ahead_log(*db); !set) return std::unexpected(std::move(set.error()));
+    if (auto newest = bring_up_to_date(*db, migrations); !newest) return std::unexpected(std::move(newest.error()));
+    // SQLite syncs the directory that names its log, too, but says nothing when that fails.
+    if (auto synced = sync_directory(std::filesystem::path(path).parent_path().native()); !synced)
+        return std::unexpected(std::move(synced.error()));
     // What a killed run left in the log may be in the kernel's memory only. It is about to be acted on: it must not be gone
     // after a power cut.
     if (crashed) {
@@ -89,9 +94,13 @@ Result<SqliteDb> open_for_writing(const std::string& path) {
     return db;
 }
 
-Result<std::unique_ptr<Journal>> SqliteJournal::open(const std::string& path, RunLock run_lock) {
+Result<std::unique_ptr<Journal>> SqliteJournal::open(const std::string& path, RunLock run_lock,
+                                                     const std::optional<PruneRules>& prune) {
     auto writer = open_for_writing(path);
     if (!writer) return std::unexpected(std::move(writer.error()));
+    if (prune) {
+        if (auto pruned = prune_if_due(*writer, *prune); !pruned) return std::unexpected(std::move(pruned.error()));
+    }
     auto reader = SqliteDb::open(path);
     if (!reader) return std::unexpected(std::move(reader.error()));
     if (auto set = reader->run("PRAGMA query_only = 1", "setting it up"); !set) return std::unexpected(std::move(set.error()));
@@ -124,7 +133,7 @@ SqliteJournal::~SqliteJournal() {
 Result<void> SqliteJournal::begin_run(const RunStart& run) {
     const std::lock_guard lock(commits_->mutex());
     if (auto sound = commits_->check_locked(); !sound) return sound;
-    commits_->enqueue_locked(run);
+    commits_->enqueue_locked(run, Durability::ordered);
     return {};
 }
 
@@ -133,8 +142,8 @@ Result<void> SqliteJournal::end_pass(const std::string& run_id, std::int64_t pas
                                      const std::string& ended_because) {
     std::unique_lock lock(commits_->mutex());
     if (auto sound = commits_->check_locked(); !sound) return sound;
-    const std::uint64_t number = commits_->enqueue_locked(PassRow{run_id, pass, wall_now_ms(), totals, ended_because});
-    return commits_->wait_locked(lock, number, Durability::synced);
+    return commits_->wait_durable_locked(
+        lock, commits_->enqueue_locked(PassRow{run_id, pass, wall_now_ms(), totals, ended_because}, Durability::synced));
 }
 
 Result<std::optional<Pair>> SqliteJournal::read(const std::string& item_key, const std::string& step) {
@@ -144,33 +153,12 @@ Result<std::optional<Pair>> SqliteJournal::read(const std::string& item_key, con
 }
 
 Result<std::optional<Pair>> SqliteJournal::find(const std::string& item_key, const std::string& step) {
-    std::string key = pair_key(item_key, step);
     {
         const std::lock_guard lock(commits_->mutex());
         if (auto sound = commits_->check_locked(); !sound) return std::unexpected(std::move(sound.error()));
-        if (const auto recent = commits_->recent_locked(key)) return *recent;
+        if (const auto recent = commits_->recent_locked(pair_key(item_key, step))) return *recent;
     }
-    auto found = read(item_key, step);
-    const PairState state = found && *found ? (*found)->state : PairState::pending;
-    if (found && state != PairState::done) {
-        constexpr std::size_t kMany = 1024;  // most are written, and gone from here, within a moment
-        const std::lock_guard lock(commits_->mutex());
-        if (found_.size() >= kMany) found_.clear();
-        found_[std::move(key)] = state;
-    }
-    return found;
-}
-
-/// With the lock held, which is given up to read.
-Result<PairState> SqliteJournal::state_on_record(std::unique_lock<std::mutex>& lock, const Pair& pair, const std::string& key) {
-    const auto found = found_.extract(key);
-    if (const auto recent = commits_->recent_locked(key)) return recent->state;
-    if (!found.empty()) return found.mapped();
-    lock.unlock();  // nobody else writes this pair meanwhile: a pair is one worker's
-    auto on_record = read(pair.item_key, pair.step);
-    lock.lock();
-    if (!on_record) return std::unexpected(std::move(on_record.error()));
-    return *on_record ? (*on_record)->state : PairState::pending;
+    return read(item_key, step);
 }
 
 Result<void> SqliteJournal::write(const Pair& pair, Durability durability) {
@@ -179,24 +167,31 @@ Result<void> SqliteJournal::write(const Pair& pair, Durability durability) {
 
     std::unique_lock lock(commits_->mutex());
     if (auto sound = commits_->check_locked(); !sound) return sound;
-    auto before = state_on_record(lock, pair, key);
-    if (!before) return commits_->break_locked(std::move(before.error()));
-    if (!may_follow(*before, pair.state)) {
+    PairState before = PairState::pending;
+    if (auto recent = commits_->recent_locked(key)) {
+        before = recent->state;
+    } else {
+        lock.unlock();  // nobody else writes this pair meanwhile: a pair is one worker's
+        auto on_record = read(pair.item_key, pair.step);
+        lock.lock();
+        if (!on_record) return commits_->break_locked(std::move(on_record.error()));
+        if (*on_record) before = (*on_record)->state;
+    }
+    if (!may_follow(before, pair.state)) {
         return commits_->break_locked(
             Error{Failure::journal,
                   fmt::format(
                       "journal {}: item {}, step {}: \"{}\" may not follow \"{}\"; this is a bug of lockstep, and ends the run",
-                      path_, printable(pair.item_key), pair.step, to_string(pair.state), to_string(*before))});
+                      path_, printable(pair.item_key), pair.step, to_string(pair.state), to_string(before))});
     }
-    const std::uint64_t number = commits_->enqueue_locked(std::move(copy));
-    if (durability == Durability::ordered && !commits_->is_full_locked()) return {};
-    return commits_->wait_locked(lock, number, durability);
+    const std::uint64_t number = commits_->enqueue_locked(std::move(copy), durability);
+    if (durability == Durability::ordered) return {};
+    return commits_->wait_durable_locked(lock, number);
 }
 
 Result<void> SqliteJournal::wait_committed() {
     std::unique_lock lock(commits_->mutex());
-    if (auto sound = commits_->check_locked(); !sound) return sound;
-    return commits_->wait_locked(lock, commits_->last_locked(), Durability::ordered);
+    return commits_->wait_committed_locked(lock);
 }
 
 Result<std::vector<Pair>> SqliteJournal::unfinished() {
@@ -224,14 +219,12 @@ Result<void> SqliteJournal::apply(const Decision& decision, const Pair* pair, co
     DecisionMark mark{decision.id, wall_now_ms(), outcome, pair != nullptr ? std::make_shared<const Pair>(*pair) : nullptr};
     std::unique_lock lock(commits_->mutex());
     if (auto sound = commits_->check_locked(); !sound) return sound;
-    if (pair != nullptr) found_.erase(pair_key(pair->item_key, pair->step));
-    return commits_->wait_locked(lock, commits_->enqueue_locked(std::move(mark)), Durability::synced);
+    return commits_->wait_durable_locked(lock, commits_->enqueue_locked(std::move(mark), Durability::synced));
 }
 
 Result<void> SqliteJournal::flush() {
     std::unique_lock lock(commits_->mutex());
-    if (auto sound = commits_->check_locked(); !sound) return sound;
-    return commits_->wait_locked(lock, commits_->last_locked(), Durability::synced);
+    return commits_->flush_locked(lock);
 }
 
 Result<void> SqliteJournal::close() {
@@ -292,7 +285,7 @@ Result<std::unique_ptr<Journal>> open_sqlite_journal(const SqliteJournalOptions&
     if (auto made = prepare_state_directory(directory.native()); !made) return std::unexpected(std::move(made.error()));
     auto run_lock = RunLock::take((directory / (options.job + ".run")).native(), *path);
     if (!run_lock) return std::unexpected(std::move(run_lock.error()));
-    return SqliteJournal::open(*path, std::move(*run_lock));
+    return SqliteJournal::open(*path, std::move(*run_lock), options.prune);
 }
 
 }  // namespace lockstep

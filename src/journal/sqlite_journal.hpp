@@ -1,9 +1,10 @@
 #pragma once
-// The journal in an SQLite database (WAL), with one writer at a time that commits whatever has queued up.
+// The journal in an SQLite database (WAL), with one writer thread that commits whatever has queued up.
 
 #include <memory>
 
 #include "journal/journal.hpp"
+#include "journal/prune.hpp"
 
 namespace lockstep {
 
@@ -14,6 +15,8 @@ Result<std::string> default_state_directory();
 struct SqliteJournalOptions {
     std::string state_directory;  ///< created (mode 0700) if missing, parents included; empty: default_state_directory()
     std::string job;
+    std::optional<PruneRules> prune =
+        std::nullopt;  ///< applied once a day, when the journal is opened; unset: everything is kept
 };
 
 /// Where open_sqlite_journal() would put the database: absolute. Touches nothing.

@@ -84,9 +84,17 @@ constexpr const char* kVersion3 = "ALTER TABLE runs ADD COLUMN lock TEXT NOT NUL
 constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3};
 
 Result<void> migrate_one(SqliteDb& db, const char* sql, std::int64_t version) {
-    const std::string all = fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
-                                        sql, kJournalApplicationId, version);
-    auto done = db.run(all.c_str(), fmt::format("bringing it to version {}", version));
+    const std::string doing = fmt::format("bringing it to version {}", version);
+    if (auto begun = db.run("BEGIN IMMEDIATE", doing); !begun) return begun;
+    // A `status` beside a run may have done it since somebody looked.
+    const auto now = db.number("PRAGMA user_version", doing);
+    Result<void> done = now ? Result<void>() : std::unexpected(now.error());
+    if (now && *now < version) {
+        const std::string all =
+            fmt::format("{} PRAGMA application_id = {}; PRAGMA user_version = {};", sql, kJournalApplicationId, version);
+        done = db.run(all.c_str(), doing);
+    }
+    if (done) done = db.run("COMMIT", doing);
     if (!done && ::sqlite3_get_autocommit(db.handle()) == 0) (void)db.run("ROLLBACK", "rolling back");
     return done;
 }
@@ -95,13 +103,13 @@ Result<void> migrate_one(SqliteDb& db, const char* sql, std::int64_t version) {
 
 std::span<const char* const> journal_migrations() { return kMigrations; }
 
-Result<void> bring_up_to_date(SqliteDb& db, std::span<const char* const> migrations) {
+Result<std::int64_t> journal_version(SqliteDb& db, std::int64_t newest) {
     const auto application = db.number("PRAGMA application_id", "reading its header");
-    if (!application) return std::unexpected(application.error());
+    if (!application) return application;
     const auto version = db.number("PRAGMA user_version", "reading its header");
-    if (!version) return std::unexpected(version.error());
+    if (!version) return version;
     const auto objects = db.number("SELECT count(*) FROM sqlite_schema", "reading its schema");
-    if (!objects) return std::unexpected(objects.error());
+    if (!objects) return objects;
 
     // Nothing in it yet: the file was made a moment ago, now or by a run that was killed right there.
     const bool fresh = *application == 0 && *version == 0 && *objects == 0;
@@ -112,13 +120,19 @@ Result<void> bring_up_to_date(SqliteDb& db, std::span<const char* const> migrati
                         "name another directory with --state-dir",
                         db.path(), *application));
     }
-    const auto newest = static_cast<std::int64_t>(migrations.size());
     if (*version > newest) {
         return fail(
             Failure::journal,
             fmt::format("journal {}: it was written by a newer lockstep (schema version {}, this one knows {}); use that one",
                         db.path(), *version, newest));
     }
+    return version;
+}
+
+Result<void> bring_up_to_date(SqliteDb& db, std::span<const char* const> migrations) {
+    const auto newest = static_cast<std::int64_t>(migrations.size());
+    const auto version = journal_version(db, newest);
+    if (!version) return std::unexpected(version.error());
     for (std::int64_t next = *version; next < newest; ++next) {
         if (auto migrated = migrate_one(db, migrations[static_cast<std::size_t>(next)], next + 1); !migrated) return migrated;
     }

@@ -24,13 +24,6 @@ namespace {
 
 constexpr const char* kElsewhere = "; name another directory with --state-dir";
 
-/// A directory entry survives a power cut only once the directory itself is synced.
-Result<void> sync_directory(const std::string& path) {
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd || ::fsync(fd.get()) != 0) return os_error(Failure::journal, fmt::format("syncing directory {}", path));
-    return {};
-}
-
 Result<void> make_directory(const std::filesystem::path& path) {
     if (::mkdir(path.c_str(), 0700) != 0) {
         if (errno == EEXIST) return {};
@@ -66,6 +59,12 @@ const char* network_file_system(int fd) {
 }
 
 }  // namespace
+
+Result<void> sync_directory(const std::string& path) {
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd || ::fsync(fd.get()) != 0) return os_error(Failure::journal, fmt::format("syncing directory {}", path));
+    return {};
+}
 
 Result<std::string> default_state_directory() {
     const uid_t uid = ::geteuid();

@@ -104,7 +104,8 @@ Result<void> DirectoryLock::release() {
     // Record, directory, then close. Closing first would hand the flock to a waiter while the name still exists, and we
     // would then delete the waiter's lock.
     for (const unsigned n : marks_) ::unlinkat(directory_.get(), mark_name(n).c_str(), 0);
-    ::unlinkat(directory_.get(), record_name().c_str(), 0);
+    const bool removed = ::unlinkat(directory_.get(), record_name().c_str(), 0) == 0 || errno == ENOENT;
+    const int unlink_error = removed ? 0 : errno;
     const auto give_up = mode_ == LockMode::shared ? give_up_share : give_up_directory;
     const int error = give_up(directory_.get(), parent_.get(), name_.c_str(), identity_);
     const std::string contents = error == ENOTEMPTY || error == EEXIST ? list_contents(directory_.get()) : "";
@@ -117,6 +118,8 @@ Result<void> DirectoryLock::release() {
             Failure::lock,
             shown + ": lock lost: the directory was removed or replaced while it was held; what is there now was left alone");
     }
+    if (unlink_error != 0)
+        return os_error(Failure::lock, shown + ": the lock is given up, but its record could not be removed", unlink_error);
     if (!contents.empty()) {
         return fail(Failure::lock,
                     shown + ": the lock is given up, but its directory stays, for somebody has put files into it: " + contents +

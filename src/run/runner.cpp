@@ -5,12 +5,12 @@
 
 namespace lockstep {
 
-Runner::Runner(const JobSpec& job, const RunOptions& options, const StopState& stop, CommandTable& commands, Bell& begun)
+Runner::Runner(const JobSpec& job, const RunOptions& options, const StopState& stop, CommandTable& commands)
     : job_(job),
       options_(options),
       stop_(stop),
       commands_(commands),
-      activity_(static_cast<std::size_t>(job.max_concurrency), begun),
+      activity_(static_cast<std::size_t>(job.max_concurrency)),
       secrets_(job.secrets),
       run_id_(new_run_id()),
       run_date_(run_date_now()) {}
@@ -113,10 +113,12 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
         const std::lock_guard guard(record_mutex_);
         lock_ = &lock;
     }
-    auto journal = open_sqlite_journal({options_.state_directory, job_.name});
+    const PruneRules prune{job_.keep_history, !job_.items && !job_.key, job_.forget_items};
+    auto journal = open_sqlite_journal({options_.state_directory, job_.name, prune});
     if (!journal) return failed(journal.error());
     CommandMarks marks(&lock, commands_);
-    PassContext context{job_, run_id_, run_date_, **journal, lock, stop_, secrets_, activity_, options_.only};
+    PassContext context{job_,     run_id_,   run_date_, **journal,     lock,         stop_,
+                        secrets_, activity_, record_,   record_mutex_, options_.only};
 
     PassResult result;
     RunStart start{run_id_, wall_now_ms(), ::getpid(), record_.host, options_.loop ? "loop" : "run", lock.path()};
@@ -139,23 +141,18 @@ void Runner::say_summary(const PassResult& result, MonotonicTime started) const 
     const auto elapsed = std::chrono::duration_cast<Millis>(monotonic_now() - started);
     const std::string text = summary_text(result.totals, elapsed);
     // A loop that finds nothing to do says so only on request, or its log would be nothing else.
-    const bool idle =
-        options_.loop && result.totals.done + result.totals.failed + result.totals.parked + result.totals.open == 0;
-    if (result.status != ExitStatus::ok) {
+    const PassTotals& totals = result.totals;
+    const std::int64_t wrong = totals.failed + totals.parked + totals.open - result.told_before;
+    const bool idle = options_.loop && totals.done + wrong == 0;
+    // cron mails what is said at a run: what waits since an earlier one was told by that.
+    const bool nothing_new = result.status == ExitStatus::some_failed && wrong == 0 && !result.error;
+    if (result.status != ExitStatus::ok && !nothing_new) {
         log::warning("{}", text);
     } else if (idle) {
         log::debug("{}", text);
     } else {
         log::info("{}", text);
     }
-}
-
-void Runner::publish_activity() {
-    std::string phase = activity_.brief();
-    const std::lock_guard guard(record_mutex_);
-    if (lock_ == nullptr || record_.phase == phase) return;
-    record_.phase = std::move(phase);
-    (void)lock_->update(record_);
 }
 
 void Runner::note_stopping(const std::string& by) {

@@ -2,12 +2,15 @@
 // A disk that fails on request: an SQLite VFS before the real one.
 
 #include <atomic>
+#include <cstdint>
 
 namespace lockstep::test {
 
 /// While it lives, every database that is opened goes through it. Nothing fails until it is told to.
 class FaultyDisk {
   public:
+    enum class Call : std::uint8_t { none, open, write, sync, truncate };
+
     FaultyDisk();
     ~FaultyDisk();
     FaultyDisk(const FaultyDisk&) = delete;
@@ -17,6 +20,11 @@ class FaultyDisk {
     void fail_writes(int code);
     void fail_syncs(int code);
     int syncs() const;
+
+    /// The nth call of this kind from now on, the first being 1, fails with this SQLite code; all others work.
+    void fail_once(Call call, int nth, int code);
+    /// That call has come.
+    bool has_failed() const;
 };
 
 }  // namespace lockstep::test

@@ -102,6 +102,94 @@ TEST_CASE("a failed copy of the log into the database is not passed over", "[jou
     CHECK_THAT(read.error().text, Catch::Contains("copying its write-ahead log into the database"));
 }
 
+/// What a run does to its journal, and how far it was told to have come when something failed.
+struct Told {
+    std::vector<Error> errors;
+    std::vector<std::string> begun;  ///< pairs whose second phase may have been begun: it was synced
+    bool ended = false;              ///< the end of the pass was synced
+};
+
+Told use_journal(const std::string& directory) {
+    Told told;
+    const auto good = [&](const Result<void>& result) {
+        if (!result) told.errors.push_back(result.error());
+        return result.has_value();
+    };
+    auto opened = open_sqlite_journal({directory, "ship"});
+    if (!opened) {
+        told.errors.push_back(opened.error());
+        return told;
+    }
+    Journal& journal = **opened;
+    bool sound = good(
+        journal.begin_run({.run_id = "r", .started_ms = 1, .guardian_pid = 2, .host = "h", .command = "run", .lock = "/l"}));
+    for (const char* key : {"a", "b", "c"}) {
+        sound = sound && good(journal.write(sample_pair(key, PairState::first_begun), Durability::synced)) &&
+                good(journal.write(sample_pair(key, PairState::first_done), Durability::ordered)) &&
+                good(journal.write(sample_pair(key, PairState::second_begun), Durability::synced));
+        if (!sound) break;
+        told.begun.emplace_back(key);
+        sound = good(journal.write(sample_pair(key, PairState::done), Durability::ordered));
+    }
+    told.ended = sound && good(journal.end_pass("r", 1, {}, "all items done"));
+    (void)good(journal.close());
+    return told;
+}
+
+void check_nothing_is_lost(const std::string& directory, const Told& told) {
+    auto journal = open_sqlite_journal({directory, "ship"});
+    INFO((journal ? "" : journal.error().text));
+    REQUIRE(journal);
+    for (const std::string& key : told.begun) {
+        const auto found = (*journal)->find(key, "ship");
+        REQUIRE(found);
+        REQUIRE(found->has_value());
+        const PairState state = (*found)->state;
+        INFO(key << " is " << to_string(state));
+        CHECK((state == PairState::done || (state == PairState::second_begun && !told.ended)));
+    }
+    REQUIRE(write_whole_pair(**journal, "new"));
+    REQUIRE((*journal)->close());
+}
+
+TEST_CASE("whichever call of the disk fails, it is told, and nothing that was synced is lost", "[journal][fault]") {
+    using Call = FaultyDisk::Call;
+    struct Case {
+        Call call;
+        int code;
+        const char* says;
+    };
+    const Case fault =
+        GENERATE(Case{Call::write, SQLITE_FULL, "no room is left"}, Case{Call::write, SQLITE_IOERR_WRITE, "the disk failed"},
+                 Case{Call::sync, SQLITE_IOERR_FSYNC, "the disk failed"}, Case{Call::sync, SQLITE_FULL, "no room is left"},
+                 Case{Call::truncate, SQLITE_IOERR_TRUNCATE, "the disk failed"}, Case{Call::truncate, SQLITE_FULL, "no room"},
+                 Case{Call::open, SQLITE_CANTOPEN, "cannot be opened"}, Case{Call::open, SQLITE_IOERR, "the disk failed"});
+    const bool used_before = GENERATE(false, true);
+    int points = 0;
+    int untold = 0;
+    for (int nth = 1;; ++nth) {
+        FaultyDisk disk;
+        const TemporaryDirectory directory;
+        if (used_before) REQUIRE(write_whole_pair(*open_in(directory), "before"));
+        disk.fail_once(fault.call, nth, fault.code);
+        const Told told = use_journal(directory.path());
+        const bool failed = disk.has_failed();
+        disk.fail_once(Call::none, 0, 0);
+        INFO("call " << static_cast<int>(fault.call) << ", number " << nth << ", code " << fault.code);
+        for (const Error& error : told.errors) {
+            CHECK(error.failure == Failure::journal);
+            CHECK_THAT(error.text, Catch::Contains(fault.says) && Catch::Contains(directory / "ship.sqlite3"));
+        }
+        if (failed && told.errors.empty()) ++untold;
+        check_nothing_is_lost(directory.path(), told);
+        if (!failed) break;
+        ++points;
+    }
+    CAPTURE(static_cast<int>(fault.call), fault.code, used_before);
+    CHECK(points > 0);
+    CHECK(untold == 0);
+}
+
 TEST_CASE("a pair alone costs two syncs, and nothing that is synced already is synced again", "[journal][fault]") {
     FaultyDisk disk;
     const TemporaryDirectory directory;

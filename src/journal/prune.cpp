@@ -1,0 +1,106 @@
+#include "journal/prune.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "base/clock.hpp"
+
+namespace lockstep {
+namespace {
+
+constexpr std::string_view kDoing = "forgetting what is old";
+
+/// Rows that a transaction deletes: small enough for readers and the write-ahead log not to notice.
+constexpr std::int64_t kBatch = 1000;
+constexpr int kBatchesToCheckpoint = 20;
+
+/// Of one day. More than this waits for the next one, for nobody is to wait long for a pass.
+constexpr int kMostBatches = 300;
+
+class Pruning {
+  public:
+    Pruning(SqliteDb& db, const PruneRules& rules) : db_(db), rules_(rules), now_(wall_now_ms()) {}
+
+    Result<bool> due() {
+        const auto last = db_.number("SELECT ended_ms FROM passes ORDER BY id DESC LIMIT 1", kDoing);
+        if (!last) return std::unexpected(last.error());
+        return day(*last) != day(now_);
+    }
+
+    Result<void> run() {
+        const auto oldest = oldest_to_keep();
+        if (!oldest) return std::unexpected(oldest.error());
+        const std::string before = std::to_string(*oldest);
+        if (rules_.items_come_once) {
+            // Their keys are a run's id and a number; the id begins with its time, so that the index finds the old ones.
+            auto gone =
+                remove_pairs(fmt::format("item_key < strftime('%Y%m%dT%H%M%SZ', {0} / 1000, 'unixepoch') AND "
+                                         "item_key GLOB '[0-9]*T[0-9]*Z-*/[0-9]*' AND changed_ms < {0}",
+                                         before));
+            if (!gone) return gone;
+        }
+        if (rules_.forget_items) {
+            auto gone = remove_pairs(fmt::format("changed_ms < {}", now_ - rules_.forget_items->count()));
+            if (!gone) return gone;
+        }
+        if (pairs_gone_) {
+            auto gone = remove_all("definitions", "id NOT IN (SELECT definition_id FROM pairs)");
+            if (!gone) return gone;
+        }
+        if (auto gone = remove_all("passes", "ended_ms < " + before); !gone) return gone;
+        if (auto gone = remove_all("decisions", "applied_ms < " + before); !gone) return gone;
+        return remove_all("runs", "started_ms < " + before + " AND run_id NOT IN (SELECT run_id FROM passes)");
+    }
+
+  private:
+    static std::int64_t day(std::int64_t wall_ms) { return wall_ms / (24 * 3'600'000LL); }
+
+    Result<std::int64_t> oldest_to_keep() {
+        const auto crowded = db_.number(
+            fmt::format("SELECT ended_ms FROM passes ORDER BY id DESC LIMIT 1 OFFSET {}", kMostPasses).c_str(), kDoing);
+        if (!crowded) return crowded;
+        return std::max(now_ - rules_.keep_history.count(), *crowded);
+    }
+
+    /// Only those that have ended, and that nobody has just decided about.
+    Result<void> remove_pairs(const std::string& condition) {
+        const auto before = ::sqlite3_total_changes64(db_.handle());
+        auto gone = remove_all("pairs", condition +
+                                            " AND unfinished = 0 AND NOT EXISTS (SELECT 1 FROM decisions WHERE "
+                                            "applied_ms IS NULL AND decisions.item_key = pairs.item_key)");
+        pairs_gone_ = pairs_gone_ || ::sqlite3_total_changes64(db_.handle()) > before;
+        return gone;
+    }
+
+    Result<void> remove_all(const char* table, const std::string& condition) {
+        const std::string sql =
+            fmt::format("DELETE FROM {0} WHERE rowid IN (SELECT rowid FROM {0} WHERE {1} LIMIT {2})", table, condition, kBatch);
+        for (; batches_ < kMostBatches; ++batches_) {
+            if (auto deleted = db_.run(sql.c_str(), kDoing); !deleted) return deleted;
+            if (::sqlite3_changes64(db_.handle()) < kBatch) return {};
+            if (batches_ % kBatchesToCheckpoint != 0) continue;
+            const int code = ::sqlite3_wal_checkpoint_v2(db_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+            if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return std::unexpected(db_.failure(kDoing, code));
+        }
+        return {};
+    }
+
+    SqliteDb& db_;
+    const PruneRules& rules_;
+    const std::int64_t now_;
+    int batches_ = 0;
+    bool pairs_gone_ = false;
+};
+
+}  // namespace
+
+Result<void> prune_if_due(SqliteDb& db, const PruneRules& rules) {
+    Pruning pruning(db, rules);
+    const auto due = pruning.due();
+    if (!due) return std::unexpected(due.error());
+    return *due ? pruning.run() : Result<void>();
+}
+
+}  // namespace lockstep
