@@ -199,26 +199,6 @@ CLI::App* add_unlock(CLI::App& app, UnlockArguments& arguments) {
     return unlock;
 }
 
-CLI::App* add_convert(CLI::App& app, ConvertArguments& arguments) {
-    CLI::App* convert = app.add_subcommand(
-        "convert", "Print crontab lines with lockstep exec in place of flock, mkdir, lockfile, run-one, setlock or chpst");
-    convert->add_option("file", arguments.file, "a crontab; - or nothing: stdin. Behind -- stand lines instead: [-- LINE…]")
-        ->type_name("FILE");
-    auto* system = convert->add_flag_callback(
-        "--system", [&arguments] { arguments.kind = CrontabKind::system; },
-        "a user's name stands before each command (/etc/crontab, /etc/cron.d)");
-    convert
-        ->add_flag_callback(
-            "--commands", [&arguments] { arguments.kind = CrontabKind::none; },
-            "the lines are commands of a script, without times")
-        ->excludes(system);
-    convert->footer(
-        "What changes is told in # lines above each converted line, so that the whole can be given to crontab(1). What is not\n"
-        "read in full stays as it is, and why is told there, too: lockstep convert <(crontab -l) | crontab -\n"
-        "Exit status: 0 · 1 some lines with locks were left as they are · 66 no such file\n");
-    return convert;
-}
-
 struct VerbHelp {
     DecisionVerb verb;
     const char* help;
@@ -256,16 +236,6 @@ void add_exec(CLI::App& app) {
     app.add_subcommand("exec", "Run any command under a lock, as flock(1) does; see lockstep exec --help")->prefix_command();
 }
 
-/// `convert … -- LINE…`: CLI11 would take the first of the lines for the file. @return what is left of argc
-int take_lines(int argc, char** argv, ConvertArguments& arguments) {
-    if (argc < 2 || std::string_view(argv[1]) != "convert") return argc;
-    char** const end = argv + argc;
-    char** const dashes = std::find_if(argv, end, [](const char* word) { return std::string_view(word) == "--"; });
-    if (dashes == end) return argc;
-    arguments.lines.assign(dashes + 1, end);
-    return static_cast<int>(dashes - argv);
-}
-
 }  // namespace
 
 Arguments parse_arguments(int argc, char** argv) {
@@ -283,7 +253,6 @@ Arguments parse_arguments(int argc, char** argv) {
     ResolveArguments resolve;
     LocksArguments locks;
     UnlockArguments unlock;
-    ConvertArguments convert;
     const std::vector<std::pair<const CLI::App*, std::function<Arguments()>>> commands = {
         {add_run(app, run), [&] { return run; }},
         {add_loop(app, loop), [&] { return loop; }},
@@ -293,12 +262,11 @@ Arguments parse_arguments(int argc, char** argv) {
         {add_resolve(app, resolve), [&] { return resolve; }},
         {add_locks(app, locks), [&] { return locks; }},
         {add_unlock(app, unlock), [&] { return unlock; }},
-        {add_convert(app, convert), [&] { return convert; }},
     };
     add_exec(app);
     const auto used = [&] { return std::ranges::find_if(commands, [](const auto& one) { return one.first->parsed(); }); };
     try {
-        app.parse(take_lines(argc, argv, convert), argv);
+        app.parse(argc, argv);
     } catch (const CLI::ParseError& problem) {
         if (problem.get_exit_code() == 0) return Finished{app.exit(problem)};
         const std::string name = used() != commands.end() ? used()->first->get_name() + " " : "";

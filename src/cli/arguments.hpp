@@ -9,7 +9,6 @@
 #include "job/job_file.hpp"
 #include "journal/journal.hpp"
 #include "run/run_options.hpp"
-#include "supervise/crontab_line.hpp"
 
 namespace lockstep {
 
@@ -68,19 +67,13 @@ struct UnlockArguments {
     std::optional<Millis> wait = std::chrono::minutes{1};  ///< with terminate; nullopt: for ever
 };
 
-struct ConvertArguments {
-    std::string file;                ///< "" or "-": stdin
-    std::vector<std::string> lines;  ///< in place of a file
-    CrontabKind kind = CrontabKind::user;
-};
-
 /// Nothing left to do: help or the version was printed, or the line was wrong and that was said.
 struct Finished {
     int exit_status = 0;
 };
 
 using Arguments = std::variant<Finished, RunArguments, CheckArguments, StatusArguments, HistoryArguments, ResolveArguments,
-                               LocksArguments, UnlockArguments, ConvertArguments>;
+                               LocksArguments, UnlockArguments>;
 
 /// Reads the command line; prints help, version and usage errors itself.
 Arguments parse_arguments(int argc, char** argv);

@@ -2,7 +2,6 @@
 
 #include "cli/arguments.hpp"
 #include "cli/check_command.hpp"
-#include "cli/convert_command.hpp"
 #include "cli/history_command.hpp"
 #include "cli/locks_command.hpp"
 #include "cli/resolve_command.hpp"
@@ -32,6 +31,5 @@ int main(int argc, char** argv) {
     if (const auto* status = std::get_if<lockstep::StatusArguments>(&arguments)) return lockstep::status_command(*status);
     if (const auto* history = std::get_if<lockstep::HistoryArguments>(&arguments)) return lockstep::history_command(*history);
     if (const auto* locks = std::get_if<lockstep::LocksArguments>(&arguments)) return lockstep::locks_command(*locks);
-    if (const auto* convert = std::get_if<lockstep::ConvertArguments>(&arguments)) return lockstep::convert_command(*convert);
     return lockstep::check_command(std::get<lockstep::CheckArguments>(arguments));
 }

@@ -5,11 +5,8 @@
 namespace lockstep {
 
 void ActivityBoard::begin(std::size_t worker, Activity activity) {
-    {
-        const std::lock_guard lock(mutex_);
-        slots_[worker] = std::move(activity);
-    }
-    begun_.ring();
+    const std::lock_guard lock(mutex_);
+    slots_[worker] = std::move(activity);
 }
 
 void ActivityBoard::end(std::size_t worker) {

@@ -9,7 +9,6 @@
 
 #include "base/clock.hpp"
 #include "base/duration.hpp"
-#include "sys/interrupt.hpp"
 
 namespace lockstep {
 
@@ -24,8 +23,7 @@ struct Activity {
 /// Written by the workers, read by the main thread.
 class ActivityBoard {
   public:
-    /// @param begun  rung at the begin of each phase
-    ActivityBoard(std::size_t workers, Bell& begun) : begun_(begun), slots_(workers) {}
+    explicit ActivityBoard(std::size_t workers) : slots_(workers) {}
 
     void begin(std::size_t worker, Activity activity);
     void end(std::size_t worker);
@@ -41,7 +39,6 @@ class ActivityBoard {
     std::string brief() const;
 
   private:
-    Bell& begun_;
     mutable std::mutex mutex_;
     std::vector<Activity> slots_;  ///< an empty step: idle
     std::atomic<std::uint64_t> done_ = 0;

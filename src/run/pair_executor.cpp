@@ -36,7 +36,7 @@ Result<PairEnd> PairExecutor::execute(const StepSpec& step, const std::string& i
     if (!pair) return std::unexpected(pair.error());
     recall_outputs(*pair, outputs);
     if (pair->state == PairState::done) return PairEnd::skipped;
-    if (pair->state == PairState::parked) return PairEnd::parked;
+    if (pair->state == PairState::parked) return PairEnd::still_parked;
     if (is_open(pair->state)) return PairEnd::open;
     if (waits(*pair)) return PairEnd::waits;
     pair->item = to_text(inputs);

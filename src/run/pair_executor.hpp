@@ -12,14 +12,15 @@
 namespace lockstep {
 
 enum class PairEnd {
-    done,     ///< in this pass
-    skipped,  ///< done by an earlier pass
-    failed,   ///< refused or compensated, or never applied: nothing is open
-    parked,   ///< waits for a person
-    open,     ///< half done or in doubt: a later pass has to settle it
-    left,     ///< a stop request came before anything had happened
-    cut,      ///< cut in the middle, in doubt
-    waits,    ///< it failed or stayed open before, and is not tried again yet
+    done,          ///< in this pass
+    skipped,       ///< done by an earlier pass
+    failed,        ///< refused or compensated, or never applied: nothing is open
+    parked,        ///< waits for a person from now on
+    still_parked,  ///< waits for a person since an earlier pass, which told of it
+    open,          ///< half done or in doubt: a later pass has to settle it
+    left,          ///< a stop request came before anything had happened
+    cut,           ///< cut in the middle, in doubt
+    waits,         ///< it failed or stayed open before, and is not tried again yet
 };
 
 /// Outputs that the journal has of a pair's phases.

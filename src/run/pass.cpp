@@ -161,8 +161,10 @@ void Pass::count(PairEnd end, const std::string& item_key) {
         case PairEnd::left: ++totals.left; return;
         case PairEnd::waits:
             ++totals.failed;
+            ++result_.told_before;
             log::debug("{}: failed before, and is not tried again yet", item_key);
             return;
+        case PairEnd::still_parked: ++result_.told_before; [[fallthrough]];
         case PairEnd::parked: ++totals.parked; return;
         case PairEnd::open: ++totals.open; return;
         case PairEnd::failed: ++totals.failed; return;
@@ -184,7 +186,7 @@ void Pass::check_tolerated() {
 /// Where nobody answers, the other items would only spend their deadlines. With mutex_ held.
 void Pass::watch_connections(PairEnd end, bool found_nobody) {
     constexpr int kInARow = 5;
-    if (end == PairEnd::skipped || end == PairEnd::left || end == PairEnd::waits) return;
+    if (end == PairEnd::skipped || end == PairEnd::left || end == PairEnd::waits || end == PairEnd::still_parked) return;
     found_nobody_ = found_nobody ? found_nobody_ + 1 : 0;
     if (found_nobody_ != std::max(kInARow, context_.job.max_concurrency)) return;
     log::error("the last {} items found nobody to talk to: this pass ends here", found_nobody_);

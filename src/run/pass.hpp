@@ -19,6 +19,7 @@ struct PassResult {
     ExitStatus status = ExitStatus::ok;
     std::string ended_because{kAllItemsDone};  ///< for the log and the history
     std::optional<Error> error;                ///< what ended it early, if it was no stop
+    std::int64_t told_before = 0;              ///< of the failed and parked: an earlier pass told of them
     bool begun = true;                         ///< false: there was no pass (busy, stopped before, no journal)
 };
 

@@ -50,6 +50,7 @@ Result<PhaseResult> PhaseCourse::run() {
     deadline_ = monotonic_now() + phase_.deadline;
     pass_.activity.begin(worker_,
                          {pair_.item_key, step_.name, std::string(to_string(name_)), monotonic_now(), phase_.deadline});
+    pass_.publish_activity();
     auto next = begun_before ? take_up() : Next::attempt;
     while (next && *next == Next::attempt) {
         const auto answer = attempt(*request);
@@ -135,7 +136,7 @@ Result<PhaseCourse::Next> PhaseCourse::settle(const Attempt& attempt) {
                     case Probed::absent: doubtful_ = false; return certainly_not_applied(attempt);
                     case Probed::cut: return finish(PhaseEnd::cut, attempt.reason);
                     case Probed::out_of_time: return finish(PhaseEnd::in_doubt, attempt.reason);
-                    case Probed::unclear: probe_unclear_ = true; break;  // the next policy
+                    case Probed::unclear: break;  // the next policy
                 }
                 break;
             case InDoubtPolicy::resend:
@@ -149,7 +150,8 @@ Result<PhaseCourse::Next> PhaseCourse::settle(const Attempt& attempt) {
 
 /// No rule is left for this pass. A probe that was unclear today may be clear tomorrow, and is asked again until then.
 PhaseCourse::Next PhaseCourse::in_doubt_or_parked(const std::string& reason) {
-    return finish(probe_unclear_ && !doubted_long_enough() ? PhaseEnd::in_doubt : PhaseEnd::parked, reason);
+    if (unclear_.empty()) return finish(PhaseEnd::parked, reason);
+    return finish(doubted_long_enough() ? PhaseEnd::parked : PhaseEnd::in_doubt, reason + "; the probe: " + unclear_);
 }
 
 bool PhaseCourse::doubted_long_enough() const { return wall_now_ms() - pair_.phase_begun_ms >= terms_.park_after.count(); }
@@ -172,7 +174,7 @@ PhaseCourse::Probed PhaseCourse::probe_until_settled() {
         if (pass_.stop.cut.fired()) return Probed::cut;
         switch (outcome.answer) {
             case ProbeOutcome::Answer::applied: result_.outputs = std::move(outcome.outputs); return Probed::applied;
-            case ProbeOutcome::Answer::unclear: return Probed::unclear;
+            case ProbeOutcome::Answer::unclear: unclear_ = std::move(outcome.reason); return Probed::unclear;
             case ProbeOutcome::Answer::absent: break;
         }
         if (late_enough) return Probed::absent;

@@ -71,9 +71,9 @@ class PhaseCourse {
     MonotonicTime deadline_{};
     MonotonicTime attempt_started_{};
     int attempts_ = 0;
-    bool doubtful_ = false;       ///< an earlier attempt may have taken effect: nothing that a later one says undoes that
-    bool probe_unclear_ = false;  ///< a later pass may find out more than this one did
-    std::size_t policy_ = 0;      ///< which of phase_.in_doubt is tried now
+    bool doubtful_ = false;   ///< an earlier attempt may have taken effect: nothing that a later one says undoes that
+    std::string unclear_;     ///< why the probe told nothing; a later pass may find out more than this one did
+    std::size_t policy_ = 0;  ///< which of phase_.in_doubt is tried now
     PhaseResult result_;
 };
 

@@ -45,7 +45,7 @@ Result<void> Recovery::run() {
 }
 
 Result<PairEnd> Recovery::settle(const std::vector<Pair>& pairs, bool& found_nobody) {
-    if (std::ranges::any_of(pairs, is_parked)) return PairEnd::parked;
+    if (std::ranges::any_of(pairs, is_parked)) return PairEnd::still_parked;
     const std::string& item_key = pairs.front().item_key;
     const auto inputs = parse_json(pairs.front().item);
     if (!inputs) {

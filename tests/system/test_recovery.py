@@ -1,10 +1,12 @@
 """What a run that was killed leaves half done, the next one puts right first."""
 
+import http.server
 import json
 import os
 import shutil
 import signal
 import sqlite3
+import threading
 import unittest
 
 from support import DemoApi, SystemTest, command_line_of, is_alive, kill, wait_until
@@ -193,6 +195,164 @@ class TriedAgain(RecoveryTest):
         self.assertIn("first refused", self.run_job(job, "--only", "i1").err)
         self.assertIn("parked", self.run_job(job, "--only", "i1").err)
         self.assertEqual(self.state_of("i1"), "parked")
+
+
+class Api:
+    """Answers as `answer(number of the call, headers)` says: (status, body), or None: it never does. Remembers every call."""
+
+    def __init__(self, test, answer):
+        self.calls = []
+        api = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, format, *arguments):  # pylint: disable=redefined-builtin
+                """Nobody reads it."""
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                api.calls.append({"key": self.headers["Idempotency-Key"], "token": self.headers["Authorization"], "body": body})
+                given = answer(len(api.calls))
+                if given is None:
+                    self.rfile.read(1)  # until the client is gone
+                    self.close_connection = True
+                    return
+                self.send_response(given)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        test.addCleanup(self.server.server_close)
+        test.addCleanup(self.server.shutdown)
+
+
+class WhatTheRulesSay(RecoveryTest):
+    def age(self, column, hours):
+        """As if the clock had gone on."""
+        with self.journal() as database:
+            database.execute(f"UPDATE pairs SET {column} = {column} - {hours * 3_600_000}")
+
+    def one_effect(self, in_doubt, **more):
+        return self.job(steps=[{"step": "pay", "first": self.effect("first", in_doubt, **more)}])
+
+    def test_what_is_not_there_yet_may_still_come_until_settle_is_over(self):
+        for came in (False, True):
+            with self.subTest(the_call_took_effect_late=came):
+                shutil.rmtree(self.state, ignore_errors=True)
+                (self.root / "effects.log").unlink(missing_ok=True)
+                job = self.one_effect(["probe"])
+                text = json.loads(job.read_text())
+                text["steps"][0]["first"]["probe"]["settle"] = "1h"
+                self.write_job(text)
+                self.kill_in("first", "before", job)
+                result = self.run_job(job)
+                self.assertEqual(result.status, 1, result.err)
+                self.assertIn("in doubt", result.err)
+                self.assertEqual((self.effects(), self.state_of("i1")), ([], "first-begun"))
+                if came:
+                    (self.root / "effects.log").write_text("first i1\n")
+                else:
+                    self.age("changed_ms", 2)
+                self.assertEqual(self.run_job(job).status, 0)
+                self.assertEqual((self.effects(), self.state_of("i1")), (["first i1"], "done"))
+
+    def test_a_probe_that_tells_nothing_is_asked_again_until_park_after(self):
+        job = self.one_effect(["probe"])
+        (self.root / "ask.sh").write_text("#!/bin/sh\nexit 1\n")
+        self.kill_in("first", "after", job)
+        result = self.run_job(job)
+        self.assertEqual(result.status, 1, result.err)
+        self.assertRegex(result.err, "is in doubt: .*; the probe: .*exit status 1")
+        self.assertEqual(self.state_of("i1"), "first-begun")
+        self.age("phase_begun_ms", 25)
+        result = self.run_job(job)
+        self.assertIn("parked 1", result.err)
+        self.assertEqual((self.effects(), self.state_of("i1")), (["first i1"], "parked"))
+
+    def test_what_kills_its_run_again_and_again_is_not_sent_for_ever(self):
+        job = self.one_effect(["resend"], idempotent=True)
+        text = json.loads(job.read_text())
+        self.write_job(dict(text, maxPairAttempts=2))
+        self.kill_in("first", "after", job)
+        self.kill_in("first", "after", job)
+        result = self.run_job(job)
+        self.assertEqual(result.status, 1, result.err)
+        self.assertIn("parked 1", result.err)
+        self.assertEqual(self.effects(), ["first i1"] * 2)
+
+    def test_a_kill_in_the_pause_before_another_attempt_leaves_nothing_in_doubt(self):
+        for name in ("first", "second"):
+            with self.subTest(phase=name):
+                shutil.rmtree(self.state, ignore_errors=True)
+                (self.root / "effects.log").unlink(missing_ok=True)
+                pause = {"retry": {"maxAttempts": 3, "initialInterval": "60s", "maxInterval": "60s", "jitter": "none"}, "deadline": "300s"}
+                job = self.job(steps=[{"step": "pay", "first": self.effect("first", ["park"], **pause),
+                                       "second": self.effect("second", ["park"], **pause)}])
+                self.mode(name, "not-applied")
+                process = self.start_lockstep("run", job, "--state-dir", self.state)
+                process.says("again in")
+                wait_until(lambda: self.state_of("i1") == f"{name}-not-applied", "what is certain to be journalled")
+                self.kill_everything()
+                self.mode(name, None)
+                result = self.run_job(job)
+                self.assertEqual(result.status, 0, result.err)
+                self.assertEqual(self.effects(), ["first i1", "second i1"])
+
+    def test_after_a_refusal_it_is_tried_under_another_key_which_a_kill_does_not_change(self):
+        (self.root / "effect.sh").write_text('#!/bin/sh\necho "$LOCKSTEP_IDEMPOTENCY_KEY" >>keys.log\n' + EFFECT.split("\n", 1)[1])
+        job = self.one_effect(["resend"], idempotencyKey={})
+        self.mode("first", "refused")
+        self.assertEqual(self.run_job(job).status, 1)
+        self.kill_in("first", "before", job)
+        self.assertEqual(self.run_job(job).status, 0)
+        keys = (self.root / "keys.log").read_text().split()
+        self.assertEqual(len(keys), 3)
+        self.assertNotEqual(keys[0], keys[1])
+        self.assertEqual(keys[1], keys[2])
+
+    # ---- under a key --------------------------------------------------------------------------------------------------------------
+
+    def killed_in_a_call(self, answer, **more):
+        """The first call is never answered, and everything is killed. Returns the API and the job."""
+        api = Api(self, lambda number: None if number == 1 else answer(number))
+        job = self.job(steps=[{"step": "pay", "first": {
+            "http": {"method": "POST", "url": api.url, "body": {"order": "$inputs.id"},
+                     "headers": {"Authorization": "Bearer {$secrets.token}"}},
+            "idempotencyKey": {}, "timeout": "20s", "deadline": "60s",
+            "retry": {"maxAttempts": 5, "initialInterval": "10ms", "maxInterval": "20ms"}, **more}}],
+            secrets={"token": {"file": "token"}})
+        (self.root / "token").write_text("old")
+        self.start_lockstep("run", job, "--state-dir", self.state)
+        wait_until(lambda: api.calls, "the call")
+        self.kill_everything()
+        return api, job
+
+    def test_what_is_still_at_work_there_is_waited_for(self):
+        api, job = self.killed_in_a_call(lambda number: 409 if number < 4 else 201)
+        result = self.run_job(job)
+        self.assertEqual(result.status, 0, result.err)
+        self.assertEqual(len(api.calls), 4)
+        self.assertEqual(len({(call["key"], call["body"]) for call in api.calls}), 1, "the same request under the same key")
+
+    def test_a_key_that_is_known_for_another_request_is_for_a_person(self):
+        api, job = self.killed_in_a_call(lambda number: 422)
+        result = self.run_job(job)
+        self.assertEqual(result.status, 1, result.err)
+        self.assertIn("parked 1", result.err)
+        self.assertEqual(len(api.calls), 2)
+
+    def test_the_journalled_request_is_sent_with_the_secret_of_today(self):
+        api, job = self.killed_in_a_call(lambda number: 201)
+        (self.root / "token").write_text("new")
+        (self.root / "items.ndjson").write_text("")
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual([call["token"] for call in api.calls], ["Bearer old", "Bearer new"])
+        self.assertEqual(api.calls[0]["body"], api.calls[1]["body"])
 
 
 class AnApi(RecoveryTest):

@@ -1,0 +1,282 @@
+"""A journal that cannot be had: exit status 74, a word on what is wrong and what to do, and no effect. What it forgets, and when."""
+
+import datetime
+import os
+import shutil
+import sqlite3
+import unittest
+
+from support import LOCKSTEP, SystemTest, wait_until
+
+# A journal as the first lockstep wrote it: two items are done, one was begun.
+VERSION_1 = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE definitions (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE pairs (
+    id INTEGER PRIMARY KEY, item_key TEXT NOT NULL, step TEXT NOT NULL, state TEXT NOT NULL, unfinished INTEGER NOT NULL,
+    generation INTEGER NOT NULL, attempt INTEGER NOT NULL, pair_attempts INTEGER NOT NULL, item TEXT NOT NULL,
+    definition_id INTEGER NOT NULL REFERENCES definitions (id), request TEXT NOT NULL, outputs TEXT NOT NULL,
+    reason TEXT NOT NULL, run_id TEXT NOT NULL, begun_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,
+    UNIQUE (item_key, step)) STRICT;
+CREATE INDEX unfinished_pairs ON pairs (begun_ms, id) WHERE unfinished = 1;
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY NOT NULL, started_ms INTEGER NOT NULL, guardian_pid INTEGER NOT NULL, host TEXT NOT NULL,
+    command TEXT NOT NULL) STRICT;
+CREATE TABLE passes (
+    id INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs (run_id), pass INTEGER NOT NULL, begun_ms INTEGER NOT NULL,
+    ended_ms INTEGER NOT NULL, done INTEGER NOT NULL, failed INTEGER NOT NULL, parked INTEGER NOT NULL,
+    left_over INTEGER NOT NULL, skipped INTEGER NOT NULL, open INTEGER NOT NULL, ended_because TEXT NOT NULL) STRICT;
+INSERT INTO definitions VALUES (1, '{"step": {"step": "pay", "first": {"command": ["sh", "-c", "echo first >>effects.log"], "timeout": "20s",
+    "inDoubt": ["park"]}}, "params": {}, "secrets": {}, "directory": "/", "maxPairAttempts": 10, "parkAfter": "1d"}');
+INSERT INTO pairs VALUES (1, 'i0', 'pay', 'done', 0, 0, 1, 1, '{"id": "i0"}', 1, '{}', '', '0', '20251120T100000Z-00000001', 1, 2),
+    (2, 'i1', 'pay', 'done', 0, 0, 1, 1, '{"id": "i1"}', 1, '{}', '', '0', '20251120T100000Z-00000001', 1, 2),
+    (3, 'i2', 'pay', 'first-begun', 1, 0, 1, 1, '{"id": "i2"}', 1, '{"argv": ["sh", "-c", "echo first >>effects.log"]}', '', '',
+     '20251120T100000Z-00000001', 1, 2);
+INSERT INTO runs SELECT '20251120T100000Z-00000001', CAST(strftime('%s') AS INTEGER) * 1000, 1, 'h', 'run';
+INSERT INTO passes SELECT 1, run_id, 1, started_ms, started_ms, 2, 0, 0, 0, 0, 1, 'stopped' FROM runs;
+PRAGMA application_id = 0x6c736a6c;
+PRAGMA user_version = 1;
+"""
+
+as_root = unittest.skipUnless(os.geteuid() == 0, "needs root")
+
+
+class JournalTest(SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.state.mkdir(mode=0o700)
+        self.file = self.state / "pay.sqlite3"
+
+    def job(self, items=("i1",), **more):
+        (self.root / "items.ndjson").write_text("".join(f'{{"id": "{key}"}}\n' for key in items))
+        steps = [{"step": "pay", "first": self.command("sh", "-c", "echo first >>effects.log"),
+                  "second": self.command("sh", "-c", "echo second >>effects.log")}]
+        return self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "steps": steps,
+                               "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"}, **more})
+
+    def run_job(self, job, *options, **more):
+        return self.lockstep("run", job, "--state-dir", self.state, *options, **more)
+
+    def effects(self):
+        path = self.root / "effects.log"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def used_journal(self, items=40):
+        """A journal in which many items are done."""
+        result = self.run_job(self.job([f"i{n}" for n in range(items)]))
+        self.assertEqual(result.status, 0, result.err)
+        (self.root / "effects.log").unlink()
+
+    def sql(self, *statements):
+        with sqlite3.connect(self.file) as database:
+            rows = [database.execute(*statement) if isinstance(statement, tuple) else database.execute(statement)
+                    for statement in statements][-1].fetchall()
+        database.close()
+        return rows
+
+    def assert_refused(self, result, *words):
+        self.assertEqual(result.status, 74, result.err)
+        errors = [line for line in result.err.splitlines() if "error" in line]
+        self.assertEqual(len(errors), 1, f"one error, once: {result.err}")
+        for word in (str(self.file), *words):
+            self.assertIn(word, errors[0])
+        self.assertEqual(self.effects(), [], "nothing may be done that cannot be journalled first")
+        self.assert_nothing_left()
+
+    def refused(self, *words):
+        # An item that is new to the journal, so that there would be something to do.
+        self.assert_refused(self.run_job(self.job(["new"])), *words)
+
+
+class CannotBeHad(JournalTest):
+    def test_no_database(self):
+        self.file.write_bytes(b"this is no database, and was not made by lockstep\n" * 100)
+        before = self.file.read_bytes()
+        self.refused("not an SQLite database", "move it away", "--state-dir")
+        self.assertEqual(self.file.read_bytes(), before)
+
+    def test_another_programs_database(self):
+        self.sql("CREATE TABLE letters (text)", "INSERT INTO letters VALUES ('dear')")
+        before = self.file.read_bytes()
+        self.refused("belongs to another program", "move it away")
+        self.assertEqual(self.file.read_bytes(), before)
+
+    def test_a_newer_locksteps(self):
+        self.used_journal(1)
+        self.sql("PRAGMA user_version = 99")
+        self.refused("written by a newer lockstep", "schema version 99", "use that one")
+
+    def test_truncated(self):
+        self.used_journal()
+        os.truncate(self.file, os.path.getsize(self.file) // 2 // 4096 * 4096)
+        self.refused("the file is damaged", "keep a copy", ".recover")
+
+    def test_damaged_inside(self):
+        self.used_journal()
+        with open(self.file, "r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * (os.path.getsize(self.file) - 4096))
+        self.refused("the file is damaged", "keep a copy", ".recover")
+
+    def test_a_write_ahead_log_that_is_no_log_is_not_taken_for_one(self):
+        self.used_journal(1)
+        (self.state / "pay.sqlite3-wal").write_bytes(b"\xff" * 8192)
+        result = self.run_job(self.job(["new"]))
+        self.assertEqual(result.status, 0, result.err)
+        self.assertEqual(self.effects(), ["first", "second"])
+
+    @as_root
+    def test_read_only_for_its_user(self):
+        self.used_journal(1)
+        shutil.copy(LOCKSTEP, self.root / "lockstep")
+        shutil.copy(f"{LOCKSTEP}-job", self.root / "lockstep-job")
+        job = self.job(["new"])
+        for path in (self.root, self.state, self.temporary, *self.root.iterdir(), *self.state.iterdir()):
+            os.chown(path, 65534, 65534)
+        self.file.chmod(0o400)
+        self.assert_refused(self.run_to_end(self.root / "lockstep", "run", job, "--state-dir", self.state, user=65534, group=65534,
+                                            extra_groups=[]), "Permission denied")
+
+    @as_root
+    def test_on_a_read_only_file_system(self):
+        self.used_journal(1)
+        script = 'mount --bind "$2" "$2" && mount -o remount,ro,bind "$2" || exit 99; exec "$0" run "$1" --state-dir "$2"'
+        result = self.run_to_end("unshare", "-m", "sh", "-c", script, LOCKSTEP, self.job(["new"]), self.state)
+        self.assertEqual(result.status, 74, result.err)
+        self.assertIn("Read-only file system", result.err)
+        self.assertEqual(self.effects(), [])
+
+    @as_root
+    def test_a_full_disk_ends_the_run_before_the_effect_and_the_next_run_does_the_rest(self):
+        job = self.job([f"i{n}" for n in range(400)])
+        script = """
+            mount -t tmpfs -o size=600k,mode=0700 none "$2" || exit 99
+            "$0" run "$1" --state-dir "$2"; echo "status $?"
+            cp effects.log effects.before
+            mount -o remount,size=16m "$2"
+            "$0" run "$1" --state-dir "$2"; echo "status $?"
+        """
+        result = self.run_to_end("unshare", "-m", "sh", "-c", script, LOCKSTEP, job, self.state, deadline=120)
+        self.assertEqual(result.out.split("\n")[:2], ["status 74", "status 1"], result.err)
+        self.assertIn("no room is left on the device", result.err)
+        self.assertIn("free some, then start again", result.err)
+        # The pair in hand when the disk was full was in doubt, and may only be parked: nothing was done twice, nothing left out.
+        self.assertIn("parked 1", result.err)
+        self.assertGreater(len((self.root / "effects.before").read_text().splitlines()), 20)
+        effects = self.effects()
+        self.assertIn(len(effects), (798, 799, 800), "none twice, and all but those of the one that waits for a person")
+
+    @as_root
+    def test_a_full_disk_from_the_start(self):
+        script = """
+            mount -t tmpfs -o size=64k,mode=0700 none "$2" || exit 99
+            dd if=/dev/zero of="$2/filler" bs=4k 2>/dev/null
+            exec "$0" run "$1" --state-dir "$2"
+        """
+        result = self.run_to_end("unshare", "-m", "sh", "-c", script, LOCKSTEP, self.job(), self.state)
+        self.assertEqual(result.status, 74, result.err)
+        self.assertRegex(result.err, "No space left on device|no room is left")
+        self.assertEqual(self.effects(), [])
+
+    def test_an_older_one_is_brought_up_to_date_and_nothing_of_it_is_forgotten(self):
+        database = sqlite3.connect(self.file)
+        database.executescript(VERSION_1)
+        database.close()
+        result = self.run_job(self.job(["i0", "i1", "i2", "new"]))
+        self.assertEqual(result.status, 1, result.err)
+        self.assertIn("done 1, failed 0, parked 1", result.err)
+        self.assertIn("2 done before", result.err)
+        self.assertEqual(self.effects(), ["first", "second"], "of the new one")
+        self.assertGreater(self.sql("PRAGMA user_version")[0][0], 1)
+        history = self.lockstep("history", self.root / "job.json", "--state-dir", self.state)
+        self.assertIn("20251120T100000Z-00000001", history.out)
+
+
+class Forgetting(JournalTest):
+    def age(self, days):
+        """As if all that happened so far had happened that much earlier."""
+        for table, columns in (("pairs", ("begun_ms", "changed_ms")), ("passes", ("begun_ms", "ended_ms")), ("runs", ("started_ms",))):
+            for column in columns:
+                self.sql(f"UPDATE {table} SET {column} = {column} - {days * 86_400_000}")
+        then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=days)
+        self.sql(("UPDATE pairs SET item_key = ? || substr(item_key, 9) WHERE item_key GLOB '*T*Z-*/1'", (then.strftime("%Y%m%d"),)))
+
+    def counts(self):
+        return {table: self.sql(f"SELECT count(*) FROM {table}")[0][0] for table in ("pairs", "passes", "runs")}
+
+    def job_without_items(self, **more):
+        step = {"step": "pay", "first": self.command("sh", "-c", "echo first >>effects.log", refusedStatus=[3])}
+        return self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "steps": [step], **more})
+
+    def test_a_job_that_is_a_new_item_at_every_pass_keeps_a_month_of_them(self):
+        job = self.job_without_items()
+        for _ in range(3):
+            self.assertEqual(self.run_job(job).status, 0)
+        self.age(31)
+        self.assertEqual(self.counts(), {"pairs": 3, "passes": 3, "runs": 3})
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.counts(), {"pairs": 1, "passes": 1, "runs": 1})
+
+    def test_keep_history_says_how_long(self):
+        job = self.job_without_items(keepHistory="60d")
+        self.assertEqual(self.run_job(job).status, 0)
+        self.age(31)
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.counts(), {"pairs": 2, "passes": 2, "runs": 2})
+
+    def test_what_waits_for_a_person_waits_for_ever(self):
+        job = self.job_without_items()
+        self.assertEqual(self.run_job(job).status, 0)
+        self.sql("UPDATE pairs SET state = 'parked', parked_from = 'first-begun', unfinished = 1")
+        self.age(4000)
+        self.assertEqual(self.run_job(job).status, 1)
+        self.assertEqual(self.counts(), {"pairs": 2, "passes": 1, "runs": 1})
+
+    def test_items_that_are_done_stay_done_unless_the_job_file_says_otherwise(self):
+        self.used_journal(2)
+        self.age(3000)
+        result = self.run_job(self.job(["i0", "i1"]))
+        self.assertIn("2 done before", result.err)
+        self.assertEqual(self.effects(), [])
+        self.age(3000)
+        result = self.run_job(self.job(["i0", "i1"], forgetItems="400d"))
+        self.assertIn("done 2", result.err)
+        self.assertEqual(len(self.effects()), 4)
+
+
+class SaidOnce(JournalTest):
+    """What cron mails: a run that says something makes a mail."""
+
+    def park(self, job):
+        self.start_lockstep("run", job, "--state-dir", self.state)
+        wait_until((self.root / "reached").exists, "the effect")
+        for pid in self.my_processes():
+            try:
+                os.kill(pid, 9)
+            except ProcessLookupError:
+                pass
+        wait_until(lambda: self.reap() or not self.my_processes(), "the end of every process")
+
+    def test_a_parked_pair_is_told_once_not_at_every_run_though_each_exits_1(self):
+        (self.root / "items.ndjson").write_text('{"id": "i1"}\n')
+        job = self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"},
+                              "steps": [{"step": "pay", "first": self.command("sh", "-c", "touch reached; exec sleep 60", timeout="70s")}]})
+        self.park(job)
+        first = self.run_job(job, "--quiet")
+        self.assertEqual(first.status, 1)
+        self.assertIn("is parked, it waits for a person", first.err)
+        self.assertIn("parked 1", first.err)
+        for _ in range(2):
+            later = self.run_job(job, "--quiet")
+            self.assertEqual((later.status, later.err), (1, ""))
+        self.assertIn("parked 1", self.run_job(job).err, "without --quiet it is told every time")
+        status = self.lockstep("status", job, "--state-dir", self.state)
+        self.assertEqual(status.status, 1)
+        self.assertRegex(status.out, r"i1\b[\s\S]*\bparked\b")
+        # What is new is told beside it.
+        (self.root / "items.ndjson").write_text('{"id": "i1"}\nnonsense\n')
+        self.assertIn("failed 1, parked 1", self.run_job(job, "--quiet").err)
+
+
+if __name__ == "__main__":
+    unittest.main()
