@@ -111,7 +111,7 @@ LockAttempt judge_not_a_directory(const LockPath& path, int error) {
     if (::fstatat(path.parent_fd(), path.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(info.st_mode)) return {};
     return refuse(shown(path) + " is " + kind_of_file(path, info) +
                       ", not a lock directory: refusing to touch it. "
-                      "Remove it, or choose another lock with --lock",
+                      "Remove it, or name another lock",
                   error);
 }
 

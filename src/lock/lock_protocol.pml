@@ -260,11 +260,19 @@ take_over_and_share:
     atomic {
         STEP;
         if
-        :: CAN_LOCK_SH -> LOCK_SH; goto hold_share
+        :: CAN_LOCK_SH -> LOCK_SH
+        :: else -> inode[fd].readers = inode[fd].readers & ~BIT(me); close_directory(); goto again
+        fi
+    }
+#ifndef TRUST_THE_CONVERSION
+    atomic {
+        STEP;
+        if
+        :: (inode[fd].readers & BIT(me)) == 0 -> once_more = true; goto give_up_share
         :: else
         fi
     }
-    atomic { STEP; inode[fd].readers = inode[fd].readers & ~BIT(me); close_directory(); goto again }
+#endif
 
 hold_share:
     atomic {

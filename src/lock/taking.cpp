@@ -56,10 +56,14 @@ Result<Acquisition::Next> Acquisition::become_reader() {
         lock_.adopted_ = AdoptedFrom{std::move(*left)};
     }
     alone_ = false;
-    if (::flock(directory, LOCK_SH | LOCK_NB) == 0) return Next::done;
-    // The conversion is not atomic (flock(2)): a writer has come in between, for whom our record is that of a dead reader.
+    // The conversion is not atomic (flock(2)): others may hold it by now, or have held it in between, and taken our record for
+    // that of a dead reader.
+    const bool shared = ::flock(directory, LOCK_SH | LOCK_NB) == 0;
+    struct stat record{};
+    if (shared && ::fstat(lock_.record_.get(), &record) == 0 && record.st_nlink > 0) return Next::done;
     ::unlinkat(directory, lock_.record_name().c_str(), 0);
     lock_.record_.reset();
+    if (shared) give_up_share(directory, path_.parent_fd(), path_.name().c_str(), lock_.identity_);
     lock_.directory_.reset();
     return Next::again;
 }

@@ -88,7 +88,7 @@ class LockLeak(SystemTest):
         seed = random.randrange(1 << 30)
         dice = random.Random(seed)
         killed = 0
-        end = time.monotonic() + 120
+        end = time.monotonic() + 480
         try:
             while self.sections() < sections and time.monotonic() < end and not (not guarded and self.overlaps()):
                 if kills:
