@@ -127,10 +127,11 @@ void undo_mkdir(const LockPath& path, UniqueFd& spare) {
 
 }  // namespace
 
-bool is_at(int parent_fd, const char* name, const struct stat& identity) {
+bool is_at(int parent_fd, const char* name, const struct stat& identity, mode_t* mode) {
     struct stat now{};
-    return ::fstatat(parent_fd, name, &now, AT_SYMLINK_NOFOLLOW) == 0 && now.st_ino == identity.st_ino &&
-           now.st_dev == identity.st_dev;
+    if (::fstatat(parent_fd, name, &now, AT_SYMLINK_NOFOLLOW) != 0) return false;
+    if (mode != nullptr) *mode = now.st_mode;
+    return now.st_ino == identity.st_ino && now.st_dev == identity.st_dev;
 }
 
 bool make_usable(int parent_fd, const std::string& name, mode_t required, mode_t mode) {
@@ -169,7 +170,9 @@ LockAttempt attempt_lock(const LockPath& path, UniqueFd& spare, LockMode mode) {
         return attempt;
     }
     // The creator, too, must look again: a contender or systemd-tmpfiles can have come between mkdir and flock.
-    if (!is_at(parent, name, attempt.identity)) return {};
+    mode_t mode_now = 0;
+    if (!is_at(parent, name, attempt.identity, &mode_now)) return {};
+    if ((mode_now & kHadReaders) != 0) attempt.created = false;
     // The kernel gives a share to whoever asks, past any writer that waits for the other shares to go.
     const bool writer_first = shared && is_writer_waiting(attempt.directory.get());
     attempt.kind = writer_first ? LockAttempt::Kind::writer_first : LockAttempt::Kind::held;

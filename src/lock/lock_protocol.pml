@@ -27,6 +27,7 @@ typedef Inode {
     bool gone = false;    // removed, though somebody may have it open
     bool record = false;
     byte readers = 0;     // r.<run id>, one bit each
+    bool had_readers = false;
     byte opens = 0;
     byte ex = NONE;       // flock(2): who has LOCK_EX,
     byte sh = 0;          // and who LOCK_SH
@@ -55,7 +56,8 @@ inline make_directory(by_us) {
         inode[path].ours = by_us;
         inode[path].gone = false;
         inode[path].record = false;
-        inode[path].readers = 0
+        inode[path].readers = 0;
+        inode[path].had_readers = false
     }
 }
 
@@ -159,8 +161,17 @@ locked:
         :: else
         fi
     }
-    // Exclusive: what readers have left is of dead ones.
-    atomic { STEP; inode[fd].readers = 0 }
+    // Exclusive: what readers have left is of dead ones. Whoever made the directory need not look if none has been in it.
+    atomic {
+        STEP;
+        if
+#ifndef CREATOR_NEVER_SEARCHES
+        :: inode[fd].had_readers -> inode[fd].readers = 0
+#endif
+        :: !created -> inode[fd].readers = 0
+        :: else
+        fi
+    }
     if
     :: reads -> goto take_over_and_share
     :: else
@@ -193,7 +204,8 @@ hold:
         inside = true;
         writers_inside++;
         assert(writers_inside == 1 && readers_inside == 0);
-        assert(IS_AT_PATH)
+        assert(IS_AT_PATH);
+        assert(inode[fd].readers == 0)
     }
     atomic { STEP; inside = false; writers_inside-- }
     atomic { STEP; inode[fd].record = false }
@@ -227,6 +239,7 @@ leave_queue:
     atomic { STEP; if :: CAN_LOCK_EX -> LOCK_EX; goto give_up :: else -> goto closing fi }
 
 share:
+    atomic { STEP; inode[fd].had_readers = true }
     if
     :: inode[fd].marks != 0 -> once_more = true; goto give_up_share  // a writer goes first
     :: true
@@ -247,6 +260,7 @@ share:
     }
 
 take_over_and_share:
+    atomic { STEP; inode[fd].had_readers = true }
     atomic {
         STEP;
         if

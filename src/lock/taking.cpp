@@ -22,7 +22,8 @@ Result<Acquisition::Next> Acquisition::take(LockAttempt attempt) {
     fix_mode_ = odd_mode || !attempt.created;
     record_.since_ms = wall_now_ms();
     if (attempted_mode() == LockMode::shared) return join_readers();
-    // No run writes a mark before its record: so a directory of our own making needs no search as long as it has none.
+    // No run writes a mark before its record, but for readers: so a directory of our own making needs no search as long as it
+    // has none.
     fresh_ = attempt.created;
     if (!fresh_) {
         auto orphan = clear_command_marks(lock_.directory_.get());
@@ -69,6 +70,10 @@ Result<Acquisition::Next> Acquisition::become_reader() {
 }
 
 Result<Acquisition::Next> Acquisition::start_record() {
+    const mode_t mode = lock_.identity_.st_mode & 07777;
+    if (is_reader() && (mode & kHadReaders) == 0 && ::fchmod(lock_.directory_.get(), mode | kOurMode | kHadReaders) != 0) {
+        return os_error(Failure::lock, shown() + ": marking the lock directory as shared");
+    }
     constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     lock_.record_.reset(::openat(lock_.directory_.get(), lock_.record_name().c_str(), kFlags, 0600));
     if (!lock_.record_) {

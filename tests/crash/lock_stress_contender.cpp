@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 
@@ -31,29 +32,27 @@ bool can_act(pid_t pid) {
     return state != 'Z' && state != 'X' && (flags & kExiting) == 0;
 }
 
-/// The oracle: a pid in shared memory, which no file system and no kind of file lock has a part in. (A second file lock
+/// The oracle: pids in shared memory, which no file system and no kind of file lock has a part in. (A second file lock
 /// would not do: when a process dies the kernel drops its locks one after the other, in whatever order.) The mark of a
-/// killed contender is cleared only when that one cannot act any more.
+/// killed contender counts until that one cannot act any more. Of two who are inside at once the one that came last sees the
+/// other.
 class Oracle {
   public:
-    explicit Oracle(std::atomic<int>& inside) : inside_(inside), me_(::getpid()) {}
+    Oracle(Counters& counters, std::size_t slot) : counters_(counters), slot_(slot) {}
 
-    bool enter() {
-        int found = 0;
-        while (!inside_.compare_exchange_strong(found, me_)) {
-            if (found != 0 && can_act(found)) return false;
+    void enter(bool shared) {
+        counters_.inside[slot_] = shared ? -::getpid() : ::getpid();
+        for (std::size_t i = 0; i < kMostContenders; ++i) {
+            const int found = i == slot_ ? 0 : counters_.inside[i].load();
+            if (found == 0 || !can_act(std::abs(found)) || counters_.inside[i] != found) continue;
+            ++(shared && found < 0 ? counters_.together : counters_.overlaps);
         }
-        return true;
     }
-    /// @return whether nobody else has entered meanwhile
-    bool leave() {
-        int found = me_;
-        return inside_.compare_exchange_strong(found, 0);
-    }
+    void leave() { counters_.inside[slot_] = 0; }
 
   private:
-    std::atomic<int>& inside_;
-    int me_;
+    Counters& counters_;
+    std::size_t slot_;
 };
 
 /// What must not be done: remove the directory of a dead holder and make it anew, without flock. Two contenders that see
@@ -89,28 +88,27 @@ class NaiveLock {
     std::string path_;
 };
 
-void section(Oracle& oracle, Counters& counters, std::minstd_rand& random) {
-    const bool alone = oracle.enter();
-    if (!alone) ++counters.overlaps;
+void section(Oracle& oracle, std::minstd_rand& random, bool shared = false) {
+    oracle.enter(shared);
     const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(random() % 400);
     while (std::chrono::steady_clock::now() < end) {
     }
-    if (alone && !oracle.leave()) ++counters.overlaps;
+    oracle.leave();
 }
 
-void lockstep_section(const LockPath& path, Oracle& oracle, Counters& counters, std::minstd_rand& random) {
+void lockstep_section(const LockPath& path, Oracle& oracle, Counters& counters, std::minstd_rand& random, bool shared) {
     LockRecord record;
     record.run_id = std::to_string(::getpid());
     LockWait wait;
     wait.forever = true;
-    auto lock = DirectoryLock::acquire(path, record, wait);
+    auto lock = DirectoryLock::acquire(path, record, wait, shared ? LockMode::shared : LockMode::exclusive);
     if (!lock) {
         std::fprintf(stderr, "%s\n", lock.error().text.c_str());
         ++counters.errors;
         return;
     }
     if (lock->adopted()) ++counters.adopted;
-    section(oracle, counters, random);
+    section(oracle, random, shared);
     if (!lock->still_ours()) ++counters.lost;
     if (const auto released = lock->release(); !released) {
         std::fprintf(stderr, "%s\n", released.error().text.c_str());
@@ -118,29 +116,42 @@ void lockstep_section(const LockPath& path, Oracle& oracle, Counters& counters, 
     }
 }
 
+/// mkdir LOCK && …; rmdir LOCK
+void script_section(const std::string& lock, Oracle& oracle, Counters& counters, std::minstd_rand& random) {
+    while (::mkdir(lock.c_str(), 0700) != 0) {
+        if (counters.finished) return;
+        ::usleep(100);
+    }
+    section(oracle, random);
+    if (::rmdir(lock.c_str()) != 0) ++counters.lost;
+}
+
 }  // namespace
 
 void contend(const Options& options, std::size_t slot, const std::string& directory, Counters& counters) {
     std::minstd_rand random(static_cast<unsigned>(::getpid()));
-    Oracle oracle(counters.inside);
+    Oracle oracle(counters, slot);
+    oracle.leave();  // our predecessor, if any, is dead
     NaiveLock naive(directory + "/naive.lock");
     auto path = LockPath::open(directory + "/stress.lock");
     if (!path) ::_exit(3);
     while (!counters.finished) {
         const auto start = std::chrono::steady_clock::now();
-        if (options.protocol == Protocol::lockstep) {
-            lockstep_section(*path, oracle, counters, random);
+        if (slot >= options.contenders) {
+            script_section(directory + "/stress.lock", oracle, counters, random);
+        } else if (options.protocol == Protocol::lockstep) {
+            lockstep_section(*path, oracle, counters, random, random() % 100 < options.readers);
         } else {
             naive.acquire();
-            section(oracle, counters, random);
+            section(oracle, random);
             naive.release();
         }
         const auto waited =
             std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count();
         if (waited > counters.longest_wait_us[slot]) counters.longest_wait_us[slot] = waited;
         ++counters.per_slot[slot];
-        if (++counters.sections >= options.sections) counters.finished = true;
-        ::usleep(static_cast<useconds_t>(random() % 300));
+        if (++counters.sections >= options.sections && options.seconds == 0) counters.finished = true;
+        ::usleep(static_cast<useconds_t>(random() % static_cast<unsigned long>(options.pause_us)));
     }
     ::_exit(0);
 }

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "lock/hand_over.hpp"
+#include "lock/lock_attempt.hpp"
 #include "lock/lock_view.hpp"
 #include "lock_support.hpp"
 
@@ -247,6 +248,25 @@ TEST_CASE("what a killed reader leaves is cleared away by the last who leaves, o
         CHECK_FALSE(writer->adopted());
         CHECK(writer->release());
     }
+    CHECK_FALSE(exists(lock));
+}
+
+TEST_CASE("who made the directory still finds what a reader left that came between and was killed", "[lock][shared]") {
+    const TemporaryDirectory dir;
+    const std::string lock = dir / "a.lock";
+    const auto place = LockPath::open(lock);
+    REQUIRE(place);
+    {
+        Reader dead(lock, "dead");
+        REQUIRE(dead.ready());
+    }
+    REQUIRE(exists(lock + "/r.dead"));
+    // What its maker goes by when flock is granted: that mkdir was ours does not count any more.
+    CHECK((mode_of(lock) & kHadReaders) != 0);
+    auto writer = acquire(lock);
+    REQUIRE(writer);
+    CHECK_FALSE(exists(lock + "/r.dead"));
+    CHECK(writer->release());
     CHECK_FALSE(exists(lock));
 }
 
