@@ -25,7 +25,7 @@ TEST_CASE("all faults of a file are told at once, in the file's order", "[job]")
           "a.json:3:10: /job: \"a b\" is not a name for a job; use letters, digits, '_' and '-', and do not begin with a digit "
           "or '-'\n"
           "a.json:4:3: /evry: unknown key \"evry\"; did you mean \"every\"?\n"
-          "a.json:8:26: /steps/0/first/http/method: \"PSOT\" is not possible here; did you mean \"POST\"?\n"
+          "a.json:8:26: /steps/0/first/http/method: \"PSOT\" is not an HTTP method; did you mean \"POST\"?\n"
           "a.json:8:41: /steps/0/first/http/url: \"h/a\" is not a whole URL; begin it with http:// or https://\n"
           "a.json:8:66: /steps/0/first/http/headers/A: $secrets.t: there is no secret \"t\"; declare it in \"secrets\"\n"
           "a.json:9:18: /steps/0/first/timeout: \"5\" is not a duration: the unit is one of ms, s, m, h, d\n"
