@@ -29,7 +29,7 @@ std::string plain(double value) {
     return text;
 }
 
-bool is_comment(std::string_view key) { return key.starts_with("//") || key == "comment" || key == "_comment"; }
+bool is_meant_as_comment(std::string_view key) { return key.starts_with("//") || key == "comment" || key == "_comment"; }
 
 }  // namespace
 
@@ -39,6 +39,17 @@ bool expect_type(Findings& findings, const Place& at, Json::Type type) {
     if (at.json->type == type) return true;
     findings.add(at, "this must be " + std::string(name_of(type)) + ", not " + std::string(type_name(*at.json)));
     return false;
+}
+
+bool is_comment(Findings& findings, const Place& object, const JsonMember& member) {
+    if (member.key != keys::kComment) return false;
+    const Place place = object.member(member);
+    if (!place.json->is_array()) {
+        read_text(findings, place);
+        return true;
+    }
+    for (std::size_t i = 0; i < place.json->elements.size(); ++i) read_text(findings, place.element(i));
+    return true;
 }
 
 Fields::Fields(Findings& findings, Place place, const ObjectShape& shape)
@@ -58,8 +69,9 @@ void Fields::report_keys() {
     std::vector<std::string_view> known;
     for (const KeySpec& key : shape_->keys) known.push_back(key.name);
     for (const JsonMember& member : place_.json->members) {
-        if (std::ranges::find(known, member.key) != known.end()) continue;
-        std::string advice = is_comment(member.key) ? "JSON has no comments: leave it out" : suggestion(member.key, known);
+        if (std::ranges::find(known, member.key) != known.end() || is_comment(*findings_, place_, member)) continue;
+        std::string advice =
+            is_meant_as_comment(member.key) ? "write a comment as \"$comment\"" : suggestion(member.key, known);
         findings_->add_at(member.key_offset, place_.member(member).pointer, "unknown key " + in_quotes(member.key),
                           std::move(advice));
         meant_.insert(closest_match(member.key, known));

@@ -45,6 +45,9 @@ bool check_name(Findings& findings, const Place& at, std::string_view kind, std:
 /// A path, made absolute against `directory`.
 std::optional<std::string> read_path(Findings& findings, const std::optional<Place>& at, const std::string& directory);
 
+/// Whether this member of `object` is a "$comment", to be passed over; one that is no text is reported.
+bool is_comment(Findings& findings, const Place& object, const JsonMember& member);
+
 /// "a number", "an object", …
 std::string_view type_name(const Json& value);
 bool expect_type(Findings& findings, const Place& at, Json::Type type);

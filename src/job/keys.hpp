@@ -28,6 +28,9 @@ namespace keys {
 
 inline constexpr bool kRequired = true;
 
+/// For people only: a text, or an array of texts, in every object of the format but those inside a "body".
+inline constexpr std::string_view kComment = "$comment";
+
 inline constexpr KeySpec kJob[] = {{"$schema"},
                                    {"lockstep", kRequired},
                                    {"job", kRequired},

@@ -38,6 +38,11 @@ void check_url(Reading& reading, const Place& at, const Template& url) {
             reading.findings.add(at, in_quotes(url.source) + " names no host");
         }
     }
+    if (url.parts.size() > 1 && url.parts.front().is_expression) {
+        reading.findings.add(at,
+                             in_quotes(url.source) + " begins with an expression, which is percent-encoded: no URL comes of it",
+                             "write http://… before it, or make the whole url one expression");
+    }
     for (const Template::Part& part : url.parts) {
         const auto blank = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7F'; };
         if (std::ranges::none_of(part.literal, blank)) continue;

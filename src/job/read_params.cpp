@@ -40,6 +40,7 @@ Json read_params(Reading& reading, const std::optional<Place>& at, const JobFile
     Json params = Json::object();
     if (at && expect_type(reading.findings, *at, Json::Type::object)) {
         for (const JsonMember& member : at->json->members) {
+            if (is_comment(reading.findings, *at, member)) continue;
             const Place place = at->member(member);
             check_name(reading.findings, place, "a parameter", member.key);
             if (!is_scalar(member.value)) {

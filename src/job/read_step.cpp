@@ -26,6 +26,7 @@ std::map<std::string, SecretSpec, std::less<>> read_secrets(Reading& reading, co
     std::map<std::string, SecretSpec, std::less<>> secrets;
     if (!at || !expect_type(reading.findings, *at, Json::Type::object)) return secrets;
     for (const JsonMember& member : at->json->members) {
+        if (is_comment(reading.findings, *at, member)) continue;
         const Place place = at->member(member);
         check_name(reading.findings, place, "a secret", member.key);
         secrets[member.key] = read_secret(reading, place);

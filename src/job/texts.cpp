@@ -64,6 +64,7 @@ std::vector<NamedTemplate> read_named(Reading& reading, const std::optional<Plac
     std::vector<NamedTemplate> out;
     if (!at || !expect_type(reading.findings, *at, Json::Type::object)) return out;
     for (const JsonMember& member : at->json->members) {
+        if (is_comment(reading.findings, *at, member)) continue;
         const Place place = at->member(member);
         if (std::string wrong = good_name(member.key); !wrong.empty()) {
             reading.findings.add_at(member.key_offset, place.pointer, in_quotes(member.key) + " " + wrong);

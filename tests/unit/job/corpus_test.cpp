@@ -75,6 +75,36 @@ TEST_CASE("every key is really read: a value of an impossible type is refused, w
     }
 }
 
+namespace {
+
+/// A comment first thing in every object, but not inside a body, where any JSON may stand.
+Json commented(Json value, std::string_view inside = "") {
+    if (inside == "body") return value;
+    for (Json& element : value.elements) element = commented(std::move(element), inside);
+    for (JsonMember& member : value.members) member.value = commented(std::move(member.value), member.key);
+    if (value.is_object()) value.members.insert(value.members.begin(), {"$comment", parse_json(R"(["why", ""])").value(), 0});
+    return value;
+}
+
+}  // namespace
+
+TEST_CASE("a comment in every object changes nothing, and each is held to be a text", "[job]") {
+    for (const auto& file : job_files("valid")) {
+        INFO(file);
+        const Json plain = parse_json(contents(file)).value();
+        const std::string text = to_text(commented(plain));
+        const auto job = parse_job(text, "a.json", "/jobs", {});
+        INFO((job ? "" : job.error().error.text));
+        REQUIRE(job.has_value());
+        CHECK(describe_plan(*job) == describe_plan(right(to_text(plain))));
+        for (std::size_t at = 0; (at = text.find(R"(["why",""])", at)) != std::string::npos; ++at) {
+            std::string wrong = text;
+            wrong.replace(at, 10, "7");
+            CHECK_THAT(errors_of(wrong), Catch::Matchers::Contains("/$comment: this must be a string, not a number"));
+        }
+    }
+}
+
 TEST_CASE("a damaged job file is refused or read, and never crashes the reader", "[job]") {
     std::mt19937 random(20261123);  // NOLINT: the same damage every time
     const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };

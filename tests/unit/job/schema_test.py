@@ -41,6 +41,20 @@ class JobSchema(unittest.TestCase):
                 if verdict != "schema: cannot tell":  # not JSON, or a key twice, which Python does not see
                     self.assertEqual(bool(self.faults(path)), verdict == "schema: refuses")
 
+    def test_accepts_a_comment_in_every_object_of_the_format_if_it_is_a_text(self):
+        def commented(value, comment):
+            if isinstance(value, list):
+                return [commented(element, comment) for element in value]
+            if not isinstance(value, dict):
+                return value
+            return {"$comment": comment} | {k: v if k == "body" else commented(v, comment) for k, v in value.items()}
+        for path in sorted((HERE / "valid").glob("*.json")):
+            with self.subTest(path.name):
+                job = json.loads(path.read_text())
+                for comment in ("why", ["why", "and how"]):
+                    self.assertEqual([fault.message for fault in self.validator.iter_errors(commented(job, comment))], [])
+                self.assertTrue(list(self.validator.iter_errors(commented(job, 7))))
+
     def test_describes_every_definition(self):
         for name, definition in self.schema["definitions"].items():
             with self.subTest(name):
