@@ -1,5 +1,5 @@
 #pragma once
-// The command line of everything but `exec`, as plain data. CLI11 stays inside arguments.cpp.
+// The command line of everything but `exec`, as plain data. What each command takes: options_*.cpp.
 
 #include <optional>
 #include <string>
@@ -67,13 +67,34 @@ struct UnlockArguments {
     std::optional<Millis> wait = std::chrono::minutes{1};  ///< with terminate; nullopt: for ever
 };
 
+struct SetupArguments {
+    std::string supervisor;  ///< "supervisord", "systemd", "cron" or "kubernetes"
+    std::string job_file;
+    JobFileOptions file;
+    std::string state_directory;
+    std::optional<Millis> every;
+    std::string schedule;
+    std::string user;
+    std::string program;
+    std::string image;
+    std::string directory;  ///< to write to; empty: print
+    bool force = false;
+};
+
+struct InitArguments {
+    std::string kind;  ///< one of kStartingJobs
+    std::string name;
+    std::string directory = ".";
+    bool force = false;
+};
+
 /// Nothing left to do: help or the version was printed, or the line was wrong and that was said.
 struct Finished {
     int exit_status = 0;
 };
 
 using Arguments = std::variant<Finished, RunArguments, CheckArguments, StatusArguments, HistoryArguments, ResolveArguments,
-                               LocksArguments, UnlockArguments>;
+                               LocksArguments, UnlockArguments, SetupArguments, InitArguments>;
 
 /// Reads the command line; prints help, version and usage errors itself.
 Arguments parse_arguments(int argc, char** argv);

@@ -3,9 +3,11 @@
 #include "cli/arguments.hpp"
 #include "cli/check_command.hpp"
 #include "cli/history_command.hpp"
+#include "cli/init_command.hpp"
 #include "cli/locks_command.hpp"
 #include "cli/resolve_command.hpp"
 #include "cli/run_command.hpp"
+#include "cli/setup_command.hpp"
 #include "cli/status_command.hpp"
 #include "cli/unlock_command.hpp"
 #include "sys/stop_signals.hpp"
@@ -31,5 +33,7 @@ int main(int argc, char** argv) {
     if (const auto* status = std::get_if<lockstep::StatusArguments>(&arguments)) return lockstep::status_command(*status);
     if (const auto* history = std::get_if<lockstep::HistoryArguments>(&arguments)) return lockstep::history_command(*history);
     if (const auto* locks = std::get_if<lockstep::LocksArguments>(&arguments)) return lockstep::locks_command(*locks);
+    if (const auto* setup = std::get_if<lockstep::SetupArguments>(&arguments)) return lockstep::setup_command(*setup);
+    if (const auto* init = std::get_if<lockstep::InitArguments>(&arguments)) return lockstep::init_command(*init);
     return lockstep::check_command(std::get<lockstep::CheckArguments>(arguments));
 }

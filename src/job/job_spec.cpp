@@ -10,8 +10,6 @@ namespace {
 /// A command is given 5 s between TERM and KILL when it is cut.
 constexpr Millis kCommandEnd{5000};
 
-Millis longest(const PhaseSpec& phase) { return phase.deadline + (phase.command() != nullptr ? kCommandEnd : Millis{0}); }
-
 }  // namespace
 
 std::string_view to_string(InDoubtPolicy policy) {
@@ -28,6 +26,8 @@ bool HttpSpec::method_is_idempotent() const {
     return std::ranges::find(kIdempotent, method) != kIdempotent.end();
 }
 
+Millis PhaseSpec::longest() const { return deadline + (command() != nullptr ? kCommandEnd : Millis{0}); }
+
 bool PhaseSpec::can_resend() const {
     return idempotency || idempotent || (http() != nullptr && http()->method_is_idempotent());
 }
@@ -42,9 +42,9 @@ const PhaseSpec* StepSpec::phase(PhaseName which) const {
 }
 
 Millis StepSpec::longest_pair() const {
-    Millis sum = longest(first);
-    if (second) sum += longest(*second);
-    if (compensate) sum += longest(*compensate);
+    Millis sum = first.longest();
+    if (second) sum += second->longest();
+    if (compensate) sum += compensate->longest();
     return sum;
 }
 

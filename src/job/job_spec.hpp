@@ -97,6 +97,8 @@ struct PhaseSpec {
 
     const HttpSpec* http() const { return std::get_if<HttpSpec>(&action); }
     const CommandSpec* command() const { return std::get_if<CommandSpec>(&action); }
+    /// The deadline, and 5 s more to end a command that overruns it.
+    Millis longest() const;
     /// Sending it twice does no harm: a key, an idempotent method, or the author's word.
     bool can_resend() const;
 };

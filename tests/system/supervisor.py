@@ -41,9 +41,10 @@ class _UnixTransport(xmlrpc.client.Transport):
 
 
 class Supervisord:
-    """Programs are dictionaries of supervisord's own settings; each gets a directory of its own to run in."""
+    """Programs are dictionaries of supervisord's own settings; each gets a directory of its own to run in. `include`: files of
+    sections that are read as they are."""
 
-    def __init__(self, test, programs):
+    def __init__(self, test, programs, include=None):
         self.test = test
         self.socket = str(test.root / "supervisor.sock")
         lines = ["[supervisord]", "nodaemon=true", "user=root" if os.geteuid() == 0 else "", "identifier=lockstep-test",
@@ -55,6 +56,8 @@ class Supervisord:
             settings = {"autorestart": "false", "startsecs": "0", "directory": self.directory(name),
                         "redirect_stderr": "true", "stdout_logfile": test.root / f"{name}.log", **settings}
             lines += [f"[program:{name}]"] + [f"{key}={value}" for key, value in settings.items()]
+        if include:
+            lines += ["[include]", f"files={include}"]
         config = test.root / "supervisord.conf"
         config.write_text("\n".join(lines) + "\n")
         self.process = test.start(SUPERVISORD, "-n", "-c", config)

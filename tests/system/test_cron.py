@@ -73,6 +73,17 @@ class UnderCron(SystemTest):
         self.assertRegex(self.mails()[0], rf"\Alockstep: article: busy: pid {holder.pid} since [^\n]*\n\Z")
         self.assertEqual(self.story(), [])
 
+    def test_the_line_that_setup_writes_does_its_work_and_says_nothing(self):
+        job = self.article()
+        written = self.lockstep("setup", "cron", job, "--state-dir", self.state, "--schedule", "* * * * *")
+        self.assertEqual(written.status, 0, written.err)
+        self.start_cron(written.out.splitlines()[-1].removeprefix("* * * * *  "))
+        wait_until(lambda: len(self.story()) >= 8, "two runs", 60)
+        self.stop_cron()
+        self.assert_nothing_left()
+        self.assertEqual(self.mails(), [])
+        self.assert_whole_pairs(at_least=2)
+
     def test_a_run_that_fails_sends_one_block(self):
         (self.root / "fail.sh").write_text("#!/bin/sh\necho 'the reason' >&2\nexit 3\n")
         (self.root / "fail.sh").chmod(0o755)

@@ -1,0 +1,37 @@
+#pragma once
+// What each command takes on its line: one add_… a command, which tells CLI11 where the values go. Inside this room only;
+// CLI11 itself is included by arguments.cpp and the options_*.cpp alone, for it takes long to compile.
+
+#include "cli/arguments.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace lockstep::options {
+
+CLI::App* add_run(CLI::App& app, RunArguments& arguments);
+CLI::App* add_loop(CLI::App& app, RunArguments& arguments);
+CLI::App* add_check(CLI::App& app, CheckArguments& arguments);
+CLI::App* add_status(CLI::App& app, StatusArguments& arguments);
+CLI::App* add_history(CLI::App& app, HistoryArguments& arguments);
+CLI::App* add_resolve(CLI::App& app, ResolveArguments& arguments);
+CLI::App* add_locks(CLI::App& app, LocksArguments& arguments);
+CLI::App* add_unlock(CLI::App& app, UnlockArguments& arguments);
+CLI::App* add_setup(CLI::App& app, SetupArguments& arguments);
+CLI::App* add_init(CLI::App& app, InitArguments& arguments);
+
+// ---- what several of them have in common ---------------------------------------------------------------------------------
+
+/// A duration as parse_duration() reads it; CLI::ValidationError for anything else.
+Millis duration(const std::string& text);
+
+using NamesAndValues = std::vector<std::pair<std::string, std::string>>;
+
+/// NAME=VALUE, as often as one likes.
+void add_values(CLI::App& command, const std::string& option, NamesAndValues& values, const std::string& help);
+/// --lock and --set: of every command that reads a job file.
+void add_job_file(CLI::App& command, JobFileOptions& file);
+void add_state_directory(CLI::App& command, std::string& directory);
+
+}  // namespace lockstep::options

@@ -1,0 +1,41 @@
+// Options that several commands share.
+
+#include <CLI/CLI.hpp>
+
+#include "cli/options.hpp"
+
+namespace lockstep::options {
+
+Millis duration(const std::string& text) {
+    const auto duration = parse_duration(text);
+    if (!duration) throw CLI::ValidationError(duration.error().text);
+    return *duration;
+}
+
+void add_values(CLI::App& command, const std::string& option, NamesAndValues& values, const std::string& help) {
+    command
+        .add_option_function<std::vector<std::string>>(
+            option,
+            [&values, option](const std::vector<std::string>& texts) {
+                for (const std::string& text : texts) {
+                    const std::size_t equals = text.find('=');
+                    if (equals == std::string::npos || equals == 0)
+                        throw CLI::ValidationError(option + ": write NAME=VALUE, not \"" + text + "\"");
+                    values.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+                }
+            },
+            help)
+        ->type_name("NAME=VALUE")
+        ->allow_extra_args(false);
+}
+
+void add_job_file(CLI::App& command, JobFileOptions& file) {
+    command.add_option("--lock", file.lock, "lock directory: a path, in place of the job file's")->type_name("PATH");
+    add_values(command, "--set", file.set, "value of a parameter that the job file declares; may be repeated");
+}
+
+void add_state_directory(CLI::App& command, std::string& directory) {
+    command.add_option("--state-dir", directory, "where the journal lies")->type_name("DIR");
+}
+
+}  // namespace lockstep::options

@@ -1,0 +1,85 @@
+// Commands that tell of jobs and settle what is parked: `check`, `status`, `history`, `resolve`.
+
+#include <CLI/CLI.hpp>
+
+#include "cli/options.hpp"
+
+namespace lockstep::options {
+
+namespace {
+
+void add_job_choice(CLI::App& command, JobChoice& job, bool required) {
+    command.add_option("job", job.job, "a job file, or a job's name")->required(required)->type_name("JOB");
+    add_job_file(command, job.file);
+    add_state_directory(command, job.state_directory);
+}
+
+struct VerbHelp {
+    DecisionVerb verb;
+    const char* help;
+};
+constexpr VerbHelp kVerbs[] = {
+    {DecisionVerb::applied, "the phase took effect; give the outputs that later phases need with --output"},
+    {DecisionVerb::not_applied, "it did not: it is tried again"},
+    {DecisionVerb::compensate, "the second phase did not, and is not wanted any more: the first is undone"},
+    {DecisionVerb::again,
+     "like --not-applied, but under a new idempotency key; also for an item that is done, refused or compensated"},
+};
+
+}  // namespace
+
+CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
+    CLI::App* check = app.add_subcommand("check", "Is the job file right? Says all that is wrong, or what the job will do");
+    check->add_option("jobs", arguments.job_files, "job files")->required()->type_name("JOB.json…");
+    check
+        ->add_option_function<std::string>(
+            "--format", [&arguments](const std::string& format) { arguments.json = format == "json"; }, "text or json")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->type_name("text|json");
+    add_job_file(*check, arguments.file);
+    return check;
+}
+
+CLI::App* add_status(CLI::App& app, StatusArguments& arguments) {
+    CLI::App* status = app.add_subcommand(
+        "status", "Who holds the lock, what is in hand, the last success, and what is open or parked; takes no lock");
+    add_job_choice(*status, arguments.job, false);
+    status->add_flag("--json", arguments.json, "as JSON");
+    status->footer(
+        "Without JOB: every job that has a journal. Exit status: 0 nothing is parked · 1 something is · 74 the journal cannot\n"
+        "be read\n");
+    return status;
+}
+
+CLI::App* add_history(CLI::App& app, HistoryArguments& arguments) {
+    CLI::App* history = app.add_subcommand("history", "What each pass did and why it ended, newest first; what people decided");
+    add_job_choice(*history, arguments.job, true);
+    history->add_option("--limit", arguments.limit, "so many passes and decisions (default: 20)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1'000'000));
+    history->add_flag("--json", arguments.json, "as JSON");
+    history->footer("Exit status: 0 · 74 there is no journal, or it cannot be read\n");
+    return history;
+}
+
+CLI::App* add_resolve(CLI::App& app, ResolveArguments& arguments) {
+    CLI::App* resolve = app.add_subcommand("resolve", "Settle a parked pair: say what became of its phase");
+    add_job_choice(*resolve, arguments.job, true);
+    resolve->add_option("key", arguments.key, "the item's key")->required()->type_name("KEY");
+    resolve->add_option("--step", arguments.step, "the step, if the item has more than one")->type_name("NAME");
+    auto* verbs = resolve->add_option_group("Decision", "what the person found out");
+    for (const VerbHelp& one : kVerbs) {
+        verbs->add_flag_callback(
+            "--" + std::string(to_string(one.verb)), [&arguments, verb = one.verb] { arguments.verb = verb; }, one.help);
+    }
+    verbs->require_option(1);
+    add_values(*resolve, "--output", arguments.outputs,
+               "with --applied: an output of the phase; taken as JSON if it is JSON, else as text");
+    resolve->footer(
+        "Applied at once if nobody holds the lock, else by its holder at the next pass.\n"
+        "Exit status: 0 recorded · 64 that makes no sense for this pair, and what would · 74 the journal · 75 decided "
+        "already\n");
+    return resolve;
+}
+
+}  // namespace lockstep::options

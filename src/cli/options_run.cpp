@@ -1,0 +1,86 @@
+// `run` and `loop`.
+
+#include <CLI/CLI.hpp>
+
+#include "cli/options.hpp"
+
+namespace lockstep::options {
+
+namespace {
+
+constexpr char kFooter[] =
+    "Exit status: 0 all done · 1 some items failed or are parked · 64 wrong usage · 66 no such job file · 69 no items ·\n"
+    "70 the guardian was killed · 73 the lock cannot be made or is not ours · 74 the journal · 75 try again later (busy, or\n"
+    "stopped with work left) · 78 the job file is wrong · 124 cut at the deadline\n";
+
+void add_log_options(CLI::App& command, RunOptions& options) {
+    static const std::map<std::string, log::Format> kFormats = {{"text", log::Format::text}, {"json", log::Format::json}};
+    static const std::map<std::string, log::Level> kLevels = {{"debug", log::Level::debug},
+                                                              {"info", log::Level::info},
+                                                              {"warning", log::Level::warning},
+                                                              {"error", log::Level::error}};
+    command.add_option("--log-format", options.log_format, "text or json")
+        ->transform(CLI::Transformer(kFormats))
+        ->option_text("text|json");
+    command.add_option("--log-level", options.log_level, "debug, info, warning or error")
+        ->transform(CLI::Transformer(kLevels))
+        ->option_text("debug|info|warning|error");
+    command.add_flag("-q,--quiet", options.quiet, "say nothing when all goes well or the lock is busy (for cron)");
+    command
+        .add_option_function<std::string>(
+            "--progress", [&options](const std::string& when) { options.progress = when == "auto"; },
+            "auto: at a terminal, say every few seconds how far the run is; never")
+        ->check(CLI::IsMember({"auto", "never"}))
+        ->type_name("auto|never");
+    add_state_directory(command, options.state_directory);
+}
+
+void add_wait_option(CLI::App& command, RunOptions& options) {
+    command
+        .add_option_function<std::string>(
+            "-w,--wait",
+            [&options](const std::string& text) {
+                options.wait_forever = text == "forever";
+                if (!options.wait_forever) options.wait = duration(text);
+            },
+            "wait so long for a busy lock (default: not at all)")
+        ->type_name("D|forever");
+}
+
+/// What `run` and `loop` have in common.
+void add_pass_options(CLI::App& command, RunArguments& arguments) {
+    command.add_option("job", arguments.job_file, "the job file")->required()->type_name("JOB.json");
+    command.add_option("--max-concurrency", arguments.max_concurrency, "pairs in flight, in place of the job file's")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1024));
+    add_job_file(command, arguments.file);
+    add_log_options(command, arguments.options);
+    command.footer(kFooter);
+}
+
+}  // namespace
+
+CLI::App* add_run(CLI::App& app, RunArguments& arguments) {
+    CLI::App* run = app.add_subcommand("run", "Make one pass: take the lock, carry out every item's pairs, give the lock back");
+    add_pass_options(*run, arguments);
+    add_wait_option(*run, arguments.options);
+    run->add_option("--only", arguments.options.only, "carry out only the item with this key")->type_name("KEY");
+    run->add_flag("--dry-run", arguments.dry_run,
+                  "print every request as a curl line; send nothing, run nothing, take no lock");
+    run->add_option("--busy-status", arguments.options.busy_status, "exit status when the lock is busy (default: 75)")
+        ->type_name("N")
+        ->check(CLI::Range(0, 255));
+    return run;
+}
+
+CLI::App* add_loop(CLI::App& app, RunArguments& arguments) {
+    CLI::App* loop = app.add_subcommand("loop", "Make passes until stopped, with the lock given back in the pauses");
+    add_pass_options(*loop, arguments);
+    loop->add_option_function<std::string>(
+            "--every", [&arguments](const std::string& text) { arguments.every = duration(text); },
+            "pause between the end of a pass and the start of the next (default: the job file's \"every\")")
+        ->type_name("D");
+    return loop;
+}
+
+}  // namespace lockstep::options

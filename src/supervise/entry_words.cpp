@@ -1,0 +1,89 @@
+#include "supervise/entry_words.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+
+namespace lockstep {
+
+namespace {
+
+std::string joined(const std::vector<std::string>& words, std::string (*quoted)(const std::string& word)) {
+    std::string line;
+    for (const std::string& word : words) line += (line.empty() ? "" : " ") + quoted(word);
+    return line;
+}
+
+std::string replaced(std::string text, std::string_view what, std::string_view with) {
+    for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size())
+        text.replace(at, what.size(), with);
+    return text;
+}
+
+std::string systemd_word(const std::string& word) {
+    const std::string doubled = replaced(replaced(word, "%", "%%"), "$", "$$");
+    const bool bare = !word.empty() && word.find_first_of(" \t\"'\\;") == std::string::npos;
+    return bare ? doubled : "\"" + replaced(replaced(doubled, "\\", "\\\\"), "\"", "\\\"") + "\"";
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> command_words(const EntryRequest& request) {
+    std::vector<std::string> words = {request.program, request.every ? "loop" : "run", request.job_file};
+    words.insert(words.end(), request.options.begin(), request.options.end());
+    if (!request.pause_option.empty()) words.insert(words.end(), {"--every", request.pause_option});
+    for (const std::string& word : words) {
+        if (std::ranges::any_of(word, [](unsigned char c) { return c < ' ' || c == 0x7F; }))
+            return fail(Failure::usage, "\"" + printable(word) + "\" has a control character, which no entry can hold");
+    }
+    return words;
+}
+
+std::string for_supervisord(const std::vector<std::string>& words) {
+    const std::string line = replaced(joined(words, [](const std::string& word) { return shell_quoted(word); }), "%", "%%");
+    // Only ever inside single quotes, where '' ends them and begins them again.
+    return replaced(replaced(line, " ;", " '';"), " #", " ''#");
+}
+
+std::string for_systemd(const std::vector<std::string>& words) { return joined(words, systemd_word); }
+
+std::string for_cron(const std::vector<std::string>& words) {
+    return replaced(joined(words, [](const std::string& word) { return shell_quoted(word); }), "%", "\\%");
+}
+
+std::string yaml_quoted(const std::string& text) { return to_text(Json::of_string(text)); }
+
+std::string for_yaml(const std::vector<std::string>& words) {
+    std::string list;
+    for (const std::string& word : words) list += (list.empty() ? "" : ", ") + yaml_quoted(replaced(word, "$(", "$$("));
+    return "[" + list + "]";
+}
+
+std::vector<std::string> secret_variables(const JobSpec& job) {
+    std::vector<std::string> names;
+    for (const std::string& used : job.used_secrets) {
+        const auto secret = job.secrets.find(used);
+        if (secret != job.secrets.end() && !secret->second.env.empty()) names.push_back(secret->second.env);
+    }
+    return names;
+}
+
+Timetable timetable_for(const JobSpec&) { return {"0 * * * *", "hourly"}; }
+
+Result<std::string> cron_schedule(const JobSpec& job, const std::string& schedule) {
+    if (schedule.empty()) return timetable_for(job).cron;
+    std::istringstream fields(schedule);
+    std::string field;
+    int count = 0;
+    while (fields >> field) ++count;
+    const bool word = count == 1 && schedule.front() == '@';
+    const bool one_line = schedule.find_first_of("\r\n%") == std::string::npos;
+    if (one_line && (word || count == 5)) return schedule;
+    return fail(Failure::usage,
+                "--schedule \"" + printable(schedule) +
+                    "\" is not five fields (minute, hour, day of month, month, day of week) as in \"*/5 * * * *\"");
+}
+
+}  // namespace lockstep
