@@ -126,12 +126,23 @@ std::expected<Json, JsonSyntaxError> parse_json(std::string_view text) {
 namespace {
 
 void append_string(std::string& out, const std::string& text) {
-    const auto plain = [](unsigned char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
-    if (std::ranges::all_of(text, plain)) {
-        out.append(1, '"').append(text).append(1, '"');
-        return;
+    // Printable ASCII goes as it is, all but the two that are always escaped: a journalled body is full of them.
+    const std::size_t start = out.size();
+    out += '"';
+    std::size_t copied = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        if (byte < 0x20 || byte >= 0x7F) {
+            out.resize(start);
+            out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+            return;
+        }
+        if (byte != '"' && byte != '\\') continue;
+        out.append(text, copied, i - copied);
+        out += '\\';
+        copied = i;
     }
-    out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    out.append(text, copied).append(1, '"');
 }
 
 }  // namespace

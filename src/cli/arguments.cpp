@@ -16,6 +16,16 @@ void add_exec(CLI::App& app) {
     app.add_subcommand("exec", "Run any command under a lock, as flock(1) does; see lockstep exec --help")->prefix_command();
 }
 
+/// `convert … -- LINE…`: CLI11 would take the first of the lines for the file. @return what is left of argc
+int take_lines(int argc, char** argv, ConvertArguments& arguments) {
+    if (argc < 2 || std::string_view(argv[1]) != "convert") return argc;
+    char** const end = argv + argc;
+    char** const dashes = std::find_if(argv, end, [](const char* word) { return std::string_view(word) == "--"; });
+    if (dashes == end) return argc;
+    arguments.lines.assign(dashes + 1, end);
+    return static_cast<int>(dashes - argv);
+}
+
 }  // namespace
 
 Arguments parse_arguments(int argc, char** argv) {
@@ -33,6 +43,7 @@ Arguments parse_arguments(int argc, char** argv) {
     ResolveArguments resolve;
     LocksArguments locks;
     UnlockArguments unlock;
+    ConvertArguments convert;
     SetupArguments setup;
     InitArguments init;
     const std::vector<std::pair<const CLI::App*, std::function<Arguments()>>> commands = {
@@ -44,13 +55,14 @@ Arguments parse_arguments(int argc, char** argv) {
         {options::add_resolve(app, resolve), [&] { return resolve; }},
         {options::add_locks(app, locks), [&] { return locks; }},
         {options::add_unlock(app, unlock), [&] { return unlock; }},
+        {options::add_convert(app, convert), [&] { return convert; }},
         {options::add_setup(app, setup), [&] { return setup; }},
         {options::add_init(app, init), [&] { return init; }},
     };
     add_exec(app);
     const auto used = [&] { return std::ranges::find_if(commands, [](const auto& one) { return one.first->parsed(); }); };
     try {
-        app.parse(argc, argv);
+        app.parse(take_lines(argc, argv, convert), argv);
     } catch (const CLI::ParseError& problem) {
         if (problem.get_exit_code() == 0) return Finished{app.exit(problem)};
         const std::string name = used() != commands.end() ? used()->first->get_name() + " " : "";

@@ -9,6 +9,7 @@
 #include "job/job_file.hpp"
 #include "journal/journal.hpp"
 #include "run/run_options.hpp"
+#include "supervise/crontab_line.hpp"
 
 namespace lockstep {
 
@@ -67,6 +68,12 @@ struct UnlockArguments {
     std::optional<Millis> wait = std::chrono::minutes{1};  ///< with terminate; nullopt: for ever
 };
 
+struct ConvertArguments {
+    std::string file;                ///< "" or "-": stdin
+    std::vector<std::string> lines;  ///< in place of a file
+    CrontabKind kind = CrontabKind::user;
+};
+
 struct SetupArguments {
     std::string supervisor;  ///< "supervisord", "systemd", "cron" or "kubernetes"
     std::string job_file;
@@ -94,7 +101,7 @@ struct Finished {
 };
 
 using Arguments = std::variant<Finished, RunArguments, CheckArguments, StatusArguments, HistoryArguments, ResolveArguments,
-                               LocksArguments, UnlockArguments, SetupArguments, InitArguments>;
+                               LocksArguments, UnlockArguments, ConvertArguments, SetupArguments, InitArguments>;
 
 /// Reads the command line; prints help, version and usage errors itself.
 Arguments parse_arguments(int argc, char** argv);

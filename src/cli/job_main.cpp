@@ -2,6 +2,7 @@
 
 #include "cli/arguments.hpp"
 #include "cli/check_command.hpp"
+#include "cli/convert_command.hpp"
 #include "cli/history_command.hpp"
 #include "cli/init_command.hpp"
 #include "cli/locks_command.hpp"
@@ -33,6 +34,7 @@ int main(int argc, char** argv) {
     if (const auto* status = std::get_if<lockstep::StatusArguments>(&arguments)) return lockstep::status_command(*status);
     if (const auto* history = std::get_if<lockstep::HistoryArguments>(&arguments)) return lockstep::history_command(*history);
     if (const auto* locks = std::get_if<lockstep::LocksArguments>(&arguments)) return lockstep::locks_command(*locks);
+    if (const auto* convert = std::get_if<lockstep::ConvertArguments>(&arguments)) return lockstep::convert_command(*convert);
     if (const auto* setup = std::get_if<lockstep::SetupArguments>(&arguments)) return lockstep::setup_command(*setup);
     if (const auto* init = std::get_if<lockstep::InitArguments>(&arguments)) return lockstep::init_command(*init);
     return lockstep::check_command(std::get<lockstep::CheckArguments>(arguments));

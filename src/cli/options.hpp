@@ -18,6 +18,7 @@ CLI::App* add_history(CLI::App& app, HistoryArguments& arguments);
 CLI::App* add_resolve(CLI::App& app, ResolveArguments& arguments);
 CLI::App* add_locks(CLI::App& app, LocksArguments& arguments);
 CLI::App* add_unlock(CLI::App& app, UnlockArguments& arguments);
+CLI::App* add_convert(CLI::App& app, ConvertArguments& arguments);
 CLI::App* add_setup(CLI::App& app, SetupArguments& arguments);
 CLI::App* add_init(CLI::App& app, InitArguments& arguments);
 

@@ -1,4 +1,4 @@
-// `locks` and `unlock`.
+// `locks`, `unlock` and `convert`.
 
 #include <CLI/CLI.hpp>
 
@@ -47,6 +47,26 @@ CLI::App* add_unlock(CLI::App& app, UnlockArguments& arguments) {
         "Exit status: 0 the lock is gone · 64 which run? the exact command is said · 73 it is not ours to remove · 75 its "
         "holder\nis alive\n");
     return unlock;
+}
+
+CLI::App* add_convert(CLI::App& app, ConvertArguments& arguments) {
+    CLI::App* convert = app.add_subcommand(
+        "convert", "Print crontab lines with lockstep exec in place of flock, mkdir, lockfile, run-one, setlock or chpst");
+    convert->add_option("file", arguments.file, "a crontab; - or nothing: stdin. Behind -- stand lines instead: [-- LINE…]")
+        ->type_name("FILE");
+    auto* system = convert->add_flag_callback(
+        "--system", [&arguments] { arguments.kind = CrontabKind::system; },
+        "a user's name stands before each command (/etc/crontab, /etc/cron.d)");
+    convert
+        ->add_flag_callback(
+            "--commands", [&arguments] { arguments.kind = CrontabKind::none; },
+            "the lines are commands of a script, without times")
+        ->excludes(system);
+    convert->footer(
+        "What changes is told in # lines above each converted line, so that the whole can be given to crontab(1). What is not\n"
+        "read in full stays as it is, and why is told there, too: lockstep convert <(crontab -l) | crontab -\n"
+        "Exit status: 0 · 1 some lines with locks were left as they are · 66 no such file\n");
+    return convert;
 }
 
 }  // namespace lockstep::options

@@ -1,6 +1,8 @@
 #pragma once
-// One thread that writes to the database, and a queue before it: whatever has queued up goes into one transaction.
+// Whatever has queued up goes into one transaction. A worker that finds the journal idle writes its own entry at once; what
+// queues up meanwhile is written by a thread of the journal's own, one transaction after the other until nobody waits.
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -8,6 +10,8 @@
 #include <variant>
 
 #include "journal/pair_table.hpp"
+#include "journal/write_ahead_log.hpp"
+#include "sys/latch.hpp"
 
 namespace lockstep {
 
@@ -16,7 +20,7 @@ using JournalEntry = std::variant<std::shared_ptr<const Pair>, RunStart, PassRow
 /// The functions named `…_locked` are called with `mutex()` held, so that a caller can look and queue in one go.
 class GroupCommit {
   public:
-    /// `db` and `rows` are used by the thread alone from now on, until stop() returns.
+    /// `db` and `rows` are used by this object alone from now on, until stop() returns.
     GroupCommit(SqliteDb& db, PairWriter& rows);
     ~GroupCommit();
     GroupCommit(const GroupCommit&) = delete;
@@ -24,14 +28,17 @@ class GroupCommit {
 
     std::mutex& mutex() { return mutex_; }
 
-    /// Queues an entry. @return its number, for the waits
-    std::uint64_t enqueue_locked(JournalEntry entry, Durability durability);
-    /// Waits until everything up to `number` is on the disk.
-    Result<void> wait_durable_locked(std::unique_lock<std::mutex>& lock, std::uint64_t number);
-    /// Waits until everything queued so far can be read back; it may not be on the disk yet.
-    Result<void> wait_committed_locked(std::unique_lock<std::mutex>& lock);
-    /// Everything queued so far is on the disk.
-    Result<void> flush_locked(std::unique_lock<std::mutex>& lock);
+    /// Queues an entry. A pair that is in the queue already is replaced: of two states in one transaction nobody ever sees the
+    /// first. @return its number, for wait()
+    std::uint64_t enqueue_locked(JournalEntry entry);
+    /// Waits until everything up to `number` is on the disk (synced), or only can be read back (ordered); writes it itself if
+    /// nobody else does.
+    /// @param lock  holds mutex(); given up meanwhile, and held or not when this returns
+    Result<void> wait_locked(std::unique_lock<std::mutex>& lock, std::uint64_t number, Durability durability);
+    /// The number of the last entry.
+    std::uint64_t last_locked() const { return enqueued_; }
+    /// So much has queued up that whoever queues more should wait for it.
+    bool is_full_locked() const { return open_->entries.size() >= kMany; }
 
     /// The newest state of a pair that is open or not committed yet; nullptr: what the database has is the newest.
     std::shared_ptr<const Pair> recent_locked(const std::string& key) const;
@@ -44,38 +51,59 @@ class GroupCommit {
     void stop();
 
   private:
+    static constexpr std::size_t kMany = 1024;
+
+    enum class End : int { written = 1, synced, failed };
+
+    /// The entries of one transaction. Those who wait for its end sleep on `end`, not on the mutex: it wakes them and nobody
+    /// else, and they need no lock to go on.
+    struct Batch {
+        explicit Batch(std::uint64_t first_number) : first(first_number) {}
+        std::vector<JournalEntry> entries;
+        std::uint64_t first;                            // the number of entries[0]
+        bool awaited = false;                           // somebody waits for its end
+        bool sync = false;                              // and for it to be on the disk
+        std::chrono::steady_clock::time_point since{};  // of entries[0]
+        Latch end;                                      // an End
+    };
     struct Recent {
         std::shared_ptr<const Pair> pair;
         std::uint64_t number = 0;
     };
 
     void work();
-    bool has_work() const { return !queue_.empty() || (sync_wanted_ && durable_ < enqueued_); }
-    Result<void> commit(const std::vector<JournalEntry>& batch, bool sync);
-    Result<void> checkpoint_if_due();
-    void forget_committed(const std::vector<JournalEntry>& batch, std::uint64_t first);
+    bool must_be_written() const;
+    void wake_thread_locked();
+    void write_open(std::unique_lock<std::mutex>& lock);
+    Result<void> write(const Batch& batch);
+    Result<void> commit(const Batch& batch);
+    bool checkpoint_is_due() const { return frames_ >= checkpoint_at_; }
+    void checkpoint(std::unique_lock<std::mutex>& lock);
+    void fail_locked(Error error);
+    void forget_committed(const Batch& batch);
 
+    // Used by whoever has set `writing_`.
     SqliteDb* db_;
     PairWriter* rows_;
-    int frames_ = 0;  // in the write-ahead log, told by SQLite after each commit
-    int checkpoint_at_;
+    LogRoom room_;
     std::optional<bool> full_sync_;  // what PRAGMA synchronous is at
 
     std::mutex mutex_;
-    std::condition_variable work_;      // for the thread
-    std::condition_variable finished_;  // for those who wait for it
-    std::vector<JournalEntry> queue_;
+    std::condition_variable work_;  // for the thread
+    std::shared_ptr<Batch> open_;
+    std::shared_ptr<Batch> in_hand_;  // being written
     std::unordered_map<std::string, Recent> recent_;
     std::uint64_t enqueued_ = 0;
     std::uint64_t committed_ = 0;
     std::uint64_t durable_ = 0;
-    bool sync_wanted_ = false;
+    int frames_ = 0;  // in the write-ahead log, told by SQLite after each commit
+    int checkpoint_at_;
+    bool writing_ = false;  // somebody uses the database
+    bool ticking_ = false;  // the thread will look by itself within a moment
     bool stopping_ = false;
+    bool failed_ = false;  // the database; nothing is written any more
     std::optional<Error> broken_;
     std::thread thread_;
 };
-
-/// fsync of the write-ahead log, which covers every commit so far.
-Result<void> sync_write_ahead_log(SqliteDb& db);
 
 }  // namespace lockstep

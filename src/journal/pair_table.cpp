@@ -62,7 +62,9 @@ Result<PairWriter> PairWriter::create(SqliteDb& db) {
     PairWriter writer;
     writer.db_ = &db;
     for (const auto& [statement, sql] :
-         {std::pair{&writer.put_pair_, kPutPair}, std::pair{&writer.put_run_, kPutRun}, std::pair{&writer.put_pass_, kPutPass},
+         {std::pair{&writer.begin_, std::string_view("BEGIN IMMEDIATE")},
+          std::pair{&writer.commit_, std::string_view("COMMIT")}, std::pair{&writer.put_pair_, kPutPair},
+          std::pair{&writer.put_run_, kPutRun}, std::pair{&writer.put_pass_, kPutPass},
           std::pair{&writer.mark_decision_, kMarkDecision},
           std::pair{&writer.add_definition_, std::string_view("INSERT INTO definitions (text) VALUES (?1)")},
           std::pair{&writer.find_definition_, std::string_view("SELECT id FROM definitions WHERE text = ?1")}}) {
@@ -70,6 +72,10 @@ Result<PairWriter> PairWriter::create(SqliteDb& db) {
     }
     return writer;
 }
+
+Result<void> PairWriter::begin() { return db_->finish(begin_, "beginning a transaction"); }
+
+Result<void> PairWriter::commit(std::string_view doing) { return db_->finish(commit_, doing); }
 
 Result<std::int64_t> PairWriter::definition_id(const std::string& text) {
     if (const auto known = definitions_.find(text); known != definitions_.end()) return known->second;

@@ -28,10 +28,14 @@ struct DecisionMark {
     std::shared_ptr<const Pair> pair;
 };
 
-/// Writes rows inside the transactions of the writer's connection.
+/// Writes rows, in transactions, through the writer's connection.
 class PairWriter {
   public:
     static Result<PairWriter> create(SqliteDb& db);
+
+    Result<void> begin();
+    /// `doing` names the operation in the error.
+    Result<void> commit(std::string_view doing);
 
     Result<void> put(const Pair& pair);
     Result<void> put(const RunStart& run);
@@ -43,6 +47,8 @@ class PairWriter {
     Result<std::int64_t> definition_id(const std::string& text);
 
     SqliteDb* db_ = nullptr;
+    Statement begin_;
+    Statement commit_;
     Statement put_pair_;
     Statement put_run_;
     Statement put_pass_;

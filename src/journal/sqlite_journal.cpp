@@ -40,6 +40,7 @@ class SqliteJournal final : public Journal {
     Result<void> start();
     Result<void> wait_committed();
     Result<std::optional<Pair>> read(const std::string& item_key, const std::string& step);
+    Result<PairState> state_on_record(std::unique_lock<std::mutex>& lock, const Pair& pair, const std::string& key);
     Result<void> close_databases(bool healthy);
     Error closed_error() const { return {Failure::journal, fmt::format("journal {}: it is closed already", path_)}; }
 
@@ -51,6 +52,9 @@ class SqliteJournal final : public Journal {
     std::optional<SqliteDb> reader_db_;
     std::optional<PairReader> reader_;
     std::optional<GroupCommit> commits_;
+    /// What find() has read of pairs that are about to be written, so that write() need not read it again. Guarded by
+    /// commits_->mutex().
+    std::unordered_map<std::string, PairState> found_;
     bool closed_ = false;
 };
 
@@ -133,7 +137,7 @@ SqliteJournal::~SqliteJournal() {
 Result<void> SqliteJournal::begin_run(const RunStart& run) {
     const std::lock_guard lock(commits_->mutex());
     if (auto sound = commits_->check_locked(); !sound) return sound;
-    commits_->enqueue_locked(run, Durability::ordered);
+    commits_->enqueue_locked(run);
     return {};
 }
 
@@ -142,8 +146,8 @@ Result<void> SqliteJournal::end_pass(const std::string& run_id, std::int64_t pas
                                      const std::string& ended_because) {
     std::unique_lock lock(commits_->mutex());
     if (auto sound = commits_->check_locked(); !sound) return sound;
-    return commits_->wait_durable_locked(
-        lock, commits_->enqueue_locked(PassRow{run_id, pass, wall_now_ms(), totals, ended_because}, Durability::synced));
+    const std::uint64_t number = commits_->enqueue_locked(PassRow{run_id, pass, wall_now_ms(), totals, ended_because});
+    return commits_->wait_locked(lock, number, Durability::synced);
 }
 
 Result<std::optional<Pair>> SqliteJournal::read(const std::string& item_key, const std::string& step) {
@@ -153,12 +157,33 @@ Result<std::optional<Pair>> SqliteJournal::read(const std::string& item_key, con
 }
 
 Result<std::optional<Pair>> SqliteJournal::find(const std::string& item_key, const std::string& step) {
+    std::string key = pair_key(item_key, step);
     {
         const std::lock_guard lock(commits_->mutex());
         if (auto sound = commits_->check_locked(); !sound) return std::unexpected(std::move(sound.error()));
-        if (const auto recent = commits_->recent_locked(pair_key(item_key, step))) return *recent;
+        if (const auto recent = commits_->recent_locked(key)) return *recent;
     }
-    return read(item_key, step);
+    auto found = read(item_key, step);
+    const PairState state = found && *found ? (*found)->state : PairState::pending;
+    if (found && state != PairState::done) {
+        constexpr std::size_t kMany = 1024;  // most are written, and gone from here, within a moment
+        const std::lock_guard lock(commits_->mutex());
+        if (found_.size() >= kMany) found_.clear();
+        found_[std::move(key)] = state;
+    }
+    return found;
+}
+
+/// With the lock held, which is given up to read.
+Result<PairState> SqliteJournal::state_on_record(std::unique_lock<std::mutex>& lock, const Pair& pair, const std::string& key) {
+    const auto found = found_.extract(key);
+    if (const auto recent = commits_->recent_locked(key)) return recent->state;
+    if (!found.empty()) return found.mapped();
+    lock.unlock();  // nobody else writes this pair meanwhile: a pair is one worker's
+    auto on_record = read(pair.item_key, pair.step);
+    lock.lock();
+    if (!on_record) return std::unexpected(std::move(on_record.error()));
+    return *on_record ? (*on_record)->state : PairState::pending;
 }
 
 Result<void> SqliteJournal::write(const Pair& pair, Durability durability) {
@@ -167,31 +192,24 @@ Result<void> SqliteJournal::write(const Pair& pair, Durability durability) {
 
     std::unique_lock lock(commits_->mutex());
     if (auto sound = commits_->check_locked(); !sound) return sound;
-    PairState before = PairState::pending;
-    if (auto recent = commits_->recent_locked(key)) {
-        before = recent->state;
-    } else {
-        lock.unlock();  // nobody else writes this pair meanwhile: a pair is one worker's
-        auto on_record = read(pair.item_key, pair.step);
-        lock.lock();
-        if (!on_record) return commits_->break_locked(std::move(on_record.error()));
-        if (*on_record) before = (*on_record)->state;
-    }
-    if (!may_follow(before, pair.state)) {
+    auto before = state_on_record(lock, pair, key);
+    if (!before) return commits_->break_locked(std::move(before.error()));
+    if (!may_follow(*before, pair.state)) {
         return commits_->break_locked(
             Error{Failure::journal,
                   fmt::format(
                       "journal {}: item {}, step {}: \"{}\" may not follow \"{}\"; this is a bug of lockstep, and ends the run",
-                      path_, printable(pair.item_key), pair.step, to_string(pair.state), to_string(before))});
+                      path_, printable(pair.item_key), pair.step, to_string(pair.state), to_string(*before))});
     }
-    const std::uint64_t number = commits_->enqueue_locked(std::move(copy), durability);
-    if (durability == Durability::ordered) return {};
-    return commits_->wait_durable_locked(lock, number);
+    const std::uint64_t number = commits_->enqueue_locked(std::move(copy));
+    if (durability == Durability::ordered && !commits_->is_full_locked()) return {};
+    return commits_->wait_locked(lock, number, durability);
 }
 
 Result<void> SqliteJournal::wait_committed() {
     std::unique_lock lock(commits_->mutex());
-    return commits_->wait_committed_locked(lock);
+    if (auto sound = commits_->check_locked(); !sound) return sound;
+    return commits_->wait_locked(lock, commits_->last_locked(), Durability::ordered);
 }
 
 Result<std::vector<Pair>> SqliteJournal::unfinished() {
@@ -219,12 +237,14 @@ Result<void> SqliteJournal::apply(const Decision& decision, const Pair* pair, co
     DecisionMark mark{decision.id, wall_now_ms(), outcome, pair != nullptr ? std::make_shared<const Pair>(*pair) : nullptr};
     std::unique_lock lock(commits_->mutex());
     if (auto sound = commits_->check_locked(); !sound) return sound;
-    return commits_->wait_durable_locked(lock, commits_->enqueue_locked(std::move(mark), Durability::synced));
+    if (pair != nullptr) found_.erase(pair_key(pair->item_key, pair->step));
+    return commits_->wait_locked(lock, commits_->enqueue_locked(std::move(mark)), Durability::synced);
 }
 
 Result<void> SqliteJournal::flush() {
     std::unique_lock lock(commits_->mutex());
-    return commits_->flush_locked(lock);
+    if (auto sound = commits_->check_locked(); !sound) return sound;
+    return commits_->wait_locked(lock, commits_->last_locked(), Durability::synced);
 }
 
 Result<void> SqliteJournal::close() {

@@ -1,5 +1,5 @@
 #pragma once
-// The journal in an SQLite database (WAL), with one writer thread that commits whatever has queued up.
+// The journal in an SQLite database (WAL), with one writer at a time that commits whatever has queued up.
 
 #include <memory>
 

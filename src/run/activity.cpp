@@ -5,8 +5,11 @@
 namespace lockstep {
 
 void ActivityBoard::begin(std::size_t worker, Activity activity) {
-    const std::lock_guard lock(mutex_);
-    slots_[worker] = std::move(activity);
+    {
+        const std::lock_guard lock(mutex_);
+        slots_[worker] = std::move(activity);
+    }
+    begun_.ring();
 }
 
 void ActivityBoard::end(std::size_t worker) {

@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "base/duration.hpp"
+#include "sys/interrupt.hpp"
 
 namespace lockstep {
 
@@ -23,7 +24,8 @@ struct Activity {
 /// Written by the workers, read by the main thread.
 class ActivityBoard {
   public:
-    explicit ActivityBoard(std::size_t workers) : slots_(workers) {}
+    /// @param begun  rung at the begin of each phase
+    ActivityBoard(std::size_t workers, Bell& begun) : begun_(begun), slots_(workers) {}
 
     void begin(std::size_t worker, Activity activity);
     void end(std::size_t worker);
@@ -39,6 +41,7 @@ class ActivityBoard {
     std::string brief() const;
 
   private:
+    Bell& begun_;
     mutable std::mutex mutex_;
     std::vector<Activity> slots_;  ///< an empty step: idle
     std::atomic<std::uint64_t> done_ = 0;

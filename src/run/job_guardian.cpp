@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "run/runner.hpp"
@@ -14,14 +15,15 @@ namespace {
 
 class JobGuardian {
   public:
-    JobGuardian(const JobSpec& job, GuardianLink& link, StopState stop, Interrupt finished, UniqueFd signals,
+    JobGuardian(const JobSpec& job, GuardianLink& link, StopState stop, Interrupt finished, Bell phase_begun, UniqueFd signals,
                 const RunOptions& options)
         : link_(link),
           stop_(std::move(stop)),
           finished_(std::move(finished)),
+          phase_begun_(std::move(phase_begun)),
           signals_(std::move(signals)),
           policy_(job.stop.grace, job.stop.at_deadline == AtDeadline::cut),
-          runner_(job, options, stop_, *link.commands),
+          runner_(job, options, stop_, *link.commands, phase_begun_),
           shows_progress_(options.progress && !options.loop && ::isatty(STDERR_FILENO) != 0) {}
 
     int run() {
@@ -37,13 +39,18 @@ class JobGuardian {
 
   private:
     void wait_for_something() {
-        pollfd wait[3] = {
-            {finished_.fd(), POLLIN, 0}, {signals_.get(), POLLIN, 0}, {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0}};
-        const auto deadline = policy_.deadline();
+        const bool publishing = next_publication_ <= monotonic_now();
+        pollfd wait[4] = {{finished_.fd(), POLLIN, 0},
+                          {signals_.get(), POLLIN, 0},
+                          {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0},
+                          {publishing ? phase_begun_.fd() : -1, POLLIN, 0}};
         if (shows_progress_ && next_progress_ <= monotonic_now()) say_progress();
-        auto wake_at = deadline;
-        if (shows_progress_ && (!wake_at || next_progress_ < *wake_at)) wake_at = next_progress_;
-        ::poll(wait, 3, wake_at ? millis_until(*wake_at) : -1);
+        auto wake_at = policy_.deadline();
+        const auto wake_by = [&](MonotonicTime time) { wake_at = std::min(time, wake_at.value_or(time)); };
+        if (shows_progress_) wake_by(next_progress_);
+        if (!publishing) wake_by(next_publication_);
+        ::poll(wait, 4, wake_at ? millis_until(*wake_at) : -1);
+        if (wait[3].revents != 0) publish_activity();
         while (const auto notice = next_notice()) act(policy_.on_request(*notice, monotonic_now()), describe(*notice));
         if (policy_.deadline() && monotonic_now() >= *policy_.deadline()) act(policy_.on_deadline(), "the grace is used up");
     }
@@ -78,6 +85,14 @@ class JobGuardian {
         }
     }
 
+    /// For whoever asks what is in hand. Where phases last a millisecond, nobody is served by a word about each.
+    void publish_activity() {
+        constexpr Millis kApart{100};
+        next_publication_ = monotonic_now() + kApart;
+        phase_begun_.silence();
+        runner_.publish_activity();
+    }
+
     /// For whoever watches a long run at a terminal.
     void say_progress() {
         constexpr Millis kApart{5000};
@@ -103,10 +118,12 @@ class JobGuardian {
     GuardianLink& link_;
     StopState stop_;
     Interrupt finished_;
+    Bell phase_begun_;
     UniqueFd signals_;
     StopPolicy policy_;
     Runner runner_;
     const bool shows_progress_;
+    MonotonicTime next_publication_{};
     MonotonicTime next_progress_ = monotonic_now() + Millis{5000};
     std::string last_progress_;
     bool front_is_dead_ = false;
@@ -127,9 +144,13 @@ int guard_job(const JobSpec& job, const RunOptions& options, GuardianLink& link)
     if (!stop) return cannot_start(stop.error());
     auto finished = Interrupt::create();
     if (!finished) return cannot_start(finished.error());
+    auto phase_begun = Bell::create();
+    if (!phase_begun) return cannot_start(phase_begun.error());
     auto signals = open_signal_fd(link.inherited, false);
     if (!signals) return cannot_start(signals.error());
-    const int status = JobGuardian(job, link, std::move(*stop), std::move(*finished), std::move(*signals), options).run();
+    const int status =
+        JobGuardian(job, link, std::move(*stop), std::move(*finished), std::move(*phase_begun), std::move(*signals), options)
+            .run();
     log::finish();
     return status;
 }

@@ -11,12 +11,4 @@ Scope PassContext::base_scope(const Json& params, const SecretStore& store) cons
     return scope;
 }
 
-void PassContext::publish_activity() const {
-    std::string phase = activity.brief();
-    const std::lock_guard guard(record_mutex);
-    if (record.phase == phase) return;
-    record.phase = std::move(phase);
-    (void)lock.update(record);
-}
-
 }  // namespace lockstep

@@ -2,7 +2,6 @@
 // What everything that works in one pass shares.
 
 #include <atomic>
-#include <mutex>
 #include <optional>
 #include <string>
 
@@ -25,8 +24,6 @@ struct PassContext {
     const StopState& stop;
     const SecretStore& secrets;
     ActivityBoard& activity;
-    LockRecord& record;  ///< guarded by record_mutex
-    std::mutex& record_mutex;
     const std::optional<std::string>& only;  ///< the one item that is wanted
     std::atomic<bool> ended = false;         ///< nothing more is to be begun in this pass
 
@@ -35,8 +32,6 @@ struct PassContext {
     Scope base_scope() const { return base_scope(job.params, secrets); }
     Scope base_scope(const PairTerms& terms) const { return base_scope(terms.params, terms.secrets); }
     Scope base_scope(const Json& params, const SecretStore& store) const;
-    /// Tells the lock's record what is in hand. Failures do not matter: the record decides nothing.
-    void publish_activity() const;
 };
 
 /// Another run holds or removed our lock directory: nothing more may be begun.

@@ -50,7 +50,6 @@ Result<PhaseResult> PhaseCourse::run() {
     deadline_ = monotonic_now() + phase_.deadline;
     pass_.activity.begin(worker_,
                          {pair_.item_key, step_.name, std::string(to_string(name_)), monotonic_now(), phase_.deadline});
-    pass_.publish_activity();
     auto next = begun_before ? take_up() : Next::attempt;
     while (next && *next == Next::attempt) {
         const auto answer = attempt(*request);

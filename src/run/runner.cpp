@@ -5,12 +5,12 @@
 
 namespace lockstep {
 
-Runner::Runner(const JobSpec& job, const RunOptions& options, const StopState& stop, CommandTable& commands)
+Runner::Runner(const JobSpec& job, const RunOptions& options, const StopState& stop, CommandTable& commands, Bell& begun)
     : job_(job),
       options_(options),
       stop_(stop),
       commands_(commands),
-      activity_(static_cast<std::size_t>(job.max_concurrency)),
+      activity_(static_cast<std::size_t>(job.max_concurrency), begun),
       secrets_(job.secrets),
       run_id_(new_run_id()),
       run_date_(run_date_now()) {}
@@ -117,8 +117,7 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
     auto journal = open_sqlite_journal({options_.state_directory, job_.name, prune});
     if (!journal) return failed(journal.error());
     CommandMarks marks(&lock, commands_);
-    PassContext context{job_,     run_id_,   run_date_, **journal,     lock,         stop_,
-                        secrets_, activity_, record_,   record_mutex_, options_.only};
+    PassContext context{job_, run_id_, run_date_, **journal, lock, stop_, secrets_, activity_, options_.only};
 
     PassResult result;
     RunStart start{run_id_, wall_now_ms(), ::getpid(), record_.host, options_.loop ? "loop" : "run", lock.path()};
@@ -153,6 +152,14 @@ void Runner::say_summary(const PassResult& result, MonotonicTime started) const 
     } else {
         log::info("{}", text);
     }
+}
+
+void Runner::publish_activity() {
+    std::string phase = activity_.brief();
+    const std::lock_guard guard(record_mutex_);
+    if (lock_ == nullptr || record_.phase == phase) return;
+    record_.phase = std::move(phase);
+    (void)lock_->update(record_);
 }
 
 void Runner::note_stopping(const std::string& by) {

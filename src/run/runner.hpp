@@ -13,7 +13,8 @@ namespace lockstep {
 
 class Runner {
   public:
-    Runner(const JobSpec& job, const RunOptions& options, const StopState& stop, CommandTable& commands);
+    /// @param begun  rung when a phase begins: publish_activity() is due
+    Runner(const JobSpec& job, const RunOptions& options, const StopState& stop, CommandTable& commands, Bell& begun);
 
     /// The whole life of the run. Never throws; every failure has been logged when it returns.
     ExitStatus run();
@@ -22,6 +23,9 @@ class Runner {
     std::string in_hand() const { return activity_.describe(monotonic_now()); }
     /// "done 120, failed 1; in hand: …", or "".
     std::string progress() const { return activity_.progress(monotonic_now()); }
+    /// Tells the lock's record what is in hand, for the main thread: the work does not wait for it. Failures do not matter: the
+    /// record decides nothing.
+    void publish_activity();
     /// Tells the lock's record who asked for a stop and when.
     void note_stopping(const std::string& by);
 
@@ -44,7 +48,7 @@ class Runner {
     std::string journal_path_;
     std::int64_t passes_ = 0;
 
-    std::mutex record_mutex_;  ///< guards record_ and lock_, for note_stopping() comes from the main thread
+    std::mutex record_mutex_;  ///< guards record_ and lock_, for the main thread writes the record, too
     LockRecord record_;
     DirectoryLock* lock_ = nullptr;
 };

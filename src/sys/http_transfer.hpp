@@ -17,7 +17,8 @@ namespace lockstep {
 struct CurlHandles {
     const CurlApi* curl = nullptr;
     CURLM* multi = nullptr;  // keeps the connections
-    CURL* easy = nullptr;    // reset before each exchange, which costs less than a new one
+    CURL* easy = nullptr;    // reset when a request of another kind comes, which costs less than a new one
+    std::string kind;        // of the last request; empty: to be reset in any case
     std::array<char, CURL_ERROR_SIZE> error{};
 
     CurlHandles() = default;
@@ -51,7 +52,9 @@ class HttpTransfer {
     HttpExchange run(Millis timeout, const Interrupt* cut);
 
   private:
-    void set_manners(Millis timeout);
+    std::string kind() const;
+    void set_manners();
+    void set_exchange(Millis timeout);
     std::optional<std::string> set_method_and_body();
     std::optional<std::string> set_multipart();
     void set_headers(bool with_body);

@@ -26,30 +26,45 @@ bool has_header(const HttpHeaders& headers, std::string_view name) {
 
 std::optional<std::string> HttpTransfer::prepare(Millis timeout) {
     if (!is_http_url(request_.url)) return "\"" + request_.url + "\" is not a URL that begins with http:// or https://";
-    curl_.easy_reset(handles_.easy);  // forgets all options, keeps connections
     handles_.error[0] = '\0';
-    set_manners(timeout);
+    const std::string now = kind();
+    if (now.empty() || now != handles_.kind) {
+        curl_.easy_reset(handles_.easy);  // forgets all options, keeps connections
+        set_manners();
+    }
+    handles_.kind = now;
+    set_exchange(timeout);
     return set_method_and_body();
 }
 
-void HttpTransfer::set_manners(Millis timeout) {
-    const long limit = std::clamp<long>(timeout.count(), 1, INT_MAX);
+/// Requests of one kind set the same options, so that none is left from the one before. Empty: a kind of its own.
+std::string HttpTransfer::kind() const {
+    if (!request_.parts.empty() || !request_.body_file.empty()) return "";
+    return request_.method + (request_.has_body ? " body" : "") +
+           (has_header(request_.headers, "Accept-Encoding") ? " encoding" : "");
+}
+
+void HttpTransfer::set_manners() {
     handles_.set(CURLOPT_ERRORBUFFER, handles_.error.data());
-    handles_.set(CURLOPT_URL, request_.url.c_str());
     handles_.set(CURLOPT_NOSIGNAL, 1L);
     handles_.set(CURLOPT_QUICK_EXIT, 1L);  // a cut or a time-out does not wait for a resolver's thread
     handles_.set(CURLOPT_PROTOCOLS_STR, "http,https");
     handles_.set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     handles_.set(CURLOPT_PROXY, "");
-    handles_.set(CURLOPT_TIMEOUT_MS, limit);
-    handles_.set(CURLOPT_CONNECTTIMEOUT_MS, limit);
     handles_.set(CURLOPT_USERAGENT, "lockstep/" LOCKSTEP_VERSION);
     if (!has_header(request_.headers, "Accept-Encoding"))
         handles_.set(CURLOPT_ACCEPT_ENCODING, "");  // all that libcurl can decode
-    handles_.set(CURLOPT_FRESH_CONNECT, request_.fresh_connection ? 1L : 0L);
     handles_.set(CURLOPT_HEADERFUNCTION, &take_header);
-    handles_.set(CURLOPT_HEADERDATA, &incoming_);
     handles_.set(CURLOPT_WRITEFUNCTION, &take_body);
+}
+
+void HttpTransfer::set_exchange(Millis timeout) {
+    const long limit = std::clamp<long>(timeout.count(), 1, INT_MAX);
+    handles_.set(CURLOPT_URL, request_.url.c_str());
+    handles_.set(CURLOPT_TIMEOUT_MS, limit);
+    handles_.set(CURLOPT_CONNECTTIMEOUT_MS, limit);
+    handles_.set(CURLOPT_FRESH_CONNECT, request_.fresh_connection ? 1L : 0L);
+    handles_.set(CURLOPT_HEADERDATA, &incoming_);
     handles_.set(CURLOPT_WRITEDATA, &incoming_);
 }
 

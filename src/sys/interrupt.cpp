@@ -29,4 +29,24 @@ bool Interrupt::wait_until(MonotonicTime deadline) const {
     return fired();
 }
 
+Result<Bell> Bell::create() {
+    UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!fd) return os_error(Failure::os, "creating an eventfd");
+    return Bell(std::move(fd));
+}
+
+void Bell::ring() noexcept {
+    if (rings_.exchange(true, std::memory_order_acq_rel)) return;
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(fd_.get(), &one, sizeof one);
+}
+
+void Bell::silence() noexcept {
+    // The counter first. A ring in between leaves no trace, but what it is about is there to be seen when we return; the
+    // other way round it would be the last one ever heard.
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto read = ::read(fd_.get(), &count, sizeof count);
+    rings_.store(false, std::memory_order_release);
+}
+
 }  // namespace lockstep

@@ -34,4 +34,26 @@ class Interrupt {
     std::atomic<bool> fired_ = false;
 };
 
+/// A bell that threads ring and one thread hears in poll(2), as often as it likes.
+class Bell {
+  public:
+    /// Error: Failure::os when there is no descriptor left.
+    static Result<Bell> create();
+
+    /// Rings it, unless it rings already.
+    void ring() noexcept;
+    /// Silences it, before looking at what it was rung for.
+    void silence() noexcept;
+    /// Readable (POLLIN) while it rings.
+    int fd() const { return fd_.get(); }
+
+    Bell(Bell&& other) noexcept : fd_(std::move(other.fd_)), rings_(other.rings_.load()) {}
+
+  private:
+    explicit Bell(UniqueFd fd) : fd_(std::move(fd)) {}
+
+    UniqueFd fd_;
+    std::atomic<bool> rings_ = false;
+};
+
 }  // namespace lockstep

@@ -26,6 +26,11 @@ void write(Level level, std::string_view line) {
     if (level >= Level::warning) write_now(STDERR_FILENO, "lockstep: " + std::string(line) + "\n");
 }
 
+bool shows(Level level) {
+    const Backend* now = backend.load(std::memory_order_acquire);
+    return level >= (now != nullptr ? now->level() : Level::warning);
+}
+
 void plain(std::string_view line) { pass_through(STDERR_FILENO, std::string(line) + "\n"); }
 
 void pass_through(int fd, std::string_view bytes) {

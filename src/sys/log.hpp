@@ -27,6 +27,9 @@ void finish();
 
 void write(Level level, std::string_view line);
 
+/// Whether a line of that level would be shown: who makes many need not make them in vain.
+bool shows(Level level);
+
 /// A line on stderr as it stands, whatever the level and format: what scripts look for.
 void plain(std::string_view line);
 
@@ -35,7 +38,7 @@ void pass_through(int fd, std::string_view bytes);
 
 template <class... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
-    write(Level::debug, fmt::format(format, std::forward<Args>(args)...));
+    if (shows(Level::debug)) write(Level::debug, fmt::format(format, std::forward<Args>(args)...));
 }
 template <class... Args>
 void info(fmt::format_string<Args...> format, Args&&... args) {

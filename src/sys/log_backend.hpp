@@ -11,6 +11,7 @@ namespace lockstep::log {
 class Backend {
   public:
     virtual ~Backend() = default;
+    virtual Level level() const = 0;
     virtual void line(Level level, std::string_view text) = 0;
     virtual void bytes(int fd, std::string_view text) = 0;
     virtual void finish() = 0;

@@ -113,6 +113,7 @@ class AsyncBackend final : public Backend {
         logger_->set_level(spdlog::level::trace);
     }
 
+    Level level() const override { return level_; }
     void line(Level level, std::string_view text) override {
         if (level >= level_) enqueue(spdlog_level(level), text);
     }

@@ -131,6 +131,46 @@ TEST_CASE("a body may come from a file or from parts", "[http]") {
     }
 }
 
+TEST_CASE("whatever kinds of requests follow each other, each is sent as if it were the first", "[http]") {
+    const TemporaryDirectory directory;
+    TestServer server([](const ServerRequest&) { return ServerReply{}; });
+    std::vector<HttpRequest> kinds = {post("", "first"),        post("", "second body"),  request_to("GET", ""),
+                                      request_to("HEAD", ""),   request_to("DELETE", ""), request_to("PUT", ""),
+                                      request_to("POST", ""),   request_to("POST", ""),   request_to("GET", ""),
+                                      request_to("DELETE", ""), request_to("PUT", "")};
+    kinds[4].has_body = true;
+    kinds[4].body = "what to delete";
+    kinds[5].body_file = directory.write("label.txt", "the label");
+    kinds[7].parts = {{"order", "o17", "", ""}};
+    kinds[8].headers = {{"Accept-Encoding", "identity"}};
+    for (HttpRequest& request : kinds) request.url = server.url("/");
+
+    const auto seen_by = [&](HttpClient& client, const HttpRequest& request) {
+        const HttpExchange exchange = client.exchange(request, kPatience, nullptr);
+        INFO(exchange.failure.text);
+        REQUIRE(exchange.answered);
+        ServerRequest seen = server.requests().back();
+        for (auto& [name, value] : seen.headers) {
+            if (value.starts_with("multipart/")) value = "multipart";  // its boundary is a random one
+        }
+        if (!request.parts.empty()) seen.body = "parts";
+        return seen;
+    };
+    HttpClient used = new_client();
+    for (const HttpRequest& before : kinds) {
+        for (const HttpRequest& request : kinds) {
+            INFO(before.method << ", then " << request.method << " " << request.body);
+            seen_by(used, before);
+            const ServerRequest after = seen_by(used, request);
+            HttpClient fresh = new_client();
+            const ServerRequest alone = seen_by(fresh, request);
+            CHECK(after.method == alone.method);
+            CHECK(after.body == alone.body);
+            CHECK(after.headers == alone.headers);
+        }
+    }
+}
+
 TEST_CASE("a redirect is an answer like any other", "[http]") {
     TestServer server([](const ServerRequest& request) {
         return request.target == "/" ? ServerReply{.status = 302, .headers = {{"Location", "/elsewhere"}}} : ServerReply{};

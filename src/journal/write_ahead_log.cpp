@@ -1,0 +1,45 @@
+#include "journal/write_ahead_log.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace lockstep {
+namespace {
+
+constexpr sqlite3_int64 kHeader = 32;
+constexpr sqlite3_int64 kFrame = 24 + 4096;  // https://www.sqlite.org/fileformat2.html#walformat
+constexpr sqlite3_int64 kTransaction = 8 * kFrame;
+constexpr sqlite3_int64 kLeast = 16 * kFrame;
+constexpr sqlite3_int64 kMost = 256 * kFrame;
+
+sqlite3_file* log_file(SqliteDb& db, int& code) {
+    sqlite3_file* file = nullptr;
+    code = ::sqlite3_file_control(db.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&file));
+    return code == SQLITE_OK && file != nullptr && file->pMethods != nullptr ? file : nullptr;
+}
+
+}  // namespace
+
+Result<void> sync_write_ahead_log(SqliteDb& db) {
+    int code = SQLITE_OK;
+    if (sqlite3_file* file = log_file(db, code)) code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+    if (code != SQLITE_OK) return std::unexpected(db.failure("syncing it", code));
+    return {};
+}
+
+void LogRoom::make(int frames) {
+    static constexpr std::array<char, 16 * kFrame> kZeros{};
+    const sqlite3_int64 wanted = kHeader + frames * kFrame + kTransaction;
+    if (wanted <= size_) return;
+    int code = SQLITE_OK;
+    sqlite3_file* file = log_file(*db_, code);
+    if (file == nullptr || file->pMethods->xFileSize(file, &size_) != SQLITE_OK || wanted <= size_) return;
+    const sqlite3_int64 end = size_ + std::clamp(size_, kLeast, kMost);
+    while (size_ < end) {
+        const auto piece = std::min<sqlite3_int64>(end - size_, kZeros.size());
+        if (file->pMethods->xWrite(file, kZeros.data(), static_cast<int>(piece), size_) != SQLITE_OK) return;
+        size_ += piece;
+    }
+}
+
+}  // namespace lockstep

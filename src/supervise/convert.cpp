@@ -1,0 +1,212 @@
+#include "supervise/convert.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.hpp"
+#include "supervise/lock_script.hpp"
+
+namespace lockstep {
+
+namespace {
+
+/// Programs and words of the shell that may stand before a command and do not change what it is.
+constexpr std::array<std::string_view, 27> kBefore = {
+    "{",    "then",    "do",     "else",   "if",          "while",   "until",   "!",       "elif",
+    "exec", "command", "time",   "nice",   "ionice",      "chrt",    "taskset", "nohup",   "env",
+    "sudo", "doas",    "setsid", "stdbuf", "systemd-cat", "chronic", "cronic",  "timeout", "softlimit"};
+
+bool is_before(std::string_view name) { return std::ranges::find(kBefore, name) != kBefore.end(); }
+
+std::string program_of(const ShellToken& word) { return word.value ? word.value->substr(word.value->rfind('/') + 1) : ""; }
+
+bool is_assignment(const ShellToken& word) {
+    const std::size_t equals = word.text.find('=');
+    return equals != std::string_view::npos && equals > 0 && word.text.find_first_of("'\"$/-.", 0) > equals;
+}
+
+/// The program that a simple command runs: behind assignments, and behind programs that only run another.
+struct Found {
+    std::size_t token = 0;
+    std::string program;
+    bool behind_timeout = false;
+};
+/// "10", "30s": what timeout(1) and nice(1) are given.
+bool is_amount(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789.smhd") == std::string_view::npos && text.front() <= '9';
+}
+
+Found find_program(const std::vector<ShellToken>& tokens, std::size_t first, std::size_t last) {
+    constexpr std::string_view kWithValue = "ugncpoCTRDhks";  // -u USER of sudo, -n 10 of nice, …
+    bool wrapped = false;
+    bool value_follows = false;
+    Found found;
+    for (std::size_t i = first; i < last; ++i) {
+        if (tokens[i].kind != ShellToken::Kind::word || is_assignment(tokens[i])) continue;
+        found.token = i;
+        found.program = program_of(tokens[i]);
+        const std::string_view text = tokens[i].text;
+        if (is_lock_program(found.program)) return found;
+        if (is_before(found.program)) {
+            wrapped = true;
+            found.behind_timeout = found.behind_timeout || found.program == "timeout";
+        } else if (wrapped && text.front() == '-') {
+            value_follows = text.size() == 2 && kWithValue.find(text[1]) != std::string_view::npos;
+            continue;
+        } else if (!wrapped || !(value_follows || is_amount(text))) {
+            return found;
+        }
+        value_follows = false;
+    }
+    return found;
+}
+
+/// Words that tell of a lock, wherever they stand: such a line is not passed over in silence.
+bool speaks_of_locks(std::string_view command) {
+    constexpr std::array<std::string_view, 12> kWords = {"flock",       "lockfile",     "lockfile-create",  "setlock",
+                                                         "run-one",     "run-this-one", "keep-one-running", "s6-setlock",
+                                                         "dotlockfile", "lckdo",        "with-lock-ex",     "chpst -L"};
+    return std::ranges::any_of(kWords, [&](std::string_view word) {
+        for (std::size_t at = command.find(word); at != std::string_view::npos; at = command.find(word, at + 1)) {
+            const auto is_part = [](char c) {
+                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.';
+            };
+            const bool begins = at == 0 || (!is_part(command[at - 1]) && command[at - 1] != '-');
+            const std::size_t end = at + word.size();
+            if (begins && (end == command.size() || command[end] == ' ' || command[end] == '\t')) return true;
+        }
+        return false;
+    });
+}
+
+/// Does anything look at the exit status of the command that ends at `last`?
+bool is_status_used(const std::vector<ShellToken>& tokens, std::size_t first, std::size_t last) {
+    if (last < tokens.size() && !(last + 1 == tokens.size() && tokens[last].is_op(";"))) return true;
+    for (std::size_t i = first; i < last; ++i) {
+        const std::string program = program_of(tokens[i]);
+        if (program == "chronic" || program == "cronic" || program == "!") return true;
+    }
+    return false;
+}
+
+Conversion left(std::string why) { return {Conversion::Outcome::left, "", {std::move(why)}}; }
+
+}  // namespace
+
+Conversion LineConverter::convert(std::string_view line) {
+    const CrontabLine parts = read_crontab_line(line, kind_);
+    Conversion result;
+    if (parts.kind == CrontabLine::Kind::variable) {
+        has_shell_ = has_shell_ || parts.name == "SHELL";
+        has_path_ = has_path_ || parts.name == "PATH";
+    } else if (parts.kind == CrontabLine::Kind::entry) {
+        result = convert_command(parts.command);
+    } else if (parts.kind == CrontabLine::Kind::wrong && speaks_of_locks(line)) {
+        result = left(kind_ == CrontabKind::system ? "it has no five fields of time, user and command"
+                                                   : "it has no five fields of time and a command");
+    }
+    result.line = result.outcome == Conversion::Outcome::converted
+                      ? std::string(parts.when) + result.line + std::string(parts.input)
+                      : std::string(line);
+    if (result.outcome == Conversion::Outcome::converted && kind_ != CrontabKind::none && !has_path_ && !said_path_) {
+        said_path_ = true;
+        result.notes.emplace_back("cron's own PATH is /usr/bin:/bin: write lockstep's whole path if it lies elsewhere");
+    }
+    return result;
+}
+
+Conversion LineConverter::convert_command(std::string_view command) {
+    const auto tokens = split_shell_line(command);
+    if (!tokens)
+        return speaks_of_locks(command) ? left("a quote is not closed, or there is a here-document or the like in it")
+                                        : Conversion();
+    std::vector<Found> calls;
+    std::vector<std::size_t> lasts;
+    for (std::size_t at = 0; at < tokens->size(); ++at) {
+        const std::size_t last = simple_command_at(*tokens, at).last;
+        if (last > at) {
+            Found found = find_program(*tokens, at, last);
+            const bool itself = takes_lock_itself(simple_command_at(std::span(*tokens).first(last), found.token));
+            if (is_lock_program(found.program) || itself) {
+                calls.push_back(std::move(found));
+                lasts.push_back(last);
+            }
+        }
+        at = last;
+    }
+    Conversion result;
+    if (calls.size() > 1) return left("it takes more than one lock");
+    if (!calls.empty()) {
+        result = is_lock_program(calls[0].program) ? convert_call(command, *tokens, calls[0].token, lasts[0])
+                                                   : convert_script(command, *tokens, calls[0].token);
+    }
+    if (result.outcome == Conversion::Outcome::nothing && speaks_of_locks(command))
+        return left("the lock is taken in a way that is not read, perhaps inside a quoted script");
+    return result;
+}
+
+Conversion LineConverter::convert_call(std::string_view command, const std::vector<ShellToken>& tokens, std::size_t word,
+                                       std::size_t last) {
+    std::size_t first = word;
+    while (first > 0 && tokens[first - 1].kind != ShellToken::Kind::op) --first;
+    const SimpleCommand whole = simple_command_at(tokens, first);
+    std::vector<ShellToken> words;
+    for (std::size_t i = word; i < last; ++i) {
+        if (tokens[i].kind == ShellToken::Kind::word) words.push_back(tokens[i]);
+    }
+    auto call = read_lock_call(program_of(tokens[word]), words);
+    if (!call) return call.error().empty() ? Conversion() : left(call.error());
+    const Found found = find_program(tokens, first, last);
+    call->no_grace = found.behind_timeout;
+
+    // The command's own first word: what lies before it is replaced, redirections among it apart.
+    const std::size_t begin = tokens[word].begin;
+    std::size_t end = words.back().end();
+    if (call->shell_command.empty()) end = words[call->command_word].begin;
+    for (const ShellToken& redirect : whole.redirects) {
+        if (redirect.begin > begin && redirect.begin < end)
+            return left("a redirection stands among the words that would be replaced");
+    }
+    finish(*call, is_status_used(tokens, first, last));
+    std::string text(command.substr(0, begin));
+    text += exec_prefix(*call);
+    text += call->shell_command.empty() ? " " : " " + shell() + " -c " + call->shell_command;
+    text += command.substr(end);
+    return {Conversion::Outcome::converted, std::move(text), std::move(call->notes)};
+}
+
+Conversion LineConverter::convert_script(std::string_view command, const std::vector<ShellToken>& tokens, std::size_t first) {
+    auto script = read_lock_script(command, tokens, first);
+    if (!script) return left(script.error());
+    finish(script->call, false);
+    std::string text(command.substr(0, script->begin));
+    text += exec_prefix(script->call) + " ";
+    text += script->is_one_command ? std::string(script->body) : shell() + " -c " + shell_quoted(script->body);
+    return {Conversion::Outcome::converted, std::move(text), std::move(script->call.notes)};
+}
+
+/// What depends on the line around the call, and on the lines before it.
+void LineConverter::finish(LockCall& call, bool status_is_used) {
+    if (kind_ == CrontabKind::none || status_is_used) {
+        if (!call.busy_status && !call.wait_forever) call.busy_status = call.old_busy_status;
+    }
+    if (!call.busy_status && !call.wait_forever && !call.quiet)
+        call.notes.push_back("a busy lock is said on stderr, and is exit status 75 instead of " +
+                             std::to_string(call.old_busy_status));
+    if (call.no_grace)
+        call.notes.emplace_back(
+            "timeout's SIGTERM reaches the command at once; --limit D of lockstep exec does the same by itself");
+    if (!call.named_after.empty()) name_lock(call);
+}
+
+/// Two locks that come to the same name would keep their commands from running beside each other.
+void LineConverter::name_lock(LockCall& call) {
+    const std::string wanted = call.lock;
+    for (int n = 2; named_.try_emplace(call.lock, call.named_after).first->second != call.named_after; ++n)
+        call.lock = wanted + "-" + std::to_string(n);
+    call.notes.push_back("the lock is the directory /tmp/" + call.lock + ".lock" + call.why_named);
+}
+
+std::string LineConverter::shell() const { return has_shell_ ? "\"$SHELL\"" : "sh"; }
+
+}  // namespace lockstep

@@ -1,0 +1,50 @@
+#pragma once
+// `lockstep convert`: crontab lines that lock by other means, rewritten for `lockstep exec`.
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "supervise/crontab_line.hpp"
+#include "supervise/lock_call.hpp"
+
+namespace lockstep {
+
+struct Conversion {
+    enum class Outcome {
+        nothing,    ///< no lock is taken in it
+        converted,  ///<
+        left,       ///< it takes a lock in a way that is not read: the line is as it was
+    };
+    Outcome outcome = Outcome::nothing;
+    std::string line;
+    std::vector<std::string> notes;  ///< converted: what changes; left: why
+};
+
+/// Reads the lines of one crontab, in their order: a variable's line holds for those below it, and locks that are named after
+/// commands get names that differ.
+class LineConverter {
+  public:
+    explicit LineConverter(CrontabKind kind) : kind_(kind) {}
+
+    /// One line, without its end. What is not understood in full stays as it is: never a meaning that changes unsaid.
+    Conversion convert(std::string_view line);
+
+  private:
+    Conversion convert_command(std::string_view command);
+    Conversion convert_call(std::string_view command, const std::vector<ShellToken>& tokens, std::size_t word,
+                            std::size_t last);
+    Conversion convert_script(std::string_view command, const std::vector<ShellToken>& tokens, std::size_t first);
+    void finish(LockCall& call, bool status_is_used);
+    void name_lock(LockCall& call);
+    std::string shell() const;
+
+    CrontabKind kind_;
+    bool has_shell_ = false;  // a line SHELL=…
+    bool has_path_ = false;   // a line PATH=…
+    bool said_path_ = false;
+    std::map<std::string, std::string> named_;  // names that were given to locks, and what after
+};
+
+}  // namespace lockstep

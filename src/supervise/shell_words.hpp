@@ -1,0 +1,32 @@
+#pragma once
+// A shell command line as its words and operators, with the place of each in the text: enough to see what a line does and to
+// change one part of it, and to leave the rest as it was written (POSIX.1-2017, Shell Command Language, 2.2 and 2.3).
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lockstep {
+
+struct ShellToken {
+    enum class Kind {
+        word,      ///< a word of a command
+        op,        ///< && || ; ;; & | |& ( ) or a line's end
+        redirect,  ///< its operator, with the number before it and the word behind it
+    };
+    Kind kind = Kind::word;
+    std::string_view text;             ///< as it stands in the line; of a redirection, all of it
+    std::size_t begin = 0;             ///< where that begins in the line
+    std::optional<std::string> value;  ///< of a word without expansions: what the shell makes of it
+
+    std::size_t end() const { return begin + text.size(); }
+    bool is_op(std::string_view op) const { return kind == Kind::op && text == op; }
+    bool is_word(std::string_view word) const { return kind == Kind::word && text == word; }
+};
+
+/// The tokens of a line, comments left out. nullopt: a quote or a substitution is not closed, or there is a here-document.
+/// The tokens point into `line`.
+std::optional<std::vector<ShellToken>> split_shell_line(std::string_view line);
+
+}  // namespace lockstep

@@ -1,0 +1,141 @@
+"""`lockstep convert`: what it prints can be given to crontab, and does what the old line did."""
+
+import os
+import unittest
+
+from support import LOCKSTEP, SystemTest, wait_until
+
+
+class ConvertTest(SystemTest):
+    def convert(self, *words, text=None, expected=0):
+        (self.root / "input").write_text(text or "")
+        with open(self.root / "input", "rb") as file:
+            result = self.lockstep("convert", *words, stdin=file)
+        self.assertEqual(result.status, expected, result.err)
+        return result
+
+
+class Output(ConvertTest):
+    CRONTAB = ("# my jobs\nMAILTO=root\n\n"
+               "*/5 * * * * flock -n /tmp/a.lock ./a --date $(date +\\%F)\n"
+               "0 * * * * (flock 9; ./b) 9>/tmp/b.lock\n"
+               "1 * * * * ./c")
+
+    def test_all_of_it_is_printed_with_what_changes_above_each_line(self):
+        result = self.convert(text=self.CRONTAB, expected=1)
+        lines = result.out.splitlines()
+        self.assertEqual([line for line in lines if not line.startswith("# lockstep convert: ")],
+                         ["# my jobs", "MAILTO=root", "", "*/5 * * * * lockstep exec --quiet a -- ./a --date $(date +\\%F)",
+                          "0 * * * * (flock 9; ./b) 9>/tmp/b.lock", "1 * * * * ./c"])
+        self.assertIn("# lockstep convert: was: */5 * * * * flock -n /tmp/a.lock ./a --date $(date +\\%F)", lines)
+        self.assertIn("left as it is: it locks an open descriptor", result.out)
+        self.assertEqual(result.err, "lockstep: convert: 1 line converted, 1 left as it is\n")
+
+    def test_a_file_stdin_and_lines_are_read_alike(self):
+        line = "*/5 * * * * flock -n /tmp/a.lock ./a"
+        file = self.root / "crontab"
+        file.write_text(line + "\n")
+        outputs = {self.convert(file).out, self.convert("-", text=line + "\n").out, self.convert(text=line).out,
+                   self.convert("--", line).out}
+        self.assertEqual(len(outputs), 1, outputs)
+        self.assertEqual(self.convert("--", line, line).out.count("\n*/5"), 2)
+
+    def test_what_was_converted_is_not_converted_again(self):
+        once = self.convert(text=self.CRONTAB.replace("(flock 9; ./b) 9>/tmp/b.lock", "./b")).out
+        self.assertEqual(self.convert(text=once).out, once)
+
+    def test_usage_errors(self):
+        self.assertIn("No such file", self.convert(self.root / "missing", expected=66).err)
+        self.assertIn("not both", self.convert("file", "--", "* * * * * a", expected=64).err)
+        self.assertIn("excludes", self.convert("--system", "--commands", expected=64).err)
+
+    def test_crontab_takes_it(self):
+        if not os.path.exists("/usr/bin/crontab"):
+            self.skipTest("no crontab(1)")
+        (self.root / "new").write_text(self.convert(text=self.CRONTAB + "\n", expected=1).out)
+        # -T only checks; older ones have no such option, and then nothing is installed either.
+        checked = self.run_to_end("crontab", "-T", self.root / "new")
+        self.assertTrue(checked.status == 0 or "invalid option" in checked.err or "usage" in checked.err.lower(), checked.err)
+
+
+class Meaning(ConvertTest):
+    """Old and new line are run by sh, with the lock free and with it taken: what comes out must be the same."""
+
+    # {L} is the lock, {new} where it is for lockstep.
+    FLOCK = [
+        "flock -n {L} echo ran",
+        "flock -n {L} echo ran || echo busy $?",
+        "flock -n -E 7 {L} echo ran; echo status $?",
+        "flock -w 0.2 {L} sh -c 'echo ran; exit 3'; echo status $?",
+        "flock -n {L} -c 'echo a; echo \"$1\" b' && echo good",
+        "flock -xn {L} echo \"a  b\" '*' | cat",
+        "cd / && flock -n {L} pwd",
+        "X=1 flock -n {L} sh -c 'echo $X'",
+        "if flock -n {L} echo ran; then echo yes; else echo no; fi",
+        "timeout 20 flock -n {L} echo ran; echo $?",
+    ]
+    MKDIR = [
+        "mkdir {L} 2>/dev/null && echo ran && rmdir {L}",
+        "mkdir {L} 2>/dev/null && {{ echo ran; rmdir {L}; }}",
+        "mkdir {L} 2>/dev/null && (echo a; echo \"it's b\" | cat; rmdir {L})",
+        "mkdir {L} 2>/dev/null || exit 0; echo ran; rmdir {L}",
+        "if mkdir {L} 2>/dev/null; then echo ran >out; cat out; rmdir {L}; fi",
+        "cd / && mkdir {L} 2>/dev/null && pwd && rmdir {L}",
+    ]
+
+    def sh(self, script):
+        path = self.root / "bin"
+        path.mkdir(exist_ok=True)
+        if not (path / "lockstep").exists():
+            (path / "lockstep").symlink_to(LOCKSTEP)
+        environment = self.environment(PATH=f"{path}:{os.environ['PATH']}")
+        result = self.run_to_end("sh", "-c", script, env=environment)
+        self.assertEqual(result.err, "")
+        return result.out, result.status
+
+    def converted(self, line):
+        result = self.convert("--commands", "--", line)
+        [new] = [text for text in result.out.splitlines() if not text.startswith("#")]
+        self.assertIn("lockstep exec", new)
+        return new
+
+    def test_flock(self):
+        old_lock, new_lock = self.root / "old.lock", self.root / "new.lock"
+        for template in self.FLOCK:
+            with self.subTest(template):
+                old, new = template.format(L=old_lock), self.converted(template.format(L=new_lock))
+                self.assertEqual(self.sh(old), self.sh(new), new)
+                holders = [self.start("flock", old_lock, "sh", "-c", f"touch {self.root}/h1; exec sleep 60"),
+                           self.start_lockstep("exec", new_lock, "--", "sh", "-c", f"touch {self.root}/h2; exec sleep 60")]
+                for flag in ("h1", "h2"):
+                    wait_until((self.root / flag).exists, "the holder")
+                self.assertEqual(self.sh(old), self.sh(new), f"busy: {new}")
+                self._end_everything()
+                for process in holders:
+                    self.processes.remove(process)
+                self.lockstep("exec", "--wait", "10s", new_lock, "--", "rm", self.root / "h1", self.root / "h2")
+
+    def test_mkdir(self):
+        lock = self.root / "job.lock"
+        for template in self.MKDIR:
+            with self.subTest(template):
+                old = template.format(L=lock)
+                new = self.converted(old)
+                self.assertEqual(self.sh(old)[0], self.sh(new)[0], new)
+                self.assertFalse(lock.exists())
+                lock.mkdir()  # a script that has not been converted holds it
+                self.assertEqual(self.sh(old)[0], self.sh(new)[0], f"busy: {new}")
+                self.assertTrue(lock.exists())
+                lock.rmdir()
+
+    def test_the_old_and_the_new_mkdir_line_keep_each_other_out(self):
+        lock = self.root / "job.lock"
+        old = f"mkdir {lock} 2>/dev/null && {{ echo old; rmdir {lock}; }}"
+        holder = self.start_lockstep("exec", lock, "--", "sh", "-c", f"touch {self.root}/held; exec sleep 60")
+        wait_until((self.root / "held").exists, "the holder")
+        self.assertNotIn("old", self.sh(old)[0])
+        self.assertTrue(holder.running())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,112 @@
+// Crontab lines with other locks become lines with `lockstep exec`, or stay as they are; nothing changes its meaning unsaid.
+
+#include "supervise/convert.hpp"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+
+using namespace lockstep;
+
+namespace {
+
+Conversion convert(const std::string& line, CrontabKind kind = CrontabKind::user) { return LineConverter(kind).convert(line); }
+
+std::string notes_of(const Conversion& conversion) {
+    std::string text;
+    for (const std::string& note : conversion.notes) text += note + "\n";
+    return text;
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("every line of the corpus becomes what it says", "[convert]") {
+    std::ifstream file(TEST_DATA_DIR "/convert_corpus.txt");
+    REQUIRE(file);
+    LineConverter converter(CrontabKind::user);
+    std::string line;
+    std::string expected;
+    int lines = 0;
+    std::vector<std::string> all;
+    while (std::getline(file, line)) all.push_back(line);
+    for (std::size_t i = 4; i < all.size(); ++i) {
+        if (all[i].empty() || all[i].starts_with("= ") || all[i].starts_with("! ")) continue;
+        INFO(all[i]);
+        ++lines;
+        const Conversion got = converter.convert(all[i]);
+        INFO(notes_of(got));
+        const std::string next = i + 1 < all.size() ? all[i + 1] : "";
+        if (next.starts_with("= ")) {
+            CHECK(got.outcome == Conversion::Outcome::converted);
+            CHECK(got.line == next.substr(2));
+            CHECK_FALSE(got.notes.empty());
+        } else {
+            CHECK(got.line == all[i]);
+            CHECK(got.outcome == (next.starts_with("! ") ? Conversion::Outcome::left : Conversion::Outcome::nothing));
+            if (next.starts_with("! ")) CHECK(contains(notes_of(got), next.substr(2)));
+        }
+    }
+    CHECK(lines > 80);
+}
+
+TEST_CASE("a lock file that has to make room for a directory is said to be removed", "[convert]") {
+    CHECK(contains(notes_of(convert("* * * * * flock -n /tmp/a.lock a")), "remove it once (rm -f)"));
+    // Never what is more than a lock file.
+    for (const char* line :
+         {"* * * * * flock -n /opt/a.sh /opt/a.sh", "* * * * * flock -n /etc/passwd a", "* * * * * flock -n /srv/d/ a"})
+        CHECK_FALSE(contains(notes_of(convert(line)), "rm -f"));
+}
+
+TEST_CASE("two lines that locked the same program share a lock, two programs of one name do not", "[convert]") {
+    LineConverter converter(CrontabKind::user);
+    CHECK(contains(converter.convert("* * * * * flock -n /a/x.sh /a/x.sh 1").line, " x.sh -- "));
+    CHECK(contains(converter.convert("* * * * * flock -n /a/x.sh /a/x.sh 2").line, " x.sh -- "));
+    CHECK(contains(converter.convert("* * * * * flock -n /b/x.sh /b/x.sh").line, " x.sh-2 -- "));
+}
+
+TEST_CASE("scripts are run by the shell that the crontab names", "[convert]") {
+    LineConverter converter(CrontabKind::user);
+    CHECK(converter.convert("SHELL=/bin/bash").outcome == Conversion::Outcome::nothing);
+    CHECK(converter.convert("* * * * * flock -n /tmp/a.lock -c 'a <(b)'").line ==
+          "* * * * * lockstep exec --quiet a -- \"$SHELL\" -c 'a <(b)'");
+}
+
+TEST_CASE("cron's PATH is told once, unless the crontab sets one", "[convert]") {
+    LineConverter plain(CrontabKind::user);
+    CHECK(contains(notes_of(plain.convert("* * * * * flock -n /tmp/a.lock a")), "PATH"));
+    CHECK_FALSE(contains(notes_of(plain.convert("* * * * * flock -n /tmp/b.lock b")), "PATH"));
+    LineConverter set(CrontabKind::user);
+    set.convert("PATH=/usr/local/bin:/usr/bin:/bin");
+    CHECK_FALSE(contains(notes_of(set.convert("* * * * * flock -n /tmp/a.lock a")), "PATH"));
+}
+
+TEST_CASE("a system crontab names a user before the command", "[convert]") {
+    CHECK(convert("17 *\t* * *\troot    cd / && flock -n /tmp/a.lock run-parts --report /etc/cron.hourly", CrontabKind::system)
+              .line == "17 *\t* * *\troot    cd / && lockstep exec --quiet a -- run-parts --report /etc/cron.hourly");
+    // Read as a user's own crontab, the user's name is the program: nothing that is known to take a lock.
+    CHECK(convert("17 * * * * root flock -n /tmp/a.lock a").outcome == Conversion::Outcome::left);
+}
+
+TEST_CASE("a command of a script has no times, and somebody may look at its status", "[convert]") {
+    CHECK(convert("flock -n /tmp/a.lock a", CrontabKind::none).line == "lockstep exec --busy-status 1 --quiet a -- a");
+    CHECK(convert("  flock /tmp/a.lock a 50%", CrontabKind::none).line == "  lockstep exec --wait forever --quiet a -- a 50%");
+}
+
+TEST_CASE("any line at all is read without harm, and what is left is left byte for byte", "[convert]") {
+    const std::string alphabet = "flock -nmkdir/tmp.;&|(){}'\"$`\\%#<>2=\t*ab";
+    std::uint32_t seed = 1;
+    const auto random = [&seed](std::size_t below) {
+        seed = seed * 1664525U + 1013904223U;
+        return static_cast<std::size_t>(seed >> 8U) % below;
+    };
+    for (int round = 0; round < 20'000; ++round) {
+        std::string line = random(2) == 0 ? "* * * * * flock -n /tmp/a.lock " : "* * * * * mkdir /tmp/a.lock && ";
+        for (std::size_t length = random(40); length > 0; --length) line += alphabet[random(alphabet.size())];
+        if (random(2) == 0) line += "; rmdir /tmp/a.lock";
+        INFO(line);
+        const Conversion got = convert(line);
+        if (got.outcome != Conversion::Outcome::converted) CHECK(got.line == line);
+        if (got.outcome != Conversion::Outcome::nothing) CHECK_FALSE(got.notes.empty());
+    }
+}

@@ -1,0 +1,64 @@
+// A shell line as words and operators, with their places.
+
+#include "supervise/shell_words.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace lockstep;
+
+namespace {
+
+/// "word|op|…", a redirection in <>.
+std::string shown(const std::string& line) {
+    const auto tokens = split_shell_line(line);
+    if (!tokens) return "not read";
+    std::string text;
+    for (const ShellToken& token : *tokens) {
+        if (!text.empty()) text += "|";
+        text += token.kind == ShellToken::Kind::redirect ? "<" + std::string(token.text) + ">" : std::string(token.text);
+        CHECK(line.substr(token.begin, token.text.size()) == token.text);
+    }
+    return text;
+}
+
+std::optional<std::string> value(const std::string& line) {
+    const auto tokens = split_shell_line(line);
+    REQUIRE(tokens);
+    REQUIRE(tokens->size() == 1);
+    return tokens->front().value;
+}
+
+}  // namespace
+
+TEST_CASE("words, operators and redirections are told apart", "[shell]") {
+    CHECK(shown("a b  c") == "a|b|c");
+    CHECK(shown("a&&b||c;d&e|f") == "a|&&|b||||c|;|d|&|e|||f");
+    CHECK(shown("(a; b) & { c; }") == "(|a|;|b|)|&|{|c|;|}");
+    CHECK(shown("a >x 2>&1 <y >>z 2>/dev/null &>w") == "a|<>x>|<2>&1>|<<y>|<>>z>|<2>/dev/null>|<&>w>");
+    CHECK(shown("a 2 >x b2>y") == "a|2|<>x>|b2|<>y>");
+    CHECK(shown("a #b c") == "a");
+    CHECK(shown("a#b") == "a#b");
+    CHECK(shown("") == "");
+    CHECK(shown("a\\\nb \\\n c\nd") == "a\\\nb|c|\n|d");
+}
+
+TEST_CASE("quotes keep a word together", "[shell]") {
+    CHECK(shown("'a b' \"c d\" e\\ f g'h i'j") == "'a b'|\"c d\"|e\\ f|g'h i'j");
+    CHECK(shown("\"a \\\" b\" 'c \\' d") == "\"a \\\" b\"|'c \\'|d");
+    CHECK(shown("$(a 'b)' \"c)\") `d e` ${f:-g h}") == "$(a 'b)' \"c)\")|`d e`|${f:-g h}");
+    CHECK(shown("\"$(a \"b c\")\" d") == "\"$(a \"b c\")\"|d");
+}
+
+TEST_CASE("a word's value is known if nothing in it is expanded", "[shell]") {
+    CHECK(value("a'b c'\"d\"\\e") == "ab cde");
+    CHECK(value("''") == "");
+    CHECK(value("\"\\$a\\b\\\\\"") == "$a\\b\\");
+    CHECK(value("a~b") == "a~b");
+    for (const char* word : {"$a", "\"$a\"", "`a`", "a*", "a?", "[ab]", "~/a", "{a,b}", "$'a'", "\"`b`\""})
+        CHECK_FALSE(value(word));
+}
+
+TEST_CASE("what is not closed, and what goes on elsewhere, is not read", "[shell]") {
+    for (const char* line : {"'a", "\"a", "`a", "$(a", "${a", "a \\", "cat <<E", "a <(b)", "a >", "a > ;", "\"$(a\""})
+        CHECK(shown(line) == "not read");
+}
