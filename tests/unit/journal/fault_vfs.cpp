@@ -4,6 +4,7 @@
 
 #include <array>
 #include <mutex>
+#include <string_view>
 
 namespace lockstep::test {
 namespace {
@@ -17,6 +18,7 @@ struct OneFault {
     int nth = 0;
     int code = 0;
     int seen = 0;
+    bool of_zeros = false;
 };
 std::mutex one_fault_mutex;
 OneFault one_fault;
@@ -42,6 +44,11 @@ const sqlite3_io_methods& real_methods(sqlite3_file* file) { return *reinterpret
 
 int failing_write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
     const int code = write_code != 0 ? write_code.load() : due(FaultyDisk::Call::write);
+    if (code != 0 && write_code == 0) {
+        const std::string_view text(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
+        const std::lock_guard lock(one_fault_mutex);
+        one_fault.of_zeros = text.find_first_not_of('\0') == std::string_view::npos;
+    }
     return code != 0 ? code : real_methods(file).xWrite(file, bytes, size, offset);
 }
 
@@ -98,11 +105,15 @@ void FaultyDisk::fail_writes(int code) { write_code = code; }
 void FaultyDisk::fail_syncs(int code) { sync_code = code; }
 void FaultyDisk::fail_once(Call call, int nth, int code) {
     const std::lock_guard lock(one_fault_mutex);
-    one_fault = {call, nth, code, 0};
+    one_fault = {call, nth, code};
 }
 bool FaultyDisk::has_failed() const {
     const std::lock_guard lock(one_fault_mutex);
     return one_fault.seen >= one_fault.nth;
+}
+bool FaultyDisk::has_failed_to_make_room() const {
+    const std::lock_guard lock(one_fault_mutex);
+    return one_fault.of_zeros;
 }
 int FaultyDisk::syncs() const { return sync_count; }
 

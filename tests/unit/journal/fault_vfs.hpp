@@ -25,6 +25,8 @@ class FaultyDisk {
     void fail_once(Call call, int nth, int code);
     /// That call has come.
     bool has_failed() const;
+    /// It was a write of nothing but zeros: room made for a log ahead of its need, which is no loss where it fails.
+    bool has_failed_to_make_room() const;
 };
 
 }  // namespace lockstep::test
