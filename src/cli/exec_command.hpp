@@ -1,5 +1,5 @@
 #pragma once
-// `lockstep exec`, parsed by hand: building CLI11's objects costs as much as taking the lock.
+// `lockstep exec`: its help, and the way to its guardian.
 
 #include "sys/stop_signals.hpp"
 
@@ -7,7 +7,5 @@ namespace lockstep {
 
 /// @param argv  what stands behind `exec`
 int exec_command(const InheritedSignals& inherited, int argc, char** argv);
-
-extern const char kExecHelp[];
 
 }  // namespace lockstep

@@ -1,164 +1,141 @@
 #include "run/exec_guardian.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/wait.h>
 
-#include <cstring>
-#include <string_view>
+#include <algorithm>
+#include <cstdlib>
 
 #include "base/clock.hpp"
 #include "base/exit_status.hpp"
-#include "lock/directory_lock.hpp"
-#include "run/command_line.hpp"
-#include "run/run_options.hpp"
+#include "base/text.hpp"
+#include "run/exec_command_process.hpp"
+#include "run/exec_locks.hpp"
 #include "run/stop_policy.hpp"
-#include "sys/log.hpp"
+#include "sys/enclosing_runs.hpp"
 
 namespace lockstep {
 
 namespace {
 
+constexpr Millis kPatienceAfterTerm{5'000};
+
 class ExecGuardian {
   public:
-    ExecGuardian(const ExecOptions& options, GuardianLink& link) : options_(options), link_(link) {}
+    ExecGuardian(const ExecOptions& options, GuardianLink& link)
+        : options_(options), link_(link), locks_(options), policy_(options.grace, true) {}
 
     int run() {
         auto signals = open_signal_fd(link_.inherited, true);
-        if (!signals) return give_up(signals.error());
+        if (!signals) {
+            say(signals.error().text);
+            return to_int(exit_status_of(signals.error().failure));
+        }
         signal_fd_ = std::move(*signals);
-        const auto path = LockPath::open(options_.lock);
-        if (!path) return give_up(path.error());
-
-        LockRecord record;
-        record.run_id = new_run_id();
-        record.job = path->name();
-        record.guardian_pid = ::getpid();
-        record.front_pid = ::getppid();
-        record.command = command_line(options_.argv).view();
-        auto lock = acquire(*path, record);
-        if (!lock) return give_up(lock.error());
-        if (const auto& dead = lock->adopted(); dead && !options_.quiet) {
-            say("took over what run " + dead->record.run_id + " (" + describe_holder(dead->record) + ") left behind");
-        }
-        // Once more, now that the lock is ours: from here on a stop waits for the command.
-        if (take_notice()) return to_int(ExitStatus::try_again);
-
-        const int status = run_command(*lock);
-        if (const auto released = lock->release(); !released) {
-            say(released.error().text);
-        }
+        const UniqueFd wake = wake_for_waiting();
+        if (const auto refused = locks_.acquire(wake ? wake.get() : -1)) return *refused;
+        // Once more, now that the locks are ours: from here on a stop waits for the command.
+        const int status = take_notice() ? to_int(ExitStatus::try_again) : run_command();
+        locks_.release();
         return status;
     }
 
   private:
-    Result<DirectoryLock> acquire(const LockPath& path, const LockRecord& record) {
-        LockWait wait;
-        wait.forever = options_.wait_forever;
-        wait.limit = options_.wait;
-        // Only a wait needs something to wake it: one descriptor that is readable when a signal or a notice is.
+    /// Only a wait needs something to wake it: one descriptor that is readable when a signal or a notice is.
+    UniqueFd wake_for_waiting() const {
         UniqueFd wake;
-        if (wait.forever || wait.limit.count() > 0) {
-            wake.reset(::epoll_create1(EPOLL_CLOEXEC));
-            for (const int fd : {signal_fd_.get(), link_.socket.get()}) {
-                epoll_event event{};
-                event.events = EPOLLIN;
-                ::epoll_ctl(wake.get(), EPOLL_CTL_ADD, fd, &event);
-            }
-            wait.wake_fd = wake.get();
-            wait.on_wait = [this](const std::string& holder) {
-                if (!options_.quiet) say("waiting: " + holder);
-            };
+        if (!options_.wait_forever && options_.wait == Millis{0}) return wake;
+        wake.reset(::epoll_create1(EPOLL_CLOEXEC));
+        for (const int fd : {signal_fd_.get(), link_.socket.get()}) {
+            epoll_event event{};
+            event.events = EPOLLIN;
+            ::epoll_ctl(wake.get(), EPOLL_CTL_ADD, fd, &event);
         }
-        return DirectoryLock::acquire(path, record, wait);
+        return wake;
     }
 
-    int run_command(DirectoryLock& lock) {
-        auto mark = lock.mark_command(1, "");
-        if (!mark) {
-            say(mark.error().text);
+    int run_command() {
+        ::setenv("LOCKSTEP_LOCK", locks_.paths().c_str(), 1);
+        ::setenv(kRunIdVariable, enclosing_runs_with(locks_.run_id()).c_str(), 1);
+        auto marks = locks_.mark_command();
+        if (!marks) {
+            say(marks.error().text);
             return to_int(ExitStatus::lock);
         }
-        const pid_t pid = start(mark->get());
-        if (pid > 0) write_pid(mark->get(), pid);
-        mark->reset();
-        if (pid < 0) {
-            say(std::string(options_.argv[0]) + ": " + errno_text(-pid));
-            return to_int(-pid == ENOENT ? ExitStatus::not_found : ExitStatus::cannot_execute);
-        }
-        link_.commands->add(pid);
-        const int status = wait_for(pid);
-        link_.commands->remove(pid);
-        return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    }
-
-    /// For an adopter, should we be killed: whose mark this is.
-    static void write_pid(int mark_fd, pid_t pid) {
-        const std::string text = "pid " + std::to_string(pid) + "\n";
-        [[maybe_unused]] const ssize_t written = ::pwrite(mark_fd, text.data(), text.size(), 0);
-    }
-
-    /// @return the pid, or -errno when the command could not be started
-    pid_t start(int mark_fd) {
-        // A terminal belongs to the front's session; a command that reads from it would stop, or take what is typed for the
-        // shell.
-        UniqueFd null_input;
-        if (::isatty(STDIN_FILENO) != 0) null_input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY));
-        volatile int error = 0;  // written by the child: after vfork(2) both share the memory
-        // vfork: the child's few system calls touch no page that it would have to copy.
-        const pid_t pid = ::vfork();  // NOLINT(bugprone-unsafe-functions)
-        if (pid == 0) {
-            ::setpgid(0, 0);
-            if (null_input) ::dup2(null_input.get(), STDIN_FILENO);
-            ::fcntl(mark_fd, F_SETFD, 0);
-            // SIGCHLD and the stop signals still have the actions that we were started with; only the mask was changed.
-            ::sigprocmask(SIG_SETMASK, &link_.inherited.mask, nullptr);
-            ::execvp(options_.argv[0], options_.argv);
-            error = errno;
-            ::_exit(127);
-        }
-        if (pid < 0) return -errno;
+        const int error = command_.start(options_.argv, *marks, link_.inherited);
+        marks->clear();
         if (error != 0) {
-            ::waitpid(pid, nullptr, 0);
-            return -error;
+            say(printable(options_.argv[0]) + ": " + errno_text(error));
+            return to_int(error == ENOENT ? ExitStatus::not_found : ExitStatus::cannot_execute);
         }
-        return pid;
+        link_.commands->add(command_.pid());
+        if (options_.limit) limit_ = monotonic_now() + *options_.limit;
+        const int status = wait_for_command();
+        link_.commands->remove(command_.pid());
+        return timed_out_ ? to_int(ExitStatus::cut) : status;
     }
 
-    int wait_for(pid_t pid) {
-        StopPolicy policy(options_.grace, true);
+    int wait_for_command() {
         for (;;) {
-            int status = 0;
-            if (::waitpid(pid, &status, WNOHANG) == pid) return status;
-            pollfd wait[2] = {{signal_fd_.get(), POLLIN, 0}, {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0}};
-            const auto deadline = policy.deadline();
-            ::poll(wait, 2, deadline ? millis_until(*deadline) : -1);
+            while (const auto change = command_.change()) {
+                if (change->ended) return change->status;
+                say(command_.text() + " is stopped (" + signal_name(change->stopped_by) + "); kill -CONT -" +
+                    std::to_string(command_.pid()) + " lets it go on");
+            }
+            sleep_until_something_happens();
             if (const auto notice = take_notice()) {
-                act(policy.on_request(*notice, monotonic_now()), describe(*notice), pid, policy.deadline());
+                act(policy_.on_request(*notice, monotonic_now()), describe(*notice));
             }
-            if (policy.deadline() && monotonic_now() >= *policy.deadline()) {
-                act(policy.on_deadline(), "the grace of " + format_duration(*options_.grace) + " is used up", pid, {});
-            }
+            keep_time();
         }
     }
 
-    void act(StopPolicy::Action action, const std::string& why, pid_t pid, const std::optional<MonotonicTime>& forward_at) {
-        const std::string command = std::string(options_.argv[0]) + " (pid " + std::to_string(pid) + ")";
-        if (action == StopPolicy::Action::cut) {
-            ::kill(-pid, SIGTERM);
-            return say(why + ": SIGTERM sent to " + command + "; waiting for its end");
+    void sleep_until_something_happens() const {
+        pollfd wait[2] = {{signal_fd_.get(), POLLIN, 0}, {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0}};
+        auto deadline = policy_.deadline();
+        for (const auto& other : {limit_, kill_at_}) {
+            if (other) deadline = deadline ? std::min(*deadline, *other) : *other;
         }
+        ::poll(wait, 2, deadline ? millis_until(*deadline) : -1);
+    }
+
+    void keep_time() {
+        const MonotonicTime now = monotonic_now();
+        if (policy_.deadline() && now >= *policy_.deadline()) {
+            act(policy_.on_deadline(), "the grace of " + format_duration(*options_.grace) + " is used up");
+        }
+        if (limit_ && now >= *limit_) {
+            limit_.reset();
+            timed_out_ = true;
+            kill_at_ = now + kPatienceAfterTerm;
+            terminate("its limit of " + format_duration(*options_.limit) + " is over");
+        }
+        if (kill_at_ && now >= *kill_at_) {
+            kill_at_.reset();
+            command_.signal_group(SIGKILL);
+            say("SIGKILL sent to " + command_.text() + ", " + format_duration(kPatienceAfterTerm) + " after SIGTERM");
+        }
+    }
+
+    void act(StopPolicy::Action action, const std::string& why) {
+        if (action == StopPolicy::Action::cut) return terminate(why);
         if (action == StopPolicy::Action::ask) {
-            return say(why + ": waiting for " + command + "; press Ctrl-C once more within 5 s to send it SIGTERM");
+            return say(why + ": waiting for " + command_.text() + "; press Ctrl-C once more within 5 s to send it SIGTERM");
         }
         // Ten thousand signals are no reason for ten thousand lines.
         const MonotonicTime now = monotonic_now();
         if (options_.quiet || (said_at_ && now - *said_at_ < Millis{200})) return;
         said_at_ = now;
-        std::string line = why + ": waiting for " + command;
+        std::string line = why + ": waiting for " + command_.text();
+        const auto& forward_at = policy_.deadline();
         if (forward_at) line += ", SIGTERM for it in " + describe_duration(Millis{millis_until(*forward_at)});
         say(line);
+    }
+
+    void terminate(const std::string& why) const {
+        command_.signal_group(SIGTERM);
+        command_.signal_group(SIGCONT);  // a stopped process acts on no signal but this and KILL
+        say(why + ": SIGTERM sent to " + command_.text() + "; waiting for its end");
     }
 
     /// The next stop request from the kernel or the front; SIGCHLD only wakes us.
@@ -172,31 +149,23 @@ class ExecGuardian {
         return notice;
     }
 
-    int give_up(const Error& error) {
-        if (error.failure == Failure::busy) {
-            if (!options_.quiet) say(error.text);
-            return options_.busy_status;
-        }
-        if (error.failure == Failure::stopped) return to_int(exit_status_of(error.failure));
-        // What is wrong with a place is said beginning with the place: once is enough.
-        const bool named = error.text.find(options_.lock) != std::string::npos;
-        named ? log::write_now(STDERR_FILENO, "lockstep: " + error.text + "\n") : say(error.text);
-        return to_int(exit_status_of(error.failure));
-    }
-
-    void say(const std::string& line) const {
-        log::write_now(STDERR_FILENO, std::string("lockstep: ") + options_.lock + ": " + line + "\n");
-    }
+    void say(const std::string& line) const { exec_say(options_.locks.front(), line); }
 
     const ExecOptions& options_;
     GuardianLink& link_;
+    ExecLocks locks_;
     UniqueFd signal_fd_;
+    ExecCommandProcess command_;
+    StopPolicy policy_;
+    std::optional<MonotonicTime> limit_;
+    std::optional<MonotonicTime> kill_at_;
+    bool timed_out_ = false;
     bool front_is_dead_ = false;
     std::optional<MonotonicTime> said_at_;
 };
 
 }  // namespace
 
-int exec_under_lock(const ExecOptions& options, GuardianLink& link) { return ExecGuardian(options, link).run(); }
+int exec_under_locks(const ExecOptions& options, GuardianLink& link) { return ExecGuardian(options, link).run(); }
 
 }  // namespace lockstep

@@ -1,6 +1,8 @@
 #include "run/runner.hpp"
 
 #include "journal/sqlite_journal.hpp"
+#include "lock/nested_use.hpp"
+#include "sys/enclosing_runs.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
@@ -80,6 +82,7 @@ PassResult Runner::one_pass() {
 Result<DirectoryLock> Runner::acquire() {
     const auto path = LockPath::open(job_.lock);
     if (!path) return std::unexpected(path.error());
+    if (auto other = refuse_nested_use(*path, enclosing_runs()); !other) return std::unexpected(std::move(other.error()));
     {
         const std::lock_guard guard(record_mutex_);
         record_ = LockRecord{};

@@ -1,0 +1,201 @@
+#include "cli/exec_arguments.hpp"
+
+#include <charconv>
+#include <cstring>
+#include <string_view>
+
+#include "base/text.hpp"
+
+namespace lockstep {
+
+namespace {
+
+/// An option and what it does. A setter that takes no value gets nullptr; it returns what is wrong with the value, or "".
+struct Option {
+    std::string_view name;
+    char letter;  ///< '\0': none
+    bool takes_value;
+    std::string (*set)(ExecOptions& options, const char* value);
+};
+
+/// A duration, or "forever", for which `forever` is called.
+template <class Set, class Forever>
+std::string read_duration(const char* value, Set set, Forever forever) {
+    if (std::strcmp(value, "forever") == 0) {
+        forever();
+        return "";
+    }
+    const auto duration = parse_duration(value);
+    if (!duration) return duration.error().text + ", or forever";
+    set(*duration);
+    return "";
+}
+
+std::string set_lock(ExecOptions& options, const char* value) {
+    if (*value == '\0') return "the lock's name is empty";
+    options.locks.push_back(value);
+    return "";
+}
+
+std::string set_wait(ExecOptions& options, const char* value) {
+    options.wait_forever = false;
+    return read_duration(value, [&](Millis wait) { options.wait = wait; }, [&] { options.wait_forever = true; });
+}
+
+std::string set_grace(ExecOptions& options, const char* value) {
+    return read_duration(value, [&](Millis grace) { options.grace = grace; }, [&] { options.grace.reset(); });
+}
+
+std::string set_limit(ExecOptions& options, const char* value) {
+    std::string problem = read_duration(value, [&](Millis limit) { options.limit = limit; }, [&] { options.limit.reset(); });
+    if (problem.empty() && options.limit == Millis{0})
+        return "a command that may take no time cannot run; leave the option out";
+    return problem;
+}
+
+std::string set_busy_status(ExecOptions& options, const char* value) {
+    const char* last = value + std::strlen(value);
+    const auto [end, error] = std::from_chars(value, last, options.busy_status);
+    const bool whole = error == std::errc{} && end == last;
+    return whole && options.busy_status >= 0 && options.busy_status <= 255 ? "" : "give a number from 0 to 255";
+}
+
+std::string set_shell(ExecOptions& options, const char* value) {
+    static char shell[] = "/bin/sh";
+    static char dash_c[] = "-c";
+    options.shell = {shell, dash_c, const_cast<char*>(value), nullptr};  // as execvp(3) wants it; nobody writes there
+    options.argv = options.shell.data();
+    return "";
+}
+
+std::string set_shared(ExecOptions& options, const char*) {
+    options.mode = LockMode::shared;
+    return "";
+}
+
+std::string set_quiet(ExecOptions& options, const char*) {
+    options.quiet = true;
+    options.verbose = false;
+    return "";
+}
+
+std::string set_verbose(ExecOptions& options, const char*) {
+    options.verbose = true;
+    options.quiet = false;
+    return "";
+}
+
+constexpr Option kOptions[] = {
+    {"--wait", 'w', true, set_wait},        {"--quiet", 'q', false, set_quiet},
+    {"--grace", '\0', true, set_grace},     {"--busy-status", 'E', true, set_busy_status},
+    {"--lock", '\0', true, set_lock},       {"--shared", 's', false, set_shared},
+    {"--shell", 'c', true, set_shell},      {"--limit", '\0', true, set_limit},
+    {"--verbose", 'v', false, set_verbose},
+};
+
+std::string unknown_option(std::string_view word) {
+    std::vector<std::string_view> names{"--help"};
+    for (const Option& option : kOptions) names.push_back(option.name);
+    const std::string_view close = closest_match(word, names);
+    return "unknown option " + printable(word) + (close.empty() ? "" : "; did you mean " + std::string(close) + "?");
+}
+
+class Arguments {
+  public:
+    Arguments(int argc, char** argv, ExecOptions& options) : argc_(argc), argv_(argv), options_(options) {}
+
+    std::string parse(bool& help) {
+        for (; next_ < argc_ && is_option(argv_[next_]); ++next_) {
+            const std::string_view word = argv_[next_];
+            if (word == "--") break;
+            help = word == "-h" || word == "--help";
+            if (help) return "";
+            const bool is_long = word.starts_with("--");
+            if (auto problem = is_long ? long_option(word) : letters(word); !problem.empty()) return problem;
+        }
+        if (auto problem = name(); !problem.empty()) return problem;
+        return command();
+    }
+
+  private:
+    static bool is_option(const char* word) { return word[0] == '-' && word[1] != '\0'; }
+
+    /// --name, --name VALUE or --name=VALUE
+    std::string long_option(std::string_view word) {
+        const std::string_view name = word.substr(0, word.find('='));
+        for (const Option& option : kOptions) {
+            if (option.name != name) continue;
+            const char* value = name.size() < word.size() ? word.data() + name.size() + 1 : nullptr;
+            if (value != nullptr && !option.takes_value) return std::string(name) + " takes no value";
+            return set(option, std::string(name), value);
+        }
+        return unknown_option(name);
+    }
+
+    /// -q, -sq, -w VALUE or -wVALUE
+    std::string letters(std::string_view word) {
+        for (std::size_t at = 1; at < word.size(); ++at) {
+            const Option* found = nullptr;
+            for (const Option& option : kOptions) {
+                if (option.letter == word[at]) found = &option;
+            }
+            if (found == nullptr) return unknown_option(word);
+            const char* value = found->takes_value && at + 1 < word.size() ? word.data() + at + 1 : nullptr;
+            if (auto problem = set(*found, std::string("-") + word[at], value); !problem.empty()) return problem;
+            if (found->takes_value) break;
+        }
+        return "";
+    }
+
+    std::string set(const Option& option, const std::string& shown, const char* value) {
+        if (option.takes_value && value == nullptr) {
+            if (next_ + 1 >= argc_) return shown + " needs a value";
+            value = argv_[++next_];
+        }
+        const std::string problem = option.set(options_, value);
+        return problem.empty() ? "" : shown + ": " + problem;
+    }
+
+    std::string name() {
+        const bool by_option = !options_.locks.empty();
+        if (!by_option) {
+            if (next_ < argc_ && std::strcmp(argv_[next_], "--") == 0) ++next_;
+            if (next_ >= argc_) return "which lock? Give a NAME or a PATH";
+            if (auto problem = set_lock(options_, argv_[next_++]); !problem.empty()) return problem;
+            return "";
+        }
+        if (next_ + 1 < argc_ && std::strcmp(argv_[next_], "--") != 0 && std::strcmp(argv_[next_ + 1], "--") == 0) {
+            return "beside --lock there is no NAME: write --lock " + shell_quoted(argv_[next_]);
+        }
+        return "";
+    }
+
+    std::string command() {
+        // As with flock(1), `-c CMD` may stand behind the name, too.
+        if (next_ < argc_ && options_.argv == nullptr &&
+            (std::strcmp(argv_[next_], "-c") == 0 || std::strcmp(argv_[next_], "--shell") == 0)) {
+            if (++next_ >= argc_) return std::string(argv_[next_ - 1]) + " needs a value";
+            set_shell(options_, argv_[next_++]);
+        }
+        if (next_ < argc_ && std::strcmp(argv_[next_], "--") == 0) ++next_;
+        if (options_.argv != nullptr) {
+            return next_ == argc_ ? "" : "--shell is the whole command: what is " + shell_quoted(argv_[next_]) + " to be?";
+        }
+        if (next_ >= argc_) return "which command? Give it behind --";
+        options_.argv = argv_ + next_;
+        return "";
+    }
+
+    int argc_;
+    char** argv_;
+    ExecOptions& options_;
+    int next_ = 0;
+};
+
+}  // namespace
+
+std::string parse_exec_arguments(int argc, char** argv, ExecOptions& options, bool& help) {
+    return Arguments(argc, argv, options).parse(help);
+}
+
+}  // namespace lockstep

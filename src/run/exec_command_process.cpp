@@ -1,0 +1,55 @@
+#include "run/exec_command_process.hpp"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/text.hpp"
+
+namespace lockstep {
+
+int ExecCommandProcess::start(char* const* argv, const std::vector<UniqueFd>& marks, const InheritedSignals& inherited) {
+    // A terminal belongs to the front's session; a command that reads from it would stop, or take what is typed for the
+    // shell.
+    UniqueFd null_input;
+    if (::isatty(STDIN_FILENO) != 0) null_input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    volatile int error = 0;  // written by the child: after vfork(2) both share the memory
+    // vfork: the child's few system calls touch no page that it would have to copy.
+    const pid_t pid = ::vfork();  // NOLINT(bugprone-unsafe-functions)
+    if (pid == 0) {
+        ::setpgid(0, 0);
+        if (null_input) ::dup2(null_input.get(), STDIN_FILENO);
+        for (const UniqueFd& mark : marks) ::fcntl(mark.get(), F_SETFD, 0);
+        // SIGCHLD and the stop signals still have the actions that we were started with; only the mask was changed.
+        ::sigprocmask(SIG_SETMASK, &inherited.mask, nullptr);
+        ::execvp(argv[0], argv);
+        error = errno;
+        ::_exit(127);
+    }
+    if (pid < 0) return errno;
+    if (error != 0) {
+        ::waitpid(pid, nullptr, 0);
+        return error;
+    }
+    pid_ = pid;
+    text_ = printable(argv[0]) + " (pid " + std::to_string(pid) + ")";
+    // For an adopter, should we be killed: whose mark this is.
+    const std::string mark_text = "pid " + std::to_string(pid) + "\n";
+    for (const UniqueFd& mark : marks) {
+        [[maybe_unused]] const ssize_t written = ::pwrite(mark.get(), mark_text.data(), mark_text.size(), 0);
+    }
+    return 0;
+}
+
+std::optional<ExecCommandProcess::Change> ExecCommandProcess::change() const {
+    int status = 0;
+    if (::waitpid(pid_, &status, WNOHANG | WUNTRACED) != pid_) return std::nullopt;
+    if (WIFSTOPPED(status)) return Change{.stopped_by = WSTOPSIG(status)};
+    return Change{.ended = true, .status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)};
+}
+
+void ExecCommandProcess::signal_group(int signal) const { ::kill(-pid_, signal); }
+
+}  // namespace lockstep

@@ -1,0 +1,42 @@
+#pragma once
+// The command of `lockstep exec`, as a child of the guardian.
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sys/stop_signals.hpp"
+#include "sys/unique_fd.hpp"
+
+namespace lockstep {
+
+class ExecCommandProcess {
+  public:
+    /// Starts `argv` (argv[0] is looked up in PATH) as the leader of a process group of its own, with the streams, the
+    /// environment and the signals that we inherited; stdin is /dev/null if ours is a terminal.
+    ///
+    /// @param marks  open in the command, too; its pid is written into each
+    /// @return 0, or the errno of what went wrong; nothing runs then
+    int start(char* const* argv, const std::vector<UniqueFd>& marks, const InheritedSignals& inherited);
+
+    /// Something that waitpid(2) tells without waiting.
+    struct Change {
+        bool ended = false;
+        int stopped_by = 0;  ///< a signal, if it was stopped
+        int status = 0;      ///< if it has ended: its exit status, or 128 + n
+    };
+    std::optional<Change> change() const;
+
+    pid_t pid() const { return pid_; }
+    void signal_group(int signal) const;
+    /// "sleep (pid 813)"
+    const std::string& text() const { return text_; }
+
+  private:
+    pid_t pid_ = -1;
+    std::string text_;
+};
+
+}  // namespace lockstep
