@@ -26,6 +26,8 @@ struct RunArguments {
 struct CheckArguments {
     std::vector<std::string> job_files;
     JobFileOptions file;
+    std::vector<std::string> supervisord;  ///< configuration files
+    std::vector<std::string> systemd;      ///< units: names or paths
     bool json = false;
 };
 

@@ -3,6 +3,8 @@
 #include <cstdio>
 
 #include "base/exit_status.hpp"
+#include "cli/check_supervision.hpp"
+#include "cli/job_choice.hpp"
 
 namespace lockstep {
 
@@ -28,8 +30,6 @@ Json as_json(const std::string& file, const JobFileProblems& problems) {
     return json;
 }
 
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-
 }  // namespace
 
 int report_problems(const std::string& file, const JobFileProblems& problems) {
@@ -40,27 +40,59 @@ int report_problems(const std::string& file, const JobFileProblems& problems) {
     return to_int(exit_status_of(problems.error.failure));
 }
 
+namespace {
+
+/// What is to be said of a job that is right, and whether its supervisors would cut a stop.
+struct Checked {
+    std::string text;
+    Json json;
+    bool cut = false;
+};
+
+Checked check_job(const JobSpec& job, const std::string& file, const ConfiguredSupervisors& supervisors) {
+    Checked checked{describe_plan(job), plan_as_json(job), false};
+    checked.json.set("file", Json::of_string(file));
+    checked.json.set("ok", Json::of_boolean(true));
+    if (!supervisors.any()) return checked;
+    const std::vector<Supervision> found = supervisors.of(job, file);
+    checked.cut = found.empty() || would_be_cut(found);
+    Json& all = checked.json.set("supervised", Json::array());
+    checked.text += "\n";
+    for (const Supervision& one : found) {
+        all.push(supervision_json(one));
+        checked.text += supervision_text(one);
+    }
+    if (found.empty()) checked.text += "  " + supervisors.nobody_runs(job) + "\n";
+    return checked;
+}
+
+}  // namespace
+
 int check_command(const CheckArguments& arguments) {
+    const auto supervisors = ConfiguredSupervisors::read(arguments);
+    if (!supervisors) return report_error(supervisors.error());
     ExitStatus status = ExitStatus::ok;
     Json all = Json::array();
     for (const std::string& file : arguments.job_files) {
         const auto job = read_job_file(file, arguments.file);
-        if (!job) status = graver(status, exit_status_of(job.error().error.failure));
-        if (arguments.json && job) {
-            Json& plan = all.push(plan_as_json(*job));
-            plan.set("file", Json::of_string(file));
-            plan.set("ok", Json::of_boolean(true));
-        } else if (arguments.json) {
-            all.push(as_json(file, job.error()));
-        } else if (job) {
-            print(describe_plan(*job));
+        if (!job) {
+            status = graver(status, exit_status_of(job.error().error.failure));
+            if (arguments.json) {
+                all.push(as_json(file, job.error()));
+            } else {
+                report_problems(file, job.error());
+            }
+            continue;
+        }
+        Checked checked = check_job(*job, file, *supervisors);
+        if (checked.cut) status = graver(status, ExitStatus::some_failed);
+        if (arguments.json) {
+            all.push(std::move(checked.json));
         } else {
-            report_problems(file, job.error());
+            std::fwrite(checked.text.data(), 1, checked.text.size(), stdout);
         }
     }
-    if (arguments.json) print(to_text(all) + "\n");
-    // An unwritable stdout must not look like "all is right".
-    return std::fflush(stdout) != 0 ? to_int(ExitStatus::journal) : to_int(status);
+    return print(arguments.json ? to_text(all) + "\n" : "", to_int(status));
 }
 
 }  // namespace lockstep

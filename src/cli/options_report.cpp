@@ -36,7 +36,19 @@ CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
             "--format", [&arguments](const std::string& format) { arguments.json = format == "json"; }, "text or json")
         ->check(CLI::IsMember({"text", "json"}))
         ->type_name("text|json");
+    check->add_flag("--json", arguments.json, "the same as --format json");
+    check
+        ->add_option("--supervisord", arguments.supervisord,
+                     "its configuration file: does it wait long enough for each job that it runs? May be repeated")
+        ->type_name("CONF")
+        ->allow_extra_args(false);
+    check->add_option("--systemd", arguments.systemd, "a unit, by its name or its file: the same; may be repeated")
+        ->type_name("UNIT")
+        ->allow_extra_args(false);
     add_job_file(*check, arguments.file);
+    check->footer(
+        "Exit status: 0 · 1 a stop would be cut, nobody can tell, or nothing in the configuration runs the job · 66 no such\n"
+        "file · 78 the job file or the configuration is wrong\n");
     return check;
 }
 

@@ -1,0 +1,189 @@
+#include "supervise/supervision.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+#include "supervise/shlex.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr int kTryAgain = 75;
+
+void judge(Supervision& supervision, const std::string& write, const std::string& section) {
+    const Millis needed = supervision.budget.longest_pair + supervision.budget.margin;
+    if (supervision.patience != Patience::unknown) {
+        supervision.patience = !supervision.given || *supervision.given >= needed      ? Patience::enough
+                               : *supervision.given >= supervision.budget.longest_pair ? Patience::tight
+                                                                                       : Patience::too_short;
+    }
+    if (supervision.patience == Patience::enough) return;
+    const bool stated = !supervision.setting_place.file.empty();
+    supervision.change = Advice{stated ? supervision.setting_place : supervision.place, !stated, section, write};
+}
+
+/// Advice about one setting: to change it where it stands, or to add it to the section.
+Advice advice(const ConfigPlace& stated, const ConfigPlace& section, std::string why, std::string write) {
+    const bool add = stated.file.empty();
+    return {add ? section : stated, add, std::move(why), std::move(write)};
+}
+
+bool is_stop_request(std::string signal) {
+    std::ranges::transform(signal, signal.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    if (signal.starts_with("SIG")) signal.erase(0, 3);
+    constexpr std::string_view kRequests[] = {"TERM", "INT", "HUP", "QUIT", "15", "2", "1", "3"};
+    return std::ranges::find(kRequests, signal) != std::end(kRequests);
+}
+
+/// 75 in "0,75" or "TEMPFAIL 3".
+bool names_try_again(std::string list) {
+    std::ranges::replace(list, ',', ' ');
+    std::istringstream words(list);
+    std::string word;
+    while (words >> word) {
+        if (word == std::to_string(kTryAgain) || word == "TEMPFAIL") return true;
+    }
+    return false;
+}
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+bool same_file(const std::string& path, const std::string& directory, const std::string& other) {
+    if (path.empty() || (path.front() != '/' && directory.empty())) return false;
+    struct stat one{};
+    struct stat two{};
+    const std::string whole = path.front() == '/' ? path : directory + "/" + path;
+    return ::stat(whole.c_str(), &one) == 0 && ::stat(other.c_str(), &two) == 0 && one.st_dev == two.st_dev &&
+           one.st_ino == two.st_ino;
+}
+
+void warn_of_restarts(Supervision& supervision, const SupervisordProgram& program) {
+    const bool only_unexpected = program.autorestart.value == "unexpected";
+    if (only_unexpected && !program.exitcodes.unknown && !names_try_again(program.exitcodes.value)) {
+        supervision.warnings.push_back(
+            advice(program.exitcodes.place, program.place,
+                   "exitcodes=" + program.exitcodes.value +
+                       " lacks 75, stopped with work left or busy: it would be started again at once",
+                   "exitcodes=" + program.exitcodes.value + ",75"));
+    }
+    if (program.processes > 1) {
+        supervision.warnings.push_back(
+            {program.place, false,
+             "numprocs=" + std::to_string(program.processes) + ": one of them works, the others wait for its lock",
+             "numprocs=1"});
+    }
+}
+
+}  // namespace
+
+std::string_view to_string(Patience patience) {
+    switch (patience) {
+        case Patience::enough: return "enough";
+        case Patience::tight: return "tight";
+        case Patience::too_short: return "too short";
+        case Patience::unknown: return "unknown";
+    }
+    return "";
+}
+
+Supervision supervision_of(const JobSpec& job, const SupervisordProgram& program) {
+    Supervision supervision;
+    supervision.supervisor = "supervisord";
+    supervision.name = program.name;
+    supervision.place = program.place;
+    supervision.budget = stop_budget(job);
+    supervision.setting = "stopwaitsecs=" + program.stopwaitsecs.value;
+    supervision.setting_place = program.stopwaitsecs.place;
+    long long seconds = 0;
+    std::from_chars(program.stopwaitsecs.value.data(), program.stopwaitsecs.value.data() + program.stopwaitsecs.value.size(),
+                    seconds);
+    supervision.given = std::clamp(Millis{seconds * 1000}, Millis{0}, kLongestDuration);
+    if (program.stopwaitsecs.unknown) supervision.patience = Patience::unknown;
+    judge(supervision, "stopwaitsecs=" + std::to_string(supervision.budget.seconds), "[" + program.section + "]");
+
+    if (!is_stop_request(program.stopsignal.value)) {
+        supervision.warnings.push_back(
+            advice(program.stopsignal.place, program.place,
+                   "stopsignal=" + program.stopsignal.value + " is no request to stop: nothing happens until SIGKILL",
+                   "stopsignal=TERM"));
+    }
+    const std::string why = "=true is for programs that do not see to their own commands; lockstep does";
+    if (is_true(program.stopasgroup.value))
+        supervision.warnings.push_back(
+            advice(program.stopasgroup.place, program.place, "stopasgroup" + why, "stopasgroup=false"));
+    if (is_true(program.killasgroup.value))
+        supervision.warnings.push_back(
+            advice(program.killasgroup.place, program.place, "killasgroup" + why, "killasgroup=false"));
+    warn_of_restarts(supervision, program);
+    return supervision;
+}
+
+Supervision supervision_of(const JobSpec& job, const SystemdUnit& unit) {
+    Supervision supervision;
+    supervision.supervisor = "systemd";
+    supervision.name = unit.name;
+    supervision.place = unit.place;
+    supervision.budget = stop_budget(job);
+    supervision.given = unit.stop_timeout;
+    supervision.setting = unit.stop_setting.key + "=" + unit.stop_setting.value;
+    supervision.setting_place = unit.stop_setting.place;
+    // The manager's default is no line of the unit: what is to be written is one of the unit's own.
+    const bool own = unit.stop_setting.section == "Service";
+    if (!own) supervision.setting_place = {};
+    judge(supervision, "TimeoutStopSec=" + std::to_string(supervision.budget.seconds) + "s", "[Service]");
+    if (!own) supervision.setting_place = unit.stop_setting.place;
+
+    if (unit.kill_mode.value == "control-group" && job.shield != true) {
+        supervision.warnings.push_back(advice(unit.kill_mode.place, unit.place,
+                                              std::string("KillMode=control-group") +
+                                                  (unit.kill_mode.place.file.empty() ? ", the default," : "") +
+                                                  " sends SIGTERM to the commands in hand, too",
+                                              "KillMode=mixed"));
+    } else if (unit.kill_mode.value == "none") {
+        supervision.warnings.push_back(advice(unit.kill_mode.place, unit.place,
+                                              "KillMode=none sends no SIGTERM at all: it is not stopped", "KillMode=mixed"));
+    }
+    if (!is_stop_request(unit.kill_signal.value)) {
+        supervision.warnings.push_back(
+            advice(unit.kill_signal.place, unit.place,
+                   "KillSignal=" + unit.kill_signal.value + " is no request to stop: nothing happens until SIGKILL",
+                   "KillSignal=SIGTERM"));
+    }
+    const bool in_tmp = job.lock.starts_with("/tmp/") || job.lock.starts_with("/var/tmp/");
+    if (unit.private_tmp.value == "yes" && in_tmp) {
+        const bool implied = unit.private_tmp.key == "DynamicUser";
+        supervision.warnings.push_back(advice(unit.private_tmp.place, unit.place,
+                                              std::string(implied ? "DynamicUser=yes" : "PrivateTmp=yes") +
+                                                  " gives it a /tmp of its own: no run outside meets the lock " + job.lock,
+                                              implied ? "DynamicUser=no" : "PrivateTmp=no"));
+    }
+    if (!names_try_again(unit.success_exit_status)) {
+        supervision.warnings.push_back(advice(
+            {}, unit.place, "75, stopped with work left or busy, counts as a failure of the unit", "SuccessExitStatus=75"));
+    }
+    if (unit.needs_reload) {
+        supervision.warnings.push_back(
+            {unit.place, false, "the files have changed since systemd read them", "run: systemctl daemon-reload"});
+    }
+    return supervision;
+}
+
+bool runs_job(const std::vector<std::string>& words, const std::string& directory, const std::string& job_file) {
+    bool program = false;
+    for (const std::string& word : words) {
+        const std::string name = base_name(word);
+        if (name == "lockstep" || name == "lockstep-job") program = true;
+        if (program && same_file(word, directory, job_file)) return true;
+        // The script of a shell: sh -c 'exec lockstep loop a.json'.
+        if (word.find(' ') == std::string::npos) continue;
+        const auto inner = shlex_split(word);
+        if (inner && inner->size() > 1 && runs_job(*inner, directory, job_file)) return true;
+    }
+    return false;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,57 @@
+#pragma once
+// A job held against what its supervisor is configured to do: will a stop be waited for, and what else would go wrong.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "job/job_spec.hpp"
+#include "supervise/stop_budget.hpp"
+#include "supervise/supervisord_config.hpp"
+#include "supervise/systemd_unit.hpp"
+
+namespace lockstep {
+
+enum class Patience {
+    enough,
+    tight,      ///< the longest pair fits, but not the time to end after it
+    too_short,  ///< SIGKILL can come before the longest pair is over
+    unknown,    ///< the configuration cannot be read to the end from here
+};
+
+/// "enough", "tight", "too short", "unknown"
+std::string_view to_string(Patience patience);
+
+/// What to change, and where.
+struct Advice {
+    ConfigPlace place;  ///< of the line to change; where nothing is stated, of the section that it is to be added to
+    bool add = false;   ///< a line to add
+    std::string why;
+    std::string write;  ///< the exact line
+};
+
+struct Supervision {
+    std::string supervisor;  ///< "supervisord" or "systemd"
+    std::string name;        ///< of the program or the unit
+    ConfigPlace place;       ///< where its section begins
+    Patience patience = Patience::enough;
+    StopBudget budget;
+    std::optional<Millis> given;   ///< nullopt: for ever; or unknown, as `patience` says
+    std::string setting;           ///< "stopwaitsecs=10"
+    ConfigPlace setting_place;     ///< empty: the supervisor's default
+    std::optional<Advice> change;  ///< of the stop timeout, unless it is enough
+    std::vector<Advice> warnings;  ///< what cuts no stop, but is not as it should be
+};
+
+Supervision supervision_of(const JobSpec& job, const SupervisordProgram& program);
+Supervision supervision_of(const JobSpec& job, const SystemdUnit& unit);
+
+/// Whether a command runs that job file: `lockstep run|loop FILE`, directly or behind a shell, env, nice and the like.
+/// @param directory  that relative paths in it are relative to; "" unknown
+bool runs_job(const std::vector<std::string>& words, const std::string& directory, const std::string& job_file);
+
+/// A block of lines, as `lockstep check` prints it.
+std::string supervision_text(const Supervision& supervision);
+Json supervision_json(const Supervision& supervision);
+
+}  // namespace lockstep

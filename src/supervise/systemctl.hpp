@@ -1,0 +1,23 @@
+#pragma once
+// Asking systemd's manager, by systemctl(1).
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/duration.hpp"
+#include "base/error.hpp"
+
+namespace lockstep {
+
+/// sd_booted(3).
+bool systemd_runs_this_machine();
+
+using SystemctlProperties = std::map<std::string, std::string, std::less<>>;
+
+/// `systemctl show UNIT`: each of the properties, "" where it was not told. Error: Failure::os when there is no systemctl, no
+/// manager answers within `limit`, or it says no.
+Result<SystemctlProperties> systemctl_show(const std::string& unit, const std::vector<std::string>& properties,
+                                           Millis limit = Millis{5000});
+
+}  // namespace lockstep

@@ -1,0 +1,156 @@
+#include "supervise/systemd_unit.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "supervise/systemctl.hpp"
+#include "supervise/time_span.hpp"
+
+namespace lockstep {
+
+namespace {
+
+bool is_yes(std::string_view value) {
+    constexpr std::string_view kYes[] = {"yes", "y", "true", "t", "on", "1"};
+    return std::ranges::find(kYes, value) != std::end(kYes);
+}
+
+UnitAssignment setting(const UnitFiles& files, const std::string& key, const std::string& by_default) {
+    const UnitAssignment* found = files.last("Service", key);
+    return found != nullptr ? *found : UnitAssignment{"Service", key, by_default, {}};
+}
+
+/// The last that counts of TimeoutStopSec= and TimeoutSec=; what is no time span is passed over.
+void read_stop_timeout(const UnitFiles& files, const UnitAssignment& default_timeout, SystemdUnit& unit) {
+    unit.stop_setting = default_timeout;
+    unit.stop_timeout = parse_stop_timeout(default_timeout.value).value_or(Millis{90'000});
+    for (const UnitAssignment& one : files.assignments) {
+        if (one.section != "Service" || (one.key != "TimeoutStopSec" && one.key != "TimeoutSec")) continue;
+        if (const auto span = parse_stop_timeout(one.value)) {
+            unit.stop_timeout = *span;
+            unit.stop_setting = one;
+        }
+    }
+    const UnitAssignment kills = setting(files, "SendSIGKILL", "yes");
+    if (!is_yes(kills.value)) {
+        unit.stop_timeout = std::nullopt;
+        unit.stop_setting = kills;
+    }
+}
+
+std::string specifier(char c, const std::string& unit) {
+    const std::string stem = unit.substr(0, unit.rfind('.'));
+    const std::size_t at = stem.find('@');
+    switch (c) {
+        case '%': return "%";
+        case 'n': return unit;
+        case 'N': return stem;
+        case 'p': return stem.substr(0, at);
+        case 'i': return at != std::string::npos ? stem.substr(at + 1) : "";
+        default: return std::string("%") + c;
+    }
+}
+
+/// The character after a backslash.
+char unescaped(char c) {
+    switch (c) {
+        case 'n': return '\n';
+        case 't': return '\t';
+        case 's': return ' ';
+        default: return c;
+    }
+}
+
+Result<SystemdUnit> of_manager(const SystemctlProperties& shown, const std::string& name) {
+    std::vector<std::string> drop_ins;
+    const std::string& listed = shown.at("DropInPaths");
+    for (std::size_t at = 0; at < listed.size();) {
+        const std::size_t end = std::min(listed.find(' ', at), listed.size());
+        if (end > at) drop_ins.push_back(listed.substr(at, end - at));
+        at = end + 1;
+    }
+    const auto files = read_unit(name, shown.at("FragmentPath"), drop_ins);
+    if (!files) return std::unexpected(files.error());
+    SystemdUnit unit = systemd_unit_of(*files, default_stop_timeout(""));
+    if (const auto span = parse_stop_timeout(shown.at("TimeoutStopUSec"));
+        span && is_yes(shown.at("SendSIGKILL")) && *span != unit.stop_timeout) {
+        unit.stop_timeout = *span;
+        unit.stop_setting.value = shown.at("TimeoutStopUSec");
+    }
+    unit.kill_mode.value = shown.at("KillMode");
+    unit.private_tmp.value = shown.at("PrivateTmp");
+    unit.needs_reload = is_yes(shown.at("NeedDaemonReload"));
+    return unit;
+}
+
+}  // namespace
+
+std::vector<std::string> exec_words(std::string_view line, const std::string& unit) {
+    while (!line.empty() && std::string_view("@-:+!").find(line.front()) != std::string_view::npos) line.remove_prefix(1);
+    std::vector<std::string> words;
+    std::optional<std::string> word;
+    char quote = 0;
+    for (std::size_t at = 0; at < line.size(); ++at) {
+        const char c = line[at];
+        const bool more = at + 1 < line.size();
+        if (quote == 0 && (c == ' ' || c == '\t')) {
+            if (word) words.push_back(std::move(*word));
+            word.reset();
+            continue;
+        }
+        if (!word) word.emplace();
+        if (quote == 0 && (c == '"' || c == '\'')) {
+            quote = c;
+        } else if (c == quote) {
+            quote = 0;
+        } else if (c == '\\' && more) {
+            *word += unescaped(line[++at]);
+        } else if (c == '%' && more) {
+            *word += specifier(line[++at], unit);
+        } else if (c == '$' && more && line[at + 1] == '$') {
+            *word += line[++at];
+        } else {
+            *word += c;
+        }
+    }
+    if (word) words.push_back(std::move(*word));
+    return words;
+}
+
+SystemdUnit systemd_unit_of(const UnitFiles& files, const UnitAssignment& default_timeout) {
+    SystemdUnit unit;
+    unit.name = files.name;
+    unit.place = files.section_place("Service");
+    for (const UnitAssignment& one : files.assignments) {
+        if (one.section != "Service") continue;
+        if (one.key == "ExecStart" && one.value.empty()) unit.commands.clear();
+        if (one.key == "ExecStart" && !one.value.empty()) unit.commands.push_back(exec_words(one.value, files.name));
+        if (one.key == "SuccessExitStatus" && one.value.empty()) unit.success_exit_status.clear();
+        if (one.key == "SuccessExitStatus") unit.success_exit_status += one.value + " ";
+    }
+    unit.directory = setting(files, "WorkingDirectory", "/").value;
+    read_stop_timeout(files, default_timeout, unit);
+    unit.kill_mode = setting(files, "KillMode", "control-group");
+    unit.kill_signal = setting(files, "KillSignal", "SIGTERM");
+    unit.private_tmp = setting(files, "PrivateTmp", "no");
+    const UnitAssignment dynamic = setting(files, "DynamicUser", "no");
+    if (is_yes(dynamic.value) && !is_yes(unit.private_tmp.value)) unit.private_tmp = dynamic;
+    if (is_yes(unit.private_tmp.value)) unit.private_tmp.value = "yes";
+    return unit;
+}
+
+Result<SystemdUnit> read_systemd_unit(const std::string& name_or_path, const std::string& root) {
+    if (root.empty() && name_or_path.find('/') == std::string::npos && systemd_runs_this_machine()) {
+        const std::string name = name_or_path.find('.') == std::string::npos ? name_or_path + ".service" : name_or_path;
+        const auto shown = systemctl_show(name, {"LoadState", "FragmentPath", "DropInPaths", "TimeoutStopUSec", "KillMode",
+                                                 "PrivateTmp", "SendSIGKILL", "NeedDaemonReload"});
+        if (shown && shown->at("LoadState") == "loaded" && !shown->at("FragmentPath").empty()) return of_manager(*shown, name);
+    }
+    const auto files = find_unit(name_or_path, root);
+    if (!files) return std::unexpected(files.error());
+    return systemd_unit_of(*files, default_stop_timeout(root));
+}
+
+}  // namespace lockstep

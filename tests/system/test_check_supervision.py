@@ -1,0 +1,198 @@
+"""`lockstep check --supervisord --systemd`: the supervisor's own configuration, read as the supervisor reads it."""
+
+import json
+import os
+import unittest
+
+from supervisor import needs_supervisord
+from support import LOCKSTEP, SystemTest
+
+# supervisord's own reading of a configuration, as JSON. Run by Debian's Python, which has the package.
+READ_SUPERVISORD = """
+import json, sys
+from supervisor.options import ServerOptions
+options = ServerOptions()
+options.realize(["-n", "-c", sys.argv[1]])
+print(json.dumps({(program.name if program.name == group.name else group.name + ":" + program.name): program.stopwaitsecs
+                  for group in options.process_group_configs for program in group.process_configs}))
+"""
+
+# Each program runs a job of its own, {job}; what is odd about it is odd in a way that people write.
+CONFIG = """
+; A supervisord configuration with most of what its manual allows.
+[supervisord]
+user=root
+logfile={root}/supervisord.log
+environment=PATIENCE="31",JOBS="%(here)s"
+
+[DEFAULT]
+startsecs=0
+
+[include]
+files = conf.d/*.conf more/%(host_node_name)s.ini nothing/*.conf
+
+[program:plain]
+command={lockstep} loop {root}/plain.json
+stopwaitsecs = 41     ; enough
+
+[program:comments]
+command={lockstep} loop "{root}/com#ments.json"    # a comment
+STOPWAITSECS: 12
+
+[program:continued]
+command={lockstep}
+  loop
+  %(here)s/continued.json
+stopwaitsecs=%(ENV_PATIENCE)s
+
+[group:several]
+programs=grouped,other
+
+[program:grouped]
+command={lockstep} loop %(ENV_JOBS)s/%(group_name)s-%(program_name)s.json
+numprocs=2
+process_name=%(program_name)s_%(process_num)02d
+stopwaitsecs=13
+
+[program:other]
+command=sh -c 'exec {lockstep} loop {root}/other.json --log-level warning'
+"""
+
+INCLUDED = """
+[program:included]
+command={lockstep} loop %(here)s/../included.json
+environment=HERE="%(here)s"
+[program:plain]
+stopwaitsecs=7
+"""
+
+JOBS = ["plain", "com#ments", "continued", "several-grouped", "other", "included", "by-host"]
+
+
+class CheckTest(SystemTest):
+    def check(self, *arguments, status):
+        result = self.lockstep("check", *arguments, "--json")
+        self.assertEqual(result.status, status, result.err)
+        return json.loads(result.out) if result.out else None
+
+    def job(self, name="job", seconds=20, **more):
+        """A job whose longest pair takes twice (seconds + 5)."""
+        return self.write_job({"lockstep": 1, "job": "job", "lock": str(self.lock), "every": "1s",
+                               "steps": [{"step": "s", "first": self.command("true", timeout=f"{seconds}s"),
+                                          "second": self.command("true", timeout=f"{seconds}s")}], **more}, f"{name}.json")
+
+
+class OfSupervisord(CheckTest):
+    @needs_supervisord
+    def test_every_program_is_read_as_supervisord_itself_reads_it(self):
+        (self.root / "conf.d").mkdir()
+        (self.root / "more").mkdir()
+        values = {"root": self.root, "lockstep": LOCKSTEP}
+        config = self.root / "supervisord.conf"
+        config.write_text(CONFIG.format(**values))
+        (self.root / "conf.d/a.conf").write_text(INCLUDED.format(**values))
+        (self.root / f"more/{os.uname().nodename}.ini").write_text(
+            f"[program:by-host]\ncommand={LOCKSTEP} loop {self.root}/by-host.json\nstopwaitsecs=55\n")
+        files = [self.job(name) for name in JOBS]
+        result = self.run_to_end("/usr/bin/python3", "-c", READ_SUPERVISORD, config)
+        self.assertEqual(result.status, 0, result.err)
+        theirs = json.loads(result.out)
+        ours = {}
+        for plan in self.check(*files, "--supervisord", config, status=1):
+            one, = plan["supervised"]
+            ours[one["name"]] = one["givenMs"] // 1000
+        theirs.pop("several:grouped_01")  # of one program's processes the first stands for all
+        self.assertEqual(ours, theirs)
+        self.assertEqual(ours["plain"], 7, "an included file's setting counts")
+
+    def config(self, settings):
+        path = self.root / "supervisord.conf"
+        path.write_text("[supervisord]\n[program:job]\ncommand=lockstep loop job.json\n"
+                        f"directory={self.root}\n" + settings)
+        return path
+
+    def test_a_stop_that_would_be_cut_is_status_1_with_the_line_to_write(self):
+        job = self.job()
+        config = self.config("stopwaitsecs=49\nexitcodes=0,75\n")
+        plan, = self.check(job, "--supervisord", config, status=1)
+        one, = plan["supervised"]
+        self.assertEqual((one["verdict"], one["longestPairMs"], one["neededSeconds"], one["givenMs"]), ("too short", 50000, 55, 49000))
+        self.assertEqual(one["change"]["place"], {"file": str(config), "line": 5})
+        self.assertEqual(one["change"]["write"], "stopwaitsecs=55")
+        text = self.lockstep("check", job, "--supervisord", config).out
+        self.assertIn(f"{config}:5: write stopwaitsecs=55", text)
+        self.assertIn("too short", text)
+
+    def test_the_line_that_it_names_is_enough(self):
+        job = self.job()
+        self.config("exitcodes=0,75\n")
+        change = self.check(job, "--supervisord", self.root / "supervisord.conf", status=1)[0]["supervised"][0]["change"]
+        self.assertTrue(change["add"])
+        config = self.root / "supervisord.conf"
+        lines = config.read_text().splitlines()
+        lines.insert(change["place"]["line"], change["write"])
+        config.write_text("\n".join(lines) + "\n")
+        plan, = self.check(job, "--supervisord", config, status=0)
+        self.assertEqual((plan["supervised"][0]["verdict"], plan["supervised"][0]["warnings"]), ("enough", []))
+
+    def test_what_setup_writes_is_enough_and_needs_no_word(self):
+        job = self.job()
+        self.assertEqual(self.lockstep("setup", "supervisord", job, "--write", self.root).status, 0)
+        config = self.root / "supervisord.conf"
+        config.write_text("[supervisord]\n[include]\nfiles=job.conf\n")
+        plan, = self.check(job, "--supervisord", config, status=0)
+        self.assertEqual(plan["supervised"][0]["verdict"], "enough")
+        self.assertEqual(plan["supervised"][0]["warnings"], [])
+
+    def test_a_job_that_nothing_runs_is_status_1_and_says_how_to_add_it(self):
+        self.job()
+        other = self.job("other")
+        result = self.lockstep("check", other, "--supervisord", self.config(""))
+        self.assertEqual(result.status, 1)
+        self.assertIn("lockstep setup supervisord", result.out)
+
+    def test_a_configuration_that_cannot_be_read_is_an_error_of_its_own(self):
+        self.assertEqual(self.lockstep("check", self.job(), "--supervisord", self.root / "none.conf").status, 66)
+        broken = self.root / "broken.conf"
+        broken.write_text("command=x\n")
+        result = self.lockstep("check", self.job(), "--supervisord", broken)
+        self.assertEqual(result.status, 78)
+        self.assertIn(f"{broken}:1:", result.err)
+
+
+class OfSystemd(CheckTest):
+    def test_what_setup_writes_is_enough_and_needs_no_word(self):
+        job = self.job(lock="/tmp/lockstep-test-never-taken.lock")
+        self.assertEqual(self.lockstep("setup", "systemd", job, "--write", self.root).status, 0)
+        plan, = self.check(job, "--systemd", self.root / "job.service", status=0)
+        self.assertEqual((plan["supervised"][0]["verdict"], plan["supervised"][0]["warnings"]), ("enough", []))
+
+    def test_a_drop_in_that_shortens_it_is_found_and_named(self):
+        job = self.job(lock="/tmp/lockstep-test-never-taken.lock")
+        self.lockstep("setup", "systemd", job, "--write", self.root)
+        drop_in = self.root / "job.service.d/50-hasty.conf"
+        drop_in.parent.mkdir()
+        drop_in.write_text("[Service]\nTimeoutStopSec=20\nPrivateTmp=yes\nKillMode=control-group\n")
+        plan, = self.check(job, "--systemd", self.root / "job.service", status=1)
+        one, = plan["supervised"]
+        self.assertEqual((one["verdict"], one["givenMs"]), ("too short", 20000))
+        self.assertEqual(one["change"]["place"], {"file": str(drop_in), "line": 2})
+        self.assertEqual([w["write"] for w in one["warnings"]], ["KillMode=mixed", "PrivateTmp=no"])
+        self.assertEqual({w["place"]["file"] for w in one["warnings"]}, {str(drop_in)})
+
+    def test_a_plain_unit_has_systemds_defaults(self):
+        unit = self.root / "plain.service"
+        unit.write_text(f"[Service]\nExecStart={LOCKSTEP} loop {self.job(seconds=60)}\n")
+        plan, = self.check(self.job(seconds=60), "--systemd", unit, status=1)
+        one, = plan["supervised"]
+        self.assertEqual((one["givenMs"], one["settingPlace"], one["change"]["add"]), (90000, None, True))
+        self.assertEqual([w["write"] for w in one["warnings"]], ["KillMode=mixed", "SuccessExitStatus=75"])
+
+    def test_a_unit_that_is_not_there_is_an_error(self):
+        result = self.lockstep("check", self.job(), "--systemd", "lockstep-no-such-unit")
+        self.assertEqual(result.status, 66)
+        self.assertIn("lockstep-no-such-unit.service", result.err)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,128 @@
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "job/job_file.hpp"
+#include "supervise/supervision.hpp"
+#include "support/temporary_directory.hpp"
+
+using namespace lockstep;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// Its longest pair takes 20 s, so a supervisor must wait 25.
+JobSpec job(const std::string& top = "") {
+    const auto read = parse_job(R"({"lockstep": 1, "job": "a", )" + top + R"("steps": [{"step": "s",
+        "first": {"http": {"method": "PUT", "url": "http://h/"}, "deadline": "20s"}}]})",
+                                "a.json", "/", {});
+    REQUIRE(read.has_value());
+    return *read;
+}
+
+SupervisordProgram program(const std::string& stopwaitsecs) {
+    SupervisordProgram program;
+    program.name = "a";
+    program.section = "program:a";
+    program.place = {"c", 3};
+    program.stopwaitsecs = {stopwaitsecs, {"c", 5}, false};
+    program.stopsignal = {"TERM", {}, false};
+    program.stopasgroup = program.killasgroup = {"false", {}, false};
+    program.autorestart = {"unexpected", {}, false};
+    program.exitcodes = {"0,75", {"c", 6}, false};
+    return program;
+}
+
+SystemdUnit unit(const std::string& settings) {
+    UnitFiles files{"a.service", "u", {}, parse_unit_text("[Service]\n" + settings, "u")};
+    return systemd_unit_of(files, {"Manager", "DefaultTimeoutStopSec", "90s", {}});
+}
+
+std::string warnings(const Supervision& supervision) {
+    std::string text;
+    for (const Advice& one : supervision.warnings)
+        text += one.place.text() + (one.add ? " add " : " write ") + one.write + "\n";
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("a stop is waited for long enough, tightly, or not", "[verdict]") {
+    CHECK(supervision_of(job(), program("25")).patience == Patience::enough);
+    CHECK(supervision_of(job(), program("24")).patience == Patience::tight);
+    CHECK(supervision_of(job(), program("20")).patience == Patience::tight);
+    CHECK(supervision_of(job(), program("19")).patience == Patience::too_short);
+    CHECK(supervision_of(job(), program("0")).patience == Patience::too_short);
+    CHECK(supervision_of(job(), unit("TimeoutStopSec=infinity\n")).patience == Patience::enough);
+    CHECK(supervision_of(job(), unit("TimeoutStopSec=19s\n")).patience == Patience::too_short);
+}
+
+TEST_CASE("the exact line to change is named: where it stands, or the section that lacks it", "[verdict]") {
+    const Supervision stated = supervision_of(job(), program("10"));
+    REQUIRE(stated.change);
+    CHECK(stated.change->place.text() == "c:5");
+    CHECK(stated.change->write == "stopwaitsecs=25");
+    CHECK_FALSE(stated.change->add);
+    auto by_default = program("10");
+    by_default.stopwaitsecs.place = {};
+    const Supervision missing = supervision_of(job(), by_default);
+    CHECK(missing.change->place.text() == "c:3");
+    CHECK(missing.change->add);
+    CHECK_THAT(supervision_text(missing),
+               Contains("c:3: add stopwaitsecs=25") && Contains("10s (stopwaitsecs=10, the default)"));
+    CHECK(supervision_of(job(), unit("TimeoutStopSec=1\n")).change->write == "TimeoutStopSec=25s");
+}
+
+TEST_CASE("a value that cannot be expanded here is unknown, not enough", "[verdict]") {
+    auto unknown = program("%(ENV_X)s");
+    unknown.stopwaitsecs.unknown = true;
+    CHECK(supervision_of(job(), unknown).patience == Patience::unknown);
+    CHECK_THAT(to_text(supervision_json(supervision_of(job(), unknown))), Contains(R"("givenMs":null)"));
+}
+
+TEST_CASE("what is not as it should be under supervisord is told, with the line to write", "[verdict]") {
+    CHECK(warnings(supervision_of(job(), program("25"))).empty());
+    auto wrong = program("25");
+    wrong.stopsignal = {"USR1", {"c", 7}, false};
+    wrong.stopasgroup = wrong.killasgroup = {"true", {"c", 8}, false};
+    wrong.exitcodes = {"0,2", {"c", 9}, false};
+    wrong.processes = 2;
+    CHECK(warnings(supervision_of(job(), wrong)) ==
+          "c:7 write stopsignal=TERM\nc:8 write stopasgroup=false\nc:8 write killasgroup=false\nc:9 write exitcodes=0,2,75\n"
+          "c:3 write numprocs=1\n");
+    wrong = program("25");
+    wrong.autorestart.value = "false";
+    wrong.exitcodes.value = "0";
+    CHECK(warnings(supervision_of(job(), wrong)).empty());
+}
+
+TEST_CASE("what is not as it should be under systemd is told, with the line to write", "[verdict]") {
+    CHECK(warnings(supervision_of(job(), unit("KillMode=mixed\nSuccessExitStatus=TEMPFAIL\n"))).empty());
+    CHECK(warnings(supervision_of(job(), unit(""))) == "u:1 add KillMode=mixed\nu:1 add SuccessExitStatus=75\n");
+    CHECK_THAT(warnings(supervision_of(job(), unit("PrivateTmp=yes\nKillSignal=SIGUSR1\nKillMode=none\n"))),
+               Contains("u:2 write PrivateTmp=no") && Contains("u:3 write KillSignal=SIGTERM") &&
+                   Contains("u:4 write KillMode=mixed"));
+}
+
+TEST_CASE("shielded commands make KillMode=control-group right, and a lock outside /tmp a private one", "[verdict]") {
+    const JobSpec shielded = job(R"("shield": true, "lock": "/run/lock/a.lock", )");
+    CHECK(warnings(supervision_of(shielded, unit("PrivateTmp=yes\nSuccessExitStatus=75\n"))).empty());
+}
+
+TEST_CASE("a command runs a job if lockstep is given that very file, whatever stands before", "[match]") {
+    const testing::TemporaryDirectory directory;
+    const std::string file = directory.path() + "/a.json";
+    std::ofstream(file) << "{}";
+    std::filesystem::create_symlink("a.json", directory.path() + "/link.json");
+    const auto runs = [&](const std::vector<std::string>& words, const std::string& in = "") {
+        return runs_job(words, in, file);
+    };
+    CHECK(runs({"/usr/bin/lockstep", "loop", file}));
+    CHECK(runs({"lockstep", "loop", directory.path() + "/link.json"}));
+    CHECK(runs({"lockstep", "loop", "a.json"}, directory.path()));
+    CHECK_FALSE(runs({"lockstep", "loop", "a.json"}));
+    CHECK(runs({"nice", "env", "A=b", "lockstep", "run", "--quiet", file}));
+    CHECK(runs({"sh", "-c", "cd / && exec lockstep loop " + file}));
+    CHECK_FALSE(runs({"cat", file}));
+    CHECK_FALSE(runs({"lockstep", "loop", directory.path() + "/other.json"}));
+}

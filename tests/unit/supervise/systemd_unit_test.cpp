@@ -1,0 +1,143 @@
+// Reading units from files, where no manager runs; that systemd itself reads the same is in tests/system.
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "supervise/systemd_unit.hpp"
+#include "supervise/time_span.hpp"
+#include "support/temporary_directory.hpp"
+
+using namespace lockstep;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+struct Root {
+    testing::TemporaryDirectory directory;
+
+    std::string write(const std::string& name, const std::string& text) const {
+        const std::filesystem::path path = directory.path() + name;
+        std::filesystem::create_directories(path.parent_path());
+        std::ofstream(path) << text;
+        return path;
+    }
+    SystemdUnit unit(const std::string& name) const {
+        auto read = read_systemd_unit(name, directory.path());
+        INFO((read ? "" : read.error().text));
+        REQUIRE(read.has_value());
+        return *read;
+    }
+};
+
+Millis timeout(std::string_view text) {
+    const auto span = parse_stop_timeout(text);
+    INFO(text);
+    REQUIRE(span.has_value());
+    return span->value_or(Millis{-1});
+}
+
+}  // namespace
+
+TEST_CASE("time spans are read as systemd.time(7) has them", "[systemd]") {
+    CHECK(timeout("90") == Millis{90'000});
+    CHECK(timeout("1min 30s") == Millis{90'000});
+    CHECK(timeout("1min30s") == Millis{90'000});
+    CHECK(timeout(" 2 h ") == Millis{7'200'000});
+    CHECK(timeout("500ms") == Millis{500});
+    CHECK(timeout("1.5s") == Millis{1500});
+    CHECK(timeout("1d 2hr 3 minutes 4seconds") == Millis{93'784'000});
+    CHECK(timeout("infinity") == Millis{-1});
+    CHECK(timeout("0") == Millis{-1});
+    for (const char* wrong : {"", "soon", "5 parsecs", "-1s", "1s x"}) CHECK_FALSE(parse_stop_timeout(wrong).has_value());
+}
+
+TEST_CASE("a unit's words are what systemd makes of them", "[systemd]") {
+    CHECK(exec_words(R"(@-/usr/bin/lockstep  loop "/a b/x.json" 'c d' 50%% $$HOME %p %i e\sf)", "job@7.service") ==
+          Words{"/usr/bin/lockstep", "loop", "/a b/x.json", "c d", "50%", "$HOME", "job", "7", "e f"});
+}
+
+TEST_CASE("of a unit that states nothing systemd's defaults hold, and they have no place", "[systemd]") {
+    const Root root;
+    root.write("/etc/systemd/system/a.service", "[Unit]\nDescription=x\n[Service]\nExecStart=/bin/x\n");
+    const SystemdUnit unit = root.unit("a");
+    CHECK(unit.stop_timeout == Millis{90'000});
+    CHECK(unit.stop_setting.place.file.empty());
+    CHECK(unit.kill_mode.value == "control-group");
+    CHECK(unit.private_tmp.value == "no");
+    CHECK(unit.place.line == 3);
+}
+
+TEST_CASE("drop-ins count in the order of their names, wherever they lie, and empty values reset lists", "[systemd]") {
+    const Root root;
+    root.write("/usr/lib/systemd/system/a.service",
+               "[Service]\nExecStart=/bin/x\nTimeoutStopSec=10\nKillMode=process\nSuccessExitStatus=3\n");
+    root.write("/usr/lib/systemd/system/a.service.d/20-late.conf", "[Service]\nTimeoutStopSec=40\n");
+    root.write(
+        "/etc/systemd/system/a.service.d/10-early.conf",
+        "[Service]\nTimeoutStopSec=30\nExecStart=\nExecStart=/bin/y \\\n# a comment between\n  z\nSuccessExitStatus=75\n");
+    const SystemdUnit unit = root.unit("a.service");
+    CHECK(unit.stop_timeout == Millis{40'000});
+    CHECK(unit.stop_setting.place.text() == root.directory.path() + "/usr/lib/systemd/system/a.service.d/20-late.conf:2");
+    CHECK(unit.commands == std::vector<Words>{{"/bin/y", "z"}});
+    CHECK(unit.kill_mode.value == "process");
+    CHECK(unit.success_exit_status == "3 75 ");
+}
+
+TEST_CASE("a drop-in of /etc hides one of its name elsewhere, and one for all services counts, too", "[systemd]") {
+    const Root root;
+    root.write("/lib/systemd/system/a-b.service", "[Service]\nExecStart=/bin/x\n");
+    root.write("/lib/systemd/system/a-b.service.d/x.conf", "[Service]\nTimeoutStopSec=1\nKillMode=none\n");
+    root.write("/etc/systemd/system/a-b.service.d/x.conf", "[Service]\nTimeoutStopSec=2\n");
+    root.write("/etc/systemd/system/service.d/a.conf", "[Service]\nPrivateTmp=true\n");
+    root.write("/etc/systemd/system/a-.service.d/z.conf", "[Service]\nKillSignal=SIGINT\n");
+    const SystemdUnit unit = root.unit("a-b.service");
+    CHECK(unit.stop_timeout == Millis{2000});
+    CHECK(unit.kill_mode.value == "control-group");
+    CHECK(unit.private_tmp.value == "yes");
+    CHECK(unit.kill_signal.value == "SIGINT");
+}
+
+TEST_CASE("the manager's own configuration gives the default", "[systemd]") {
+    const Root root;
+    root.write("/etc/systemd/system/a.service", "[Service]\nExecStart=/bin/x\n");
+    root.write("/etc/systemd/system.conf", "[Manager]\nDefaultTimeoutStopSec=20s\n");
+    CHECK(root.unit("a").stop_timeout == Millis{20'000});
+    root.write("/usr/lib/systemd/system.conf.d/a.conf", "[Manager]\nDefaultTimeoutStopSec=25s\n");
+    CHECK(root.unit("a").stop_timeout == Millis{25'000});
+    CHECK(root.unit("a").stop_setting.key == "DefaultTimeoutStopSec");
+}
+
+TEST_CASE("TimeoutSec= sets it too, a wrong value is passed over, and without SIGKILL there is no limit", "[systemd]") {
+    const Root root;
+    root.write("/etc/systemd/system/a.service", "[Service]\nExecStart=/bin/x\nTimeoutSec=5\nTimeoutStopSec=soon\n");
+    CHECK(root.unit("a").stop_timeout == Millis{5000});
+    root.write("/etc/systemd/system/b.service", "[Service]\nExecStart=/bin/x\nTimeoutStopSec=5\nSendSIGKILL=no\n");
+    CHECK_FALSE(root.unit("b").stop_timeout.has_value());
+}
+
+TEST_CASE("an instance is read from its template, and a file by its path with the drop-ins beside it", "[systemd]") {
+    const Root root;
+    root.write("/etc/systemd/system/t@.service", "[Service]\nExecStart=/bin/x %i\n");
+    CHECK(root.unit("t@7.service").commands == std::vector<Words>{{"/bin/x", "7"}});
+    const std::string path = root.write("/home/u/mine.service", "[Service]\nExecStart=/bin/x\n");
+    root.write("/home/u/mine.service.d/more.conf", "[Service]\nTimeoutStopSec=3\n");
+    CHECK(root.unit(path).stop_timeout == Millis{3000});
+}
+
+TEST_CASE("DynamicUser=yes means a private /tmp", "[systemd]") {
+    const Root root;
+    root.write("/etc/systemd/system/a.service", "[Service]\nExecStart=/bin/x\nDynamicUser=yes\n");
+    CHECK(root.unit("a").private_tmp.value == "yes");
+    CHECK(root.unit("a").private_tmp.key == "DynamicUser");
+}
+
+TEST_CASE("a unit that is not there is looked for in vain, and where is said", "[systemd]") {
+    const Root root;
+    const auto missing = read_systemd_unit("none", root.directory.path());
+    REQUIRE_FALSE(missing.has_value());
+    CHECK(missing.error().failure == Failure::no_job_file);
+    CHECK_THAT(missing.error().text,
+               Catch::Matchers::Contains("none.service") && Catch::Matchers::Contains("/etc/systemd/system"));
+}
