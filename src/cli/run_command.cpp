@@ -6,6 +6,7 @@
 #include "run/dry_run.hpp"
 #include "run/front.hpp"
 #include "run/job_guardian.hpp"
+#include "sys/service_manager.hpp"
 
 namespace lockstep {
 
@@ -14,6 +15,16 @@ namespace {
 struct Job {
     const JobSpec& spec;
     const RunOptions& options;
+};
+
+/// The manager listens to the main process of a unit only, and that is the front.
+class ManagerListener final : public FrontListener {
+  public:
+    explicit ManagerListener(const ServiceManager& manager) : manager_(manager) {}
+    void told(const char* text) override { manager_.tell(text); }
+
+  private:
+    const ServiceManager& manager_;
 };
 
 int guardian(GuardianLink& link, void* context) {
@@ -41,7 +52,11 @@ int run_command(const InheritedSignals& inherited, RunArguments& arguments) {
     }
     if (arguments.dry_run) return dry_run(*job, options);
     Job context{*job, options};
-    return run_in_guardian(inherited, job->name.c_str(), guardian, &context);
+    const auto manager = ServiceManager::find();
+    if (!manager) return run_in_guardian(inherited, job->name.c_str(), guardian, &context);
+    options.watchdog = manager->watchdog();
+    ManagerListener listener(*manager);
+    return run_in_guardian(inherited, job->name.c_str(), guardian, &context, &listener);
 }
 
 }  // namespace lockstep

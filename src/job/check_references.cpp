@@ -31,7 +31,7 @@ class ReferenceChecker {
         if (auto misplaced = role_complaint()) return misplaced;
         if (asks_answer_of_http(expression_.kind) || asks_answer_of_command(expression_.kind)) return answer_complaint();
         switch (expression_.kind) {
-            case Kind::inputs: return job_.items ? std::nullopt : complain("there are no inputs: this job has no \"items\"");
+            case Kind::inputs: return input_complaint();
             case Kind::params: return param_complaint();
             case Kind::secrets: return secret_complaint();
             case Kind::step_output: return step_complaint();
@@ -56,7 +56,18 @@ class ReferenceChecker {
                 return complain("there is no item yet where the items are listed", "use $params, $run or $secrets");
             }
         }
+        if (around_.role == Role::notice && (kind == Kind::step_output || kind == Kind::idempotency_key))
+            return complain("a notice tells of a whole pass, not of an item", "its $inputs are the pass's summary");
         return std::nullopt;
+    }
+
+    std::optional<Complaint> input_complaint() const {
+        if (around_.role == Role::notice) {
+            if (std::ranges::find(kSummaryNames, expression_.name) != std::end(kSummaryNames)) return std::nullopt;
+            const std::vector<std::string_view> names(std::begin(kSummaryNames), std::end(kSummaryNames));
+            return complain("the summary of a pass has no " + in_quotes(expression_.name), suggestion(expression_.name, names));
+        }
+        return job_.items ? std::nullopt : complain("there are no inputs: this job has no \"items\"");
     }
 
     std::optional<Complaint> answer_complaint() const {

@@ -154,6 +154,17 @@ struct SecretSpec {
     std::string file;  ///< absolute
 };
 
+/// Whom the end of a pass is told to, when the lock has been given back. $inputs of its texts is the pass's summary.
+struct NoticeSpec {
+    ActionSpec action;
+    Millis timeout{10'000};  ///< for all attempts together
+};
+
+/// The members of that summary, which the reader holds expressions against.
+inline constexpr std::string_view kSummaryNames[] = {"job",     "run",     "pass",      "host",        "startedAt",  "ms",
+                                                     "result",  "because", "done",      "failed",      "parked",     "left",
+                                                     "skipped", "open",    "recovered", "failedItems", "parkedItems"};
+
 struct JobSpec {
     std::string name;
     std::string file;       ///< the job file as it was named
@@ -175,6 +186,10 @@ struct JobSpec {
     std::map<std::string, SecretSpec, std::less<>> secrets;
     std::set<std::string> used_secrets;  ///< those of `secrets` that some expression names
     std::vector<StepSpec> steps;
+    std::optional<NoticeSpec> on_failure;    ///< something failed that no earlier notice told of
+    std::optional<NoticeSpec> on_parked;     ///< something waits for a person since this pass
+    std::optional<NoticeSpec> on_recovered;  ///< what an earlier run had left open was brought to an end
+    std::optional<NoticeSpec> heartbeat;     ///< all went well
 
     const StepSpec* step(std::string_view name) const;
     Millis longest_pair() const;  ///< of all steps; with section "item" their sum

@@ -49,6 +49,10 @@ inline constexpr KeySpec kJob[] = {{"$schema"},
                                    {"section"},
                                    {"shield"},
                                    {"secrets"},
+                                   {"onFailure"},
+                                   {"onParked"},
+                                   {"onRecovered"},
+                                   {"heartbeat"},
                                    {"steps", kRequired}};
 inline constexpr KeySpec kStop[] = {{"grace"}, {"atDeadline"}};
 inline constexpr KeySpec kItems[] = {{"ndjson"}, {"csv"},  {"command"}, {"http"},
@@ -76,6 +80,8 @@ inline constexpr KeySpec kIdempotencyKey[] = {{"header"}, {"retention"}};
 inline constexpr KeySpec kRetry[] = {{"maxAttempts"}, {"initialInterval"}, {"backoffRate"}, {"maxInterval"}, {"jitter"}};
 inline constexpr KeySpec kProbe[] = {{"http"},    {"command"}, {"applied", kRequired}, {"absent"}, {"outputs"},
                                      {"timeout"}, {"settle"}};
+
+inline constexpr KeySpec kNotice[] = {{"http"}, {"command"}, {"timeout"}};
 
 inline constexpr std::string_view kMethodWords[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"};
 inline constexpr std::string_view kProbeMethodWords[] = {"GET", "HEAD"};
@@ -105,10 +111,11 @@ inline constexpr ObjectShape kCommand{"commandObject", keys::kCommand};
 inline constexpr ObjectShape kIdempotencyKey{"idempotencyKey", keys::kIdempotencyKey};
 inline constexpr ObjectShape kRetry{"retry", keys::kRetry};
 inline constexpr ObjectShape kProbe{"probe", keys::kProbe};
+inline constexpr ObjectShape kNotice{"notice", keys::kNotice};
 
-inline constexpr std::array<const ObjectShape*, 14> kAll = {&kJob,     &kStop,           &kItems,      &kSecret, &kStep,
+inline constexpr std::array<const ObjectShape*, 15> kAll = {&kJob,     &kStop,           &kItems,      &kSecret, &kStep,
                                                             &kFirst,   &kSecond,         &kCompensate, &kHttp,   &kMultipart,
-                                                            &kCommand, &kIdempotencyKey, &kRetry,      &kProbe};
+                                                            &kCommand, &kIdempotencyKey, &kRetry,      &kProbe,  &kNotice};
 
 inline constexpr EnumShape kMethod{"method", keys::kMethodWords, "is not an HTTP method"};
 inline constexpr EnumShape kProbeMethod{"probeMethod", keys::kProbeMethodWords};

@@ -61,6 +61,19 @@ std::string items_text(const JobSpec& job) {
     return source + ", key " + shown(job.items->key);
 }
 
+/// "onFailure: POST https://…; heartbeat: GET https://…", or "".
+std::string notices_text(const JobSpec& job) {
+    std::string text;
+    const auto add = [&](const char* when, const std::optional<NoticeSpec>& notice) {
+        if (notice) text += (text.empty() ? "" : "; ") + std::string(when) + ": " + action_text(notice->action);
+    };
+    add("onFailure", job.on_failure);
+    add("onParked", job.on_parked);
+    add("onRecovered", job.on_recovered);
+    add("heartbeat", job.heartbeat);
+    return text;
+}
+
 using Row = std::vector<std::string>;
 
 Row phase_row(const StepSpec& step, PhaseName name) {
@@ -145,6 +158,7 @@ std::string describe_plan(const JobSpec& job) {
     if (job.tolerated_failure_count)
         head.push_back(
             {"failures", "a pass ends when more than " + std::to_string(*job.tolerated_failure_count) + " items fail"});
+    if (const std::string notices = notices_text(job); !notices.empty()) head.push_back({"tells", notices});
     const std::vector<Row> foot = {{"longest pair", format_duration(job.longest_pair())},
                                    {"stop.grace", grace_text(job)},
                                    {"supervisor", patience_text(job)}};

@@ -10,6 +10,7 @@ std::optional<ItemsSpec> read_items(Reading& reading, const Place& at);
 /// The declared parameters with the values in force: defaults, then --set.
 Json read_params(Reading& reading, const std::optional<Place>& at, const JobFileOptions& options);
 std::map<std::string, SecretSpec, std::less<>> read_secrets(Reading& reading, const std::optional<Place>& at);
+std::optional<NoticeSpec> read_notice(Reading& reading, const std::optional<Place>& at);
 /// Without its definition. `index`: its place among the steps.
 StepSpec read_step(Reading& reading, const Place& at, std::size_t index);
 PhaseSpec read_phase(Reading& reading, const Fields& fields, const Surroundings& around);

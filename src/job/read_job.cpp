@@ -124,6 +124,10 @@ JobSpec read_job(Reading& reading, const Place& root, const JobFileOptions& opti
     }
     job.shield = read_boolean(findings, fields.get("shield"));
     job.secrets = read_secrets(reading, fields.get("secrets"));
+    job.on_failure = read_notice(reading, fields.get("onFailure"));
+    job.on_parked = read_notice(reading, fields.get("onParked"));
+    job.on_recovered = read_notice(reading, fields.get("onRecovered"));
+    job.heartbeat = read_notice(reading, fields.get("heartbeat"));
     read_steps(reading, fields.get("steps"), job);
     read_stop(reading, fields.get("stop"), job);
     for (const ExpressionUse& use : reading.uses) {

@@ -8,7 +8,7 @@ namespace lockstep {
 
 /// What stands around an expression, and so what it may refer to.
 struct Surroundings {
-    enum class Role : std::uint8_t { item_key, job_key, items_source, phase };
+    enum class Role : std::uint8_t { item_key, job_key, items_source, phase, notice };
     enum class AnswerOf : std::uint8_t { nothing, http, command };  ///< nothing: no answer exists yet
     Role role = Role::phase;
     AnswerOf answer = AnswerOf::nothing;

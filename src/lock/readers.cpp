@@ -36,7 +36,7 @@ std::vector<LockRecord> read_readers(int directory_fd) {
 
 std::string describe_readers(const std::vector<LockRecord>& readers) {
     if (readers.empty()) return "";
-    const std::string first = describe_holder(readers.front());
+    std::string first = describe_holder(readers.front());
     if (readers.size() == 1) return first;
     return first + " and " + std::to_string(readers.size() - 1) + (readers.size() == 2 ? " more reader" : " more readers");
 }

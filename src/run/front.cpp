@@ -1,5 +1,6 @@
 #include "run/front.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -41,6 +42,11 @@ bool CommandTable::empty() const noexcept {
     return true;
 }
 
+void GuardianLink::tell(std::string_view text) const noexcept {
+    if (listened_to && !text.empty() && text.size() <= kLongestMessage)
+        ::send(socket.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 std::optional<StopNotice> read_notice(int socket) {
     StopNotice notice;
     const ssize_t length = ::recv(socket, &notice, sizeof notice, MSG_DONTWAIT);
@@ -53,21 +59,31 @@ namespace {
 
 class Front {
   public:
-    Front(const InheritedSignals& inherited, const char* name, UniqueFd socket, CommandTable& commands, pid_t guardian)
-        : inherited_(inherited), name_(name), socket_(std::move(socket)), commands_(commands), guardian_(guardian) {}
+    Front(const InheritedSignals& inherited, const char* name, UniqueFd socket, CommandTable& commands, pid_t guardian,
+          FrontListener* listener)
+        : inherited_(inherited),
+          name_(name),
+          socket_(std::move(socket)),
+          commands_(commands),
+          guardian_(guardian),
+          listener_(listener) {}
 
     int wait() {
         sigset_t set = stop_signals(inherited_);
         ::sigaddset(&set, SIGCHLD);
+        if (listener_ != nullptr) ::sigaddset(&set, SIGIO);
         while (!guardian_ended_ || waiting_for_orphans()) {
             siginfo_t info{};
             const int signal = ::sigwaitinfo(&set, &info);
             if (signal == SIGCHLD) {
                 reap();
+            } else if (signal == SIGIO) {
+                hear();
             } else if (signal > 0) {
                 pass_on(StopNotice::from(info));
             }
         }
+        hear();
         return result();
     }
 
@@ -76,6 +92,16 @@ class Front {
         if (notice.signal == SIGINT && notice.from_keyboard) interrupted_ = true;
         // A full socket means that the guardian has hundreds of requests to read already; one that is gone needs none.
         ::send(socket_.get(), &notice, sizeof notice, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+
+    void hear() {
+        char text[GuardianLink::kLongestMessage + 1];
+        while (listener_ != nullptr) {
+            const ssize_t length = ::recv(socket_.get(), text, sizeof text - 1, MSG_DONTWAIT);
+            if (length <= 0) return;
+            text[length] = '\0';
+            listener_->told(text);
+        }
     }
 
     /// Every child: our own guardian, its orphans (we are their subreaper), and as pid 1 whatever a container leaves to us.
@@ -128,6 +154,7 @@ class Front {
     UniqueFd socket_;
     CommandTable& commands_;
     pid_t guardian_;
+    FrontListener* listener_;
     int guardian_status_ = 0;
     bool guardian_ended_ = false;
     bool no_children_ = false;
@@ -143,16 +170,19 @@ int cannot_start(const char* name, const char* what) {
 }  // namespace
 
 int wait_for_guardian(const InheritedSignals& inherited, const char* name, UniqueFd socket, CommandTable& commands,
-                      pid_t guardian) {
-    return Front(inherited, name, std::move(socket), commands, guardian).wait();
+                      pid_t guardian, FrontListener* listener) {
+    return Front(inherited, name, std::move(socket), commands, guardian, listener).wait();
 }
 
 int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*guardian)(GuardianLink& link, void* context),
-                    void* context) {
+                    void* context, FrontListener* listener) {
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return cannot_start(name, "creating a socket pair");
     UniqueFd front_end(pair[0]);
     UniqueFd guardian_end(pair[1]);
+    // SIGIO wakes the front, which otherwise sleeps in sigwaitinfo(2), for a message of the guardian's.
+    if (listener != nullptr && (::fcntl(pair[0], F_SETOWN, ::getpid()) != 0 || ::fcntl(pair[0], F_SETFL, O_ASYNC) != 0))
+        return cannot_start(name, "listening to the guardian");
     void* shared = ::mmap(nullptr, sizeof(CommandTable), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) return cannot_start(name, "mapping the command table");
     auto& commands = *static_cast<CommandTable*>(shared);
@@ -164,11 +194,11 @@ int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*g
     if (pid == 0) {
         front_end.reset();
         ::setsid();
-        GuardianLink link{std::move(guardian_end), &commands, inherited};
+        GuardianLink link{std::move(guardian_end), &commands, inherited, listener != nullptr};
         ::_exit(guardian(link, context));
     }
     guardian_end.reset();
-    return wait_for_guardian(inherited, name, std::move(front_end), commands, pid);
+    return wait_for_guardian(inherited, name, std::move(front_end), commands, pid, listener);
 }
 
 }  // namespace lockstep

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <optional>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "sys/stop_signals.hpp"
@@ -31,11 +32,24 @@ class CommandTable {
     static_assert(std::atomic<pid_t>::is_always_lock_free);
 };
 
+/// Who hears, in the front, what the guardian has to tell the world outside.
+class FrontListener {
+  public:
+    virtual ~FrontListener() = default;
+    virtual void told(const char* text) = 0;
+};
+
 /// The guardian's end of what connects the two.
 struct GuardianLink {
     UniqueFd socket;  ///< StopNotice messages; end of file: the front is dead
     CommandTable* commands = nullptr;
     InheritedSignals inherited;
+    bool listened_to = false;  ///< the front has a FrontListener
+
+    /// For the front's listener: at most kLongestMessage bytes. Never waits; what a front that is dead or stopped does not take
+    /// is lost.
+    void tell(std::string_view text) const noexcept;
+    static constexpr std::size_t kLongestMessage = 1000;
 };
 
 /// Forks the guardian (before any thread exists), which leads a session of its own and calls `guardian`; its return value is
@@ -45,13 +59,14 @@ struct GuardianLink {
 /// with a result of 0 or 75 this does not return: the process ends by SIGINT, which alone stops a shell's loop around it (as
 /// pid 1, for which the kernel drops that signal, it exits 130).
 ///
-/// @param name  what messages begin with: "lockstep: NAME: …"
+/// @param name      what messages begin with: "lockstep: NAME: …"
+/// @param listener  in the front, for GuardianLink::tell; nullptr: nobody
 int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*guardian)(GuardianLink& link, void* context),
-                    void* context);
+                    void* context, FrontListener* listener = nullptr);
 
 /// The front's part of it, for a guardian that was started already.
 int wait_for_guardian(const InheritedSignals& inherited, const char* name, UniqueFd socket, CommandTable& commands,
-                      pid_t guardian);
+                      pid_t guardian, FrontListener* listener = nullptr);
 
 /// Reads the next stop request from the front, or nullopt if none is waiting.
 std::optional<StopNotice> read_notice(int socket);

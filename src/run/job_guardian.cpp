@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <thread>
 
+#include "run/notifier.hpp"
 #include "run/runner.hpp"
 #include "run/stop_policy.hpp"
+#include "sys/service_manager.hpp"
 
 namespace lockstep {
 
@@ -16,14 +18,15 @@ namespace {
 class JobGuardian {
   public:
     JobGuardian(const JobSpec& job, GuardianLink& link, StopState stop, Interrupt finished, Bell phase_begun, UniqueFd signals,
-                const RunOptions& options)
+                const RunOptions& options, const std::string& run_id)
         : link_(link),
           stop_(std::move(stop)),
           finished_(std::move(finished)),
           phase_begun_(std::move(phase_begun)),
           signals_(std::move(signals)),
           policy_(job.stop.grace, job.stop.at_deadline == AtDeadline::cut),
-          runner_(job, options, stop_, *link.commands, phase_begun_),
+          runner_(job, options, run_id, stop_, *link.commands, phase_begun_),
+          notifier_(options.watchdog),
           shows_progress_(options.progress && !options.loop && ::isatty(STDERR_FILENO) != 0) {}
 
     int run() {
@@ -45,9 +48,11 @@ class JobGuardian {
                           {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0},
                           {publishing ? phase_begun_.fd() : -1, POLLIN, 0}};
         if (shows_progress_ && next_progress_ <= monotonic_now()) say_progress();
+        if (link_.listened_to && notifier_.next() <= monotonic_now()) notify();
         auto wake_at = policy_.deadline();
         const auto wake_by = [&](MonotonicTime time) { wake_at = std::min(time, wake_at.value_or(time)); };
         if (shows_progress_) wake_by(next_progress_);
+        if (link_.listened_to) wake_by(notifier_.next());
         if (!publishing) wake_by(next_publication_);
         ::poll(wait, 4, wake_at ? millis_until(*wake_at) : -1);
         if (wait[3].revents != 0) publish_activity();
@@ -72,6 +77,7 @@ class JobGuardian {
                 log::info("{}: {}; {}", why == "the death of the front" ? "stop request" : "signal received", why, finishing);
                 stop_.requested.fire();
                 runner_.note_stopping(why);
+                notifier_.stopping(policy_.deadline());
                 return;
             case StopPolicy::Action::say: say_again(why, in_hand); return;
             case StopPolicy::Action::ask:
@@ -91,6 +97,15 @@ class JobGuardian {
         next_publication_ = monotonic_now() + kApart;
         phase_begun_.silence();
         runner_.publish_activity();
+    }
+
+    /// For the service manager: at the start, about once a second while it changes, and with a wish for more time when
+    /// stopping.
+    void notify() {
+        const std::string now = runner_.progress();
+        const std::string in_hand = runner_.in_hand();
+        const std::string status = !now.empty() ? now : !in_hand.empty() ? "in hand: " + in_hand : "nothing in hand";
+        link_.tell(notifier_.message(monotonic_now(), policy_.stopping() ? "stopping; " + status : status));
     }
 
     /// For whoever watches a long run at a terminal.
@@ -122,6 +137,7 @@ class JobGuardian {
     UniqueFd signals_;
     StopPolicy policy_;
     Runner runner_;
+    Notifier notifier_;
     const bool shows_progress_;
     MonotonicTime next_publication_{};
     MonotonicTime next_progress_ = monotonic_now() + Millis{5000};
@@ -139,7 +155,9 @@ int cannot_start(const Error& error) {
 }  // namespace
 
 int guard_job(const JobSpec& job, const RunOptions& options, GuardianLink& link) {
-    log::start({job.name, options.log_format, options.log_level});
+    forget_service_manager();
+    const std::string run_id = new_run_id();
+    log::start({job.name, run_id, options.log_format, options.log_level});
     auto stop = StopState::create();
     if (!stop) return cannot_start(stop.error());
     auto finished = Interrupt::create();
@@ -148,9 +166,9 @@ int guard_job(const JobSpec& job, const RunOptions& options, GuardianLink& link)
     if (!phase_begun) return cannot_start(phase_begun.error());
     auto signals = open_signal_fd(link.inherited, false);
     if (!signals) return cannot_start(signals.error());
-    const int status =
-        JobGuardian(job, link, std::move(*stop), std::move(*finished), std::move(*phase_begun), std::move(*signals), options)
-            .run();
+    const int status = JobGuardian(job, link, std::move(*stop), std::move(*finished), std::move(*phase_begun),
+                                   std::move(*signals), options, run_id)
+                           .run();
     log::finish();
     return status;
 }

@@ -20,6 +20,12 @@ std::int64_t not_before(int pair_attempts) {
     return wall_now_ms() + std::min(kLongest, kFirst << doublings);
 }
 
+void say(log::Level level, const Pair& pair, std::string_view phase, std::string_view outcome, const std::string& reason,
+         const std::string& sentence) {
+    log::write(level, pair.item_key + ": " + sentence,
+               {{"item", pair.item_key}, {"step", pair.step}, {"phase", phase}, {"outcome", outcome}, {"reason", reason}});
+}
+
 }  // namespace
 
 void recall_outputs(const Pair& pair, StepOutputs& outputs) {
@@ -124,7 +130,7 @@ Result<std::optional<PairEnd>> PairExecutor::first(const Task& task) {
             remember_outputs(task, PhaseName::first, result->outputs);
             return enter(task, task.step.second ? PairState::first_done : PairState::done, result->reason);
         case PhaseEnd::refused:
-            log::warning("{}: {} first refused: {}", task.pair.item_key, task.step.name, result->reason);
+            say_refused(task, PhaseName::first, result->reason);
             // A request that could not even be made: nothing was begun, and nothing is on record.
             if (task.pair.state != PairState::first_begun) return PairEnd::failed;
             return enter(task, PairState::first_refused, result->reason);
@@ -140,7 +146,7 @@ Result<std::optional<PairEnd>> PairExecutor::second(const Task& task) {
             remember_outputs(task, PhaseName::second, result->outputs);
             return enter(task, PairState::done, result->reason);
         case PhaseEnd::refused:
-            log::warning("{}: {} second refused: {}", task.pair.item_key, task.step.name, result->reason);
+            say_refused(task, PhaseName::second, result->reason);
             return enter(task, PairState::second_refused, result->reason);
         default: return remain(task, PhaseName::second, *result);
     }
@@ -153,11 +159,17 @@ Result<std::optional<PairEnd>> PairExecutor::compensate(const Task& task) {
     if (!result) return std::unexpected(result.error());
     switch (result->end) {
         case PhaseEnd::done:
-            log::warning("{}: {} first undone by compensate", task.pair.item_key, task.step.name);
+            say(log::Level::warning, task.pair, to_string(PhaseName::compensate), "compensated", refusal,
+                task.step.name + " first undone by compensate");
             return enter(task, PairState::compensated, refusal);
         case PhaseEnd::refused: return park(task, "compensate refused: " + result->reason);
         default: return remain(task, PhaseName::compensate, *result);
     }
+}
+
+void PairExecutor::say_refused(const Task& task, PhaseName name, const std::string& reason) {
+    const std::string phase(to_string(name));
+    say(log::Level::warning, task.pair, phase, "refused", reason, task.step.name + " " + phase + " refused: " + reason);
 }
 
 Result<PhaseResult> PairExecutor::run_phase(const Task& task, PhaseName name) {
@@ -173,15 +185,18 @@ Result<PhaseResult> PairExecutor::run_phase(const Task& task, PhaseName name) {
 
 /// The phase came to no end that a state of its own stands for.
 Result<std::optional<PairEnd>> PairExecutor::remain(const Task& task, PhaseName name, const PhaseResult& result) {
-    const std::string what = task.pair.item_key + ": " + task.step.name + " " + std::string(to_string(name));
+    const std::string what = task.step.name + " " + std::string(to_string(name));
+    const auto tell = [&](log::Level level, std::string_view outcome, const std::string& words) {
+        say(level, task.pair, to_string(name), outcome, result.reason, what + " " + words + ": " + result.reason);
+    };
     switch (result.end) {
         case PhaseEnd::stopped: return PairEnd::left;
         case PhaseEnd::parked: return park(task, result.reason);
-        case PhaseEnd::cut: log::error("{} was cut: {}", what, result.reason); return PairEnd::cut;
+        case PhaseEnd::cut: tell(log::Level::error, "cut", "was cut"); return PairEnd::cut;
         case PhaseEnd::not_applied:
-            log::warning("{} did not take effect: {}", what, result.reason);
+            tell(log::Level::warning, "not applied", "did not take effect");
             return not_applied(task, name, result);
-        default: log::error("{} is in doubt: {}", what, result.reason); return try_later(task, PairEnd::open);
+        default: tell(log::Level::error, "in doubt", "is in doubt"); return try_later(task, PairEnd::open);
     }
 }
 
@@ -212,7 +227,7 @@ Result<std::optional<PairEnd>> PairExecutor::try_later(const Task& task, PairEnd
 }
 
 Result<std::optional<PairEnd>> PairExecutor::park(const Task& task, const std::string& reason) {
-    log::error("{}: {} is parked, it waits for a person: {}", task.pair.item_key, task.step.name, reason);
+    say(log::Level::error, task.pair, "", "parked", reason, task.step.name + " is parked, it waits for a person: " + reason);
     task.pair.parked_from = task.pair.state;
     return enter(task, PairState::parked, reason);
 }

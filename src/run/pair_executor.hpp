@@ -65,6 +65,7 @@ class PairExecutor {
     Result<Pair> load(const StepSpec& step, const std::string& item_key) const;
     Result<PairEnd> advance(const Task& task);
     Result<PhaseResult> run_phase(const Task& task, PhaseName name);
+    static void say_refused(const Task& task, PhaseName name, const std::string& reason);
     static void remember_outputs(const Task& task, PhaseName name, const Json& values);
 
     PassContext& pass_;

@@ -25,6 +25,11 @@ std::string summary_text(const PassTotals& totals, Millis elapsed) {
 
 namespace {
 
+void remember(std::vector<std::string>& keys, const std::string& key) {
+    constexpr std::size_t kMostNamed = 20;
+    if (keys.size() < kMostNamed) keys.push_back(key);
+}
+
 /// Reading on costs next to nothing, and nobody is asked for it: a file, or the one item of a job without items.
 bool can_be_counted(const std::optional<ItemsSpec>& items) {
     if (!items) return true;
@@ -155,7 +160,9 @@ void Pass::count(PairEnd end, const std::string& item_key) {
     switch (end) {
         case PairEnd::done:
             ++totals.done;
-            log::debug("{}: done", item_key);
+            if (log::shows(log::Level::debug)) {
+                log::write(log::Level::debug, item_key + ": done", {{"item", item_key}, {"outcome", "done"}});
+            }
             return;
         case PairEnd::skipped: ++totals.skipped; return;
         case PairEnd::left: ++totals.left; return;
@@ -164,10 +171,22 @@ void Pass::count(PairEnd end, const std::string& item_key) {
             ++result_.told_before;
             log::debug("{}: failed before, and is not tried again yet", item_key);
             return;
-        case PairEnd::still_parked: ++result_.told_before; [[fallthrough]];
-        case PairEnd::parked: ++totals.parked; return;
-        case PairEnd::open: ++totals.open; return;
-        case PairEnd::failed: ++totals.failed; return;
+        case PairEnd::still_parked:
+            ++result_.told_before;
+            ++totals.parked;
+            return;
+        case PairEnd::parked:
+            ++totals.parked;
+            remember(result_.parked_items, item_key);
+            return;
+        case PairEnd::open:
+            ++totals.open;
+            remember(result_.failed_items, item_key);
+            return;
+        case PairEnd::failed:
+            ++totals.failed;
+            remember(result_.failed_items, item_key);
+            return;
         case PairEnd::cut:
             ++totals.open;
             end_with(ExitStatus::cut, "cut at the deadline");

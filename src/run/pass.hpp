@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/exit_status.hpp"
@@ -20,6 +21,9 @@ struct PassResult {
     std::string ended_because{kAllItemsDone};  ///< for the log and the history
     std::optional<Error> error;                ///< what ended it early, if it was no stop
     std::int64_t told_before = 0;              ///< of the failed and parked: an earlier pass told of them
+    std::vector<std::string> failed_items;     ///< keys of the first of those that no earlier pass told of
+    std::vector<std::string> parked_items;     ///< of those parked by this pass, likewise
+    bool uneventful = false;                   ///< busy, or stopped before it began: nobody needs to be told
     bool begun = true;                         ///< false: there was no pass (busy, stopped before, no journal)
 };
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "sys/log.hpp"
-
 namespace lockstep {
 
 namespace {
@@ -101,8 +99,10 @@ Result<Attempt> PhaseCourse::attempt(const RenderedRequest& request) {
     Attempt answer = perform(phase_, request, scope_, options, bench_);
     result_.not_connected = answer.not_connected;
     pair_.reason = answer.reason;
-    log::debug("{} {} {}: attempt {}: {} ({})", pair_.item_key, step_.name, to_string(name_), pair_.attempt,
-               to_string(answer.verdict), answer.reason);
+    if (log::shows(log::Level::debug)) {
+        say(log::Level::debug, fmt::format("attempt {}: {} ({})", pair_.attempt, to_string(answer.verdict), answer.reason),
+            to_string(answer.verdict), attempt_started_);
+    }
     return answer;
 }
 
@@ -169,7 +169,7 @@ PhaseCourse::Probed PhaseCourse::probe_until_settled() {
     for (;;) {
         const bool late_enough = monotonic_now() >= settled;
         ProbeOutcome outcome = probe(spec, scope_, bench_);
-        log::debug("{} {} {}: probe: {}", pair_.item_key, step_.name, to_string(name_), outcome.reason);
+        say(log::Level::debug, "probe: " + outcome.reason, "probed", attempt_started_);
         if (pass_.stop.cut.fired()) return Probed::cut;
         switch (outcome.answer) {
             case ProbeOutcome::Answer::applied: result_.outputs = std::move(outcome.outputs); return Probed::applied;
@@ -200,8 +200,10 @@ PhaseCourse::Next PhaseCourse::pause_and_retry(const Attempt& attempt) {
         const bool too_early = attempt.retry_after && monotonic_now() + *attempt.retry_after > next;
         if (too_early || next <= monotonic_now()) return finish(used_up, attempt.reason);
     }
-    log::info("{} {} {}: {}; again in {} (attempt {} of {})", pair_.item_key, step_.name, to_string(name_), attempt.reason,
-              describe_duration(Millis{millis_until(next)}), attempts_ + 1, phase_.retry.max_attempts);
+    say(log::Level::info,
+        fmt::format("{}; again in {} (attempt {} of {})", attempt.reason, describe_duration(Millis{millis_until(next)}),
+                    attempts_ + 1, phase_.retry.max_attempts),
+        to_string(attempt.verdict), attempt_started_);
 
     // Only where nothing has happened may a stop end the pair here; else the pair is finished first.
     const bool untouched = name_ == PhaseName::first && !doubtful_;
@@ -215,6 +217,16 @@ PhaseCourse::Next PhaseCourse::finish(PhaseEnd end, std::string reason) {
     result_.reason = std::move(reason);
     pass_.activity.end(worker_);
     return Next::end;
+}
+
+void PhaseCourse::say(log::Level level, const std::string& what, std::string_view outcome, MonotonicTime since) const {
+    log::write(level, fmt::format("{} {} {}: {}", pair_.item_key, step_.name, to_string(name_), what),
+               {{"item", pair_.item_key},
+                {"step", step_.name},
+                {"phase", to_string(name_)},
+                {"attempt", pair_.attempt},
+                {"outcome", outcome},
+                {"ms", std::chrono::duration_cast<Millis>(monotonic_now() - since).count()}});
 }
 
 Result<void> PhaseCourse::write(PairState state, Durability durability) {

@@ -8,6 +8,7 @@
 #include "run/pair_terms.hpp"
 #include "run/pass_context.hpp"
 #include "step/action.hpp"
+#include "sys/log.hpp"
 
 namespace lockstep {
 
@@ -57,6 +58,7 @@ class PhaseCourse {
     bool doubted_long_enough() const;
     Next finish(PhaseEnd end, std::string reason);
     Result<void> write(PairState state, Durability durability);
+    void say(log::Level level, const std::string& what, std::string_view outcome, MonotonicTime since) const;
 
     PassContext& pass_;
     Workbench& bench_;

@@ -20,6 +20,7 @@ struct RunOptions {
     std::string state_directory;
     int busy_status = to_int(ExitStatus::try_again);
     bool quiet = false;
+    Millis watchdog{0};    ///< the service manager wants to hear from us at least so often; zero: it does not
     bool progress = true;  ///< on a terminal, say every now and then how far the run is
     log::Format log_format = log::Format::text;
     log::Level log_level = log::Level::info;

@@ -2,19 +2,21 @@
 
 #include "journal/sqlite_journal.hpp"
 #include "lock/nested_use.hpp"
+#include "run/notices.hpp"
 #include "sys/enclosing_runs.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
 
-Runner::Runner(const JobSpec& job, const RunOptions& options, const StopState& stop, CommandTable& commands, Bell& begun)
+Runner::Runner(const JobSpec& job, const RunOptions& options, std::string run_id, const StopState& stop, CommandTable& commands,
+               Bell& begun)
     : job_(job),
       options_(options),
       stop_(stop),
       commands_(commands),
       activity_(static_cast<std::size_t>(job.max_concurrency), begun),
       secrets_(job.secrets),
-      run_id_(new_run_id()),
+      run_id_(std::move(run_id)),
       run_date_(run_date_now()) {}
 
 ExitStatus Runner::run() {
@@ -48,6 +50,7 @@ PassResult Runner::failed(const Error& error) const {
     result.status = exit_status_of(error.failure);
     result.ended_because = error.text;
     result.begun = false;
+    result.uneventful = error.failure == Failure::busy || error.failure == Failure::stopped;
     if (error.failure == Failure::busy) {
         if (!options_.loop) result.status = static_cast<ExitStatus>(options_.busy_status);
         if (!options_.quiet) log::plain("lockstep: " + job_.name + ": " + error.text);
@@ -60,9 +63,19 @@ PassResult Runner::failed(const Error& error) const {
 }
 
 PassResult Runner::one_pass() {
+    const MonotonicTime started = monotonic_now();
+    PassResult result = locked_pass();
+    const auto elapsed = std::chrono::duration_cast<Millis>(monotonic_now() - started);
+    if (result.begun) say_summary(result, elapsed);
+    if (result.uneventful) return result;
+    CommandMarks marks(nullptr, commands_);
+    send_notices({job_, run_id_, run_date_, passes_, result, elapsed}, secrets_, stop_, marks);
+    return result;
+}
+
+PassResult Runner::locked_pass() {
     if (stop_.requested.fired()) return failed({Failure::stopped, "stopped"});
     if (auto had = secrets_.resolve_all(job_.used_secrets); !had) return failed(had.error());
-    const MonotonicTime started = monotonic_now();
     auto lock = acquire();
     if (!lock) return failed(lock.error());
     ++passes_;
@@ -75,7 +88,6 @@ PassResult Runner::one_pass() {
         log::error("{}", released.error().text);
         result.status = graver(result.status, ExitStatus::lock);
     }
-    say_summary(result, started);
     return result;
 }
 
@@ -138,22 +150,32 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
     return result;
 }
 
-void Runner::say_summary(const PassResult& result, MonotonicTime started) const {
-    if (!result.begun) return;
-    const auto elapsed = std::chrono::duration_cast<Millis>(monotonic_now() - started);
+void Runner::say_summary(const PassResult& result, Millis elapsed) const {
     const std::string text = summary_text(result.totals, elapsed);
+    const auto say = [&](log::Level level) {
+        const PassTotals& all = result.totals;
+        log::write(level, text,
+                   {{"pass", passes_},
+                    {"outcome", result.ended_because},
+                    {"done", all.done},
+                    {"failed", all.failed},
+                    {"parked", all.parked},
+                    {"left", all.left},
+                    {"skipped", all.skipped},
+                    {"recovered", all.recovered},
+                    {"open", all.open},
+                    {"ms", elapsed.count()}});
+    };
     // A loop that finds nothing to do says so only on request, or its log would be nothing else.
-    const PassTotals& totals = result.totals;
-    const std::int64_t wrong = totals.failed + totals.parked + totals.open - result.told_before;
-    const bool idle = options_.loop && totals.done + wrong == 0;
+    const bool trouble = has_new_trouble(result);
+    const bool idle = options_.loop && result.totals.done == 0 && !trouble;
     // cron mails what is said at a run: what waits since an earlier one was told by that.
-    const bool nothing_new = result.status == ExitStatus::some_failed && wrong == 0 && !result.error;
-    if (result.status != ExitStatus::ok && !nothing_new) {
-        log::warning("{}", text);
+    if (result.status != ExitStatus::ok && trouble) {
+        say(log::Level::warning);
     } else if (idle) {
-        log::debug("{}", text);
+        say(log::Level::debug);
     } else {
-        log::info("{}", text);
+        say(log::Level::info);
     }
 }
 

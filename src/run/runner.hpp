@@ -14,7 +14,8 @@ namespace lockstep {
 class Runner {
   public:
     /// @param begun  rung when a phase begins: publish_activity() is due
-    Runner(const JobSpec& job, const RunOptions& options, const StopState& stop, CommandTable& commands, Bell& begun);
+    Runner(const JobSpec& job, const RunOptions& options, std::string run_id, const StopState& stop, CommandTable& commands,
+           Bell& begun);
 
     /// The whole life of the run. Never throws; every failure has been logged when it returns.
     ExitStatus run();
@@ -32,10 +33,11 @@ class Runner {
   private:
     ExitStatus loop();
     PassResult one_pass();
+    PassResult locked_pass();
     PassResult pass_under(DirectoryLock& lock);
     Result<DirectoryLock> acquire();
     PassResult failed(const Error& error) const;
-    void say_summary(const PassResult& result, MonotonicTime started) const;
+    void say_summary(const PassResult& result, Millis elapsed) const;
 
     const JobSpec& job_;
     const RunOptions& options_;

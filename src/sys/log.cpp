@@ -21,8 +21,8 @@ void finish() {
     if (Backend* now = backend.load(std::memory_order_acquire)) now->finish();
 }
 
-void write(Level level, std::string_view line) {
-    if (Backend* now = backend.load(std::memory_order_acquire)) return now->line(level, line);
+void write(Level level, std::string_view line, Facts facts) {
+    if (Backend* now = backend.load(std::memory_order_acquire)) return now->line(level, line, facts);
     if (level >= Level::warning) write_now(STDERR_FILENO, "lockstep: " + std::string(line) + "\n");
 }
 

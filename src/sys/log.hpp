@@ -2,7 +2,10 @@
 // The run's log: lines on stderr through one thread with a bounded queue (spdlog's async logger). A full pipe, Ctrl-S,
 // EPIPE or a full disk drops lines and counts them; nobody who logs ever waits.
 
+#include <cstdint>
+#include <initializer_list>
 #include <string_view>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -14,18 +17,30 @@ enum class Format { text, json };
 enum class Level { debug, info, warning, error, off };
 
 struct Options {
-    std::string_view job;  ///< what every line names first
+    std::string_view job;     ///< what every line names first
+    std::string_view run_id;  ///< for Format::json
     Format format = Format::text;
     Level level = Level::info;
 };
 
+/// What a line tells to a program, beside the sentence for people: a member of the object in Format::json, nothing in text.
+/// A text that is empty is left out.
+struct Fact {
+    const char* name;
+    std::variant<std::string_view, std::int64_t> value;
+};
+using Facts = std::initializer_list<Fact>;
+
 /// Starts the log's thread. Call it after the last fork; before it, lines go to stderr at once.
+///
+/// Where stderr is the journal's own stream (systemd.exec(5), JOURNAL_STREAM), each line begins with its priority in the form
+/// of sd-daemon(3), "<4>", and text lines leave out the time, which the journal knows: `journalctl -p warning` works.
 void start(const Options& options);
 
 /// Gives the queue at most half a second to drain, then forgets it: a reader that sleeps does not hold up the end.
 void finish();
 
-void write(Level level, std::string_view line);
+void write(Level level, std::string_view line, Facts facts = {});
 
 /// Whether a line of that level would be shown: who makes many need not make them in vain.
 bool shows(Level level);

@@ -12,7 +12,7 @@ class Backend {
   public:
     virtual ~Backend() = default;
     virtual Level level() const = 0;
-    virtual void line(Level level, std::string_view text) = 0;
+    virtual void line(Level level, std::string_view text, Facts facts) = 0;
     virtual void bytes(int fd, std::string_view text) = 0;
     virtual void finish() = 0;
 };

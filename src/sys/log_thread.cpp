@@ -4,6 +4,7 @@
 #include <spdlog/async.h>
 #include <spdlog/async_logger.h>
 #include <spdlog/sinks/base_sink.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,16 +24,20 @@ namespace {
 constexpr std::size_t kQueueLength = 8192;  // lines; a line is at most some hundred bytes, so a few MB at the worst
 constexpr Millis kPatience{500};
 
-// spdlog carries one enum through its queue; output that is passed through travels as levels of their own.
-constexpr auto kPassStdout = spdlog::level::trace;
-constexpr auto kPassStderr = spdlog::level::critical;
+// The lines are put together by those who write them; the queue only has to say where each goes.
+constexpr auto kToStdout = spdlog::level::info;
+constexpr auto kToStderr = spdlog::level::err;
 
-std::string_view level_name(spdlog::level::level_enum level) {
+struct LevelNames {
+    std::string_view name;
+    char priority;  ///< of syslog(3), as sd-daemon(3) writes it
+};
+LevelNames names_of(Level level) {
     switch (level) {
-        case spdlog::level::debug: return "debug";
-        case spdlog::level::warn: return "warning";
-        case spdlog::level::err: return "error";
-        default: return "info";
+        case Level::debug: return {"debug", '7'};
+        case Level::warning: return {"warning", '4'};
+        case Level::error: return {"error", '3'};
+        default: return {"info", '6'};
     }
 }
 
@@ -51,82 +56,97 @@ void write_all(int fd, std::string_view text) {
     }
 }
 
-class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
-  public:
-    StderrSink(std::string job, Format format) : job_(std::move(job)), format_(format) {}
-
-  private:
+class RawSink final : public spdlog::sinks::base_sink<std::mutex> {
     void sink_it_(const spdlog::details::log_msg& message) override {
-        const std::string_view text(message.payload.data(), message.payload.size());
-        if (message.level == kPassStdout) return write_all(STDOUT_FILENO, text);
-        if (message.level == kPassStderr) return write_all(STDERR_FILENO, text);
-        const std::int64_t wall_ms = std::chrono::duration_cast<Millis>(message.time.time_since_epoch()).count();
-        write_all(STDERR_FILENO,
-                  format_ == Format::json ? json_line(wall_ms, message.level, text) : text_line(wall_ms, message.level, text));
+        write_all(message.level == kToStdout ? STDOUT_FILENO : STDERR_FILENO, {message.payload.data(), message.payload.size()});
     }
     void flush_() override {}
+};
 
-    std::string text_line(std::int64_t wall_ms, spdlog::level::level_enum level, std::string_view text) const {
-        const bool plain = level == spdlog::level::info;
-        return fmt::format("{} {}: {}{}{}\n", local_time(wall_ms), job_, plain ? "" : level_name(level), plain ? "" : ": ",
-                           text);
+/// Is stderr the stream that systemd has made for this service? JOURNAL_STREAM is inherited by whoever the service starts,
+/// also where its stderr is a file by then, so the numbers decide: systemd.exec(5).
+bool stderr_is_the_journal() {
+    const char* stream = ::getenv("JOURNAL_STREAM");
+    struct stat at{};
+    return stream != nullptr && ::fstat(STDERR_FILENO, &at) == 0 &&
+           stream == fmt::format("{}:{}", static_cast<std::uint64_t>(at.st_dev), static_cast<std::uint64_t>(at.st_ino));
+}
+
+std::string local_time(std::int64_t wall_ms) {
+    const std::time_t seconds = static_cast<std::time_t>(wall_ms / 1000);
+    std::tm parts{};
+    ::localtime_r(&seconds, &parts);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
+    return fmt::format("{}.{:03}", text, wall_ms % 1000);
+}
+
+class LineFormat {
+  public:
+    explicit LineFormat(const Options& options)
+        : job_(options.job),
+          run_id_(options.run_id),
+          json_(options.format == Format::json),
+          for_journal_(stderr_is_the_journal()) {}
+
+    std::string operator()(Level level, std::string_view text, Facts facts) const {
+        const std::string line = json_ ? json_line(level, text, facts) : text_line(level, text);
+        return for_journal_ ? fmt::format("<{}>{}\n", names_of(level).priority, line) : line + "\n";
     }
 
-    std::string json_line(std::int64_t wall_ms, spdlog::level::level_enum level, std::string_view text) const {
+  private:
+    std::string text_line(Level level, std::string_view text) const {
+        const std::string time = for_journal_ ? "" : local_time(wall_now_ms()) + " ";
+        const bool plain = level == Level::info || for_journal_;
+        return fmt::format("{}{}: {}{}{}", time, job_, plain ? "" : names_of(level).name, plain ? "" : ": ", text);
+    }
+
+    std::string json_line(Level level, std::string_view text, Facts facts) const {
         Json line;
-        line.set("time", Json::of_string(format_utc(wall_ms)));
-        line.set("level", Json::of_string(std::string(level_name(level))));
+        line.set("time", Json::of_string(format_utc(wall_now_ms())));
+        line.set("level", Json::of_string(std::string(names_of(level).name)));
         line.set("job", Json::of_string(job_));
+        line.set("run", Json::of_string(run_id_));
+        for (const Fact& fact : facts) {
+            if (const auto* number = std::get_if<std::int64_t>(&fact.value)) {
+                line.set(fact.name, Json::of_number(*number));
+            } else if (const auto& word = std::get<std::string_view>(fact.value); !word.empty()) {
+                line.set(fact.name, Json::of_string(std::string(word)));
+            }
+        }
         line.set("message", Json::of_string(std::string(text)));
-        return to_text(line) + "\n";
-    }
-
-    static std::string local_time(std::int64_t wall_ms) {
-        const std::time_t seconds = static_cast<std::time_t>(wall_ms / 1000);
-        std::tm parts{};
-        ::localtime_r(&seconds, &parts);
-        char text[32];
-        std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
-        return fmt::format("{}.{:03}", text, wall_ms % 1000);
+        return to_text(line);
     }
 
     std::string job_;
-    Format format_;
+    std::string run_id_;
+    bool json_;
+    bool for_journal_;
 };
-
-spdlog::level::level_enum spdlog_level(Level level) {
-    switch (level) {
-        case Level::debug: return spdlog::level::debug;
-        case Level::warning: return spdlog::level::warn;
-        case Level::error: return spdlog::level::err;
-        default: return spdlog::level::info;
-    }
-}
 
 class AsyncBackend final : public Backend {
   public:
-    explicit AsyncBackend(const Options& options) : level_(options.level) {
+    explicit AsyncBackend(const Options& options) : level_(options.level), format_(options) {
         pool_ = std::make_shared<spdlog::details::thread_pool>(kQueueLength, 1);
-        auto sink = std::make_shared<StderrSink>(std::string(options.job), options.format);
-        logger_ =
-            std::make_shared<spdlog::async_logger>("lockstep", sink, pool_, spdlog::async_overflow_policy::overrun_oldest);
+        logger_ = std::make_shared<spdlog::async_logger>("lockstep", std::make_shared<RawSink>(), pool_,
+                                                         spdlog::async_overflow_policy::overrun_oldest);
         logger_->set_level(spdlog::level::trace);
     }
 
     Level level() const override { return level_; }
-    void line(Level level, std::string_view text) override {
-        if (level >= level_) enqueue(spdlog_level(level), text);
+    void line(Level level, std::string_view text, Facts facts) override {
+        if (level >= level_) enqueue(kToStderr, format_(level, text, facts));
     }
-    void bytes(int fd, std::string_view text) override { enqueue(fd == STDOUT_FILENO ? kPassStdout : kPassStderr, text); }
+    void bytes(int fd, std::string_view text) override { enqueue(fd == STDOUT_FILENO ? kToStdout : kToStderr, text); }
 
     void finish() override {
         if (const std::size_t lost = pool_->overrun_counter(); lost > 0) {
-            line(Level::warning, fmt::format("{} log lines were dropped, for nobody read them in time", lost));
+            line(Level::warning, fmt::format("{} log lines were dropped, for nobody read them in time", lost), {});
         }
         // The thread takes a message off the queue before it writes it, so an empty queue is not yet a written one: a second
         // empty message, taken, means that everything before the first is out.
-        enqueue(kPassStdout, "");
-        enqueue(kPassStdout, "");
+        enqueue(kToStdout, "");
+        enqueue(kToStdout, "");
         const MonotonicTime deadline = monotonic_now() + kPatience;
         while (pool_->queue_size() > 0 && monotonic_now() < deadline) ::poll(nullptr, 0, 1);
     }
@@ -137,6 +157,7 @@ class AsyncBackend final : public Backend {
     }
 
     Level level_;
+    LineFormat format_;
     std::shared_ptr<spdlog::details::thread_pool> pool_;
     std::shared_ptr<spdlog::async_logger> logger_;
 };

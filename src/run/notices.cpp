@@ -1,0 +1,145 @@
+#include "run/notices.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+
+#include "step/action_end.hpp"
+#include "sys/log.hpp"
+
+namespace lockstep {
+
+namespace {
+
+constexpr Millis kWhenStopping{2000};
+constexpr int kMostAttempts = 3;
+constexpr Millis kPause{500};
+
+std::string host_name() {
+    char name[HOST_NAME_MAX + 1] = "";
+    ::gethostname(name, HOST_NAME_MAX);
+    return name;
+}
+
+Json names(const std::vector<std::string>& keys) {
+    Json list = Json::array();
+    for (const std::string& key : keys) list.push(Json::of_string(key));
+    return list;
+}
+
+/// The summary itself goes where nothing else was said: into a body, or to a command's stdin.
+void put_in(const Json& summary, const ActionSpec& action, RenderedRequest& request) {
+    if (const auto* http = std::get_if<HttpSpec>(&action)) {
+        const bool has_body = http->body || http->body_file || !http->form.empty() || !http->multipart.empty();
+        if (has_body || (http->method != "POST" && http->method != "PUT" && http->method != "PATCH")) return;
+        Json sent = *request.json.find("http");
+        Json headers = *sent.find("headers");
+        Json type = Json::array();
+        type.push(Json::of_string("Content-Type"));
+        type.push(Json::of_string("application/json"));
+        headers.push(std::move(type));
+        sent.set("headers", std::move(headers));
+        sent.set("body", Json::of_string(to_text(summary)));
+        request.json.set("http", std::move(sent));
+    } else if (!std::get<CommandSpec>(action).stdin_text) {
+        Json started = *request.json.find("command");
+        started.set("stdin", Json::of_string(to_text(summary) + "\n"));
+        request.json.set("command", std::move(started));
+    }
+}
+
+bool taken(const ActionEnd& end) {
+    const int status = end.answer.status_code.value_or(0);
+    return end.answered && (end.answer.exit_status == 0 || (status >= 200 && status < 300));
+}
+
+class Messenger {
+  public:
+    Messenger(const PassStory& story, const SecretStore& secrets, const StopState& stop, CommandHost& commands)
+        : secrets_(secrets), stop_(stop), summary_(summary_of(story)) {
+        bench_.commands = &commands;
+        bench_.cut = &stop.cut;
+        scope_.inputs = &summary_;
+        scope_.params = &story.job.params;
+        scope_.run_id = story.run_id;
+        scope_.run_date = story.run_date;
+        scope_.secret = [&secrets](std::string_view name) { return secrets.resolve(name); };
+    }
+
+    void send(const char* name, const std::optional<NoticeSpec>& notice) {
+        if (!notice || stop_.cut.fired()) return;
+        auto request = render_request(notice->action, std::nullopt, scope_);
+        if (!request) return log::warning("{} was not sent: {}", name, request.error().text);
+        put_in(summary_, notice->action, *request);
+        const Millis patience = stop_.requested.fired() ? std::min(kWhenStopping, notice->timeout) : notice->timeout;
+        if (const std::string why = try_to_send(*request, monotonic_now() + patience); !why.empty())
+            log::warning("{} was not taken: {}", name, secrets_.redact(why));
+    }
+
+  private:
+    /// "", or why not.
+    std::string try_to_send(const RenderedRequest& request, MonotonicTime deadline) {
+        for (int attempt = 1;; ++attempt) {
+            const Millis left{millis_until(deadline)};
+            const ActionEnd end =
+                run_action(request, scope_, {.timeout = std::max(Millis{1}, left), .cut = &stop_.cut}, bench_);
+            if (taken(end)) return "";
+            const MonotonicTime next = monotonic_now() + kPause * attempt;
+            // Who waits for our end is not kept waiting for a second try.
+            if (attempt == kMostAttempts || next >= deadline || stop_.requested.wait_until(next)) return end.reason();
+        }
+    }
+
+    const SecretStore& secrets_;
+    const StopState& stop_;
+    Json summary_;
+    Scope scope_;
+    Workbench bench_;
+};
+
+}  // namespace
+
+bool has_new_trouble(const PassResult& result) {
+    const PassTotals& totals = result.totals;
+    return result.error || totals.failed + totals.parked + totals.open > result.told_before ||
+           (result.status != ExitStatus::ok && result.status != ExitStatus::some_failed);
+}
+
+Json summary_of(const PassStory& story) {
+    const PassTotals& totals = story.result.totals;
+    Json summary = Json::object();
+    summary.set("job", Json::of_string(story.job.name));
+    summary.set("run", Json::of_string(story.run_id));
+    summary.set("pass", Json::of_number(story.number));
+    summary.set("host", Json::of_string(host_name()));
+    summary.set("startedAt", Json::of_string(format_utc(wall_now_ms() - story.elapsed.count())));
+    summary.set("ms", Json::of_number(story.elapsed.count()));
+    summary.set("result", Json::of_number(to_int(story.result.status)));
+    summary.set("because", Json::of_string(story.result.ended_because));
+    summary.set("done", Json::of_number(totals.done));
+    summary.set("failed", Json::of_number(totals.failed));
+    summary.set("parked", Json::of_number(totals.parked));
+    summary.set("left", Json::of_number(totals.left));
+    summary.set("skipped", Json::of_number(totals.skipped));
+    summary.set("open", Json::of_number(totals.open));
+    summary.set("recovered", Json::of_number(totals.recovered));
+    summary.set("failedItems", names(story.result.failed_items));
+    summary.set("parkedItems", names(story.result.parked_items));
+    return summary;
+}
+
+void send_notices(const PassStory& story, const SecretStore& secrets, const StopState& stop, CommandHost& commands) {
+    const JobSpec& job = story.job;
+    if (!job.on_failure && !job.on_parked && !job.on_recovered && !job.heartbeat) return;
+    const ExitStatus status = story.result.status;
+    // Busy, or stopped with work left: neither a success nor a failure.
+    const bool undecided = status == ExitStatus::try_again;
+    Messenger messenger(story, secrets, stop, commands);
+    if (!undecided && status != ExitStatus::ok && has_new_trouble(story.result)) messenger.send("onFailure", job.on_failure);
+    if (!story.result.parked_items.empty()) messenger.send("onParked", job.on_parked);
+    if (story.result.totals.recovered > 0) messenger.send("onRecovered", job.on_recovered);
+    if (status == ExitStatus::ok && story.result.begun) messenger.send("heartbeat", job.heartbeat);
+}
+
+}  // namespace lockstep
