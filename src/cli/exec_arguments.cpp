@@ -73,6 +73,11 @@ std::string set_shared(ExecOptions& options, const char*) {
     return "";
 }
 
+std::string set_interactive(ExecOptions& options, const char*) {
+    options.interactive = true;
+    return "";
+}
+
 std::string set_quiet(ExecOptions& options, const char*) {
     options.quiet = true;
     options.verbose = false;
@@ -86,10 +91,15 @@ std::string set_verbose(ExecOptions& options, const char*) {
 }
 
 constexpr Option kOptions[] = {
-    {"--wait", 'w', true, set_wait},        {"--quiet", 'q', false, set_quiet},
-    {"--grace", '\0', true, set_grace},     {"--busy-status", 'E', true, set_busy_status},
-    {"--lock", '\0', true, set_lock},       {"--shared", 's', false, set_shared},
-    {"--shell", 'c', true, set_shell},      {"--limit", '\0', true, set_limit},
+    {"--wait", 'w', true, set_wait},
+    {"--quiet", 'q', false, set_quiet},
+    {"--grace", '\0', true, set_grace},
+    {"--busy-status", 'E', true, set_busy_status},
+    {"--lock", '\0', true, set_lock},
+    {"--shared", 's', false, set_shared},
+    {"--shell", 'c', true, set_shell},
+    {"--limit", '\0', true, set_limit},
+    {"--interactive", 'i', false, set_interactive},
     {"--verbose", 'v', false, set_verbose},
 };
 

@@ -32,6 +32,7 @@ const char kExecHelp[] =
     "\n"
     "The command:\n"
     "  -c, --shell CMD   run CMD by /bin/sh -c\n"
+    "  -i, --interactive give it the terminal: it reads what is typed, Ctrl-C and Ctrl-Z (then fg, bg) are for it\n"
     "      --limit D     its time: then SIGTERM, 5 s later SIGKILL to all of its process group, and status 124\n"
     "      --grace D     a stop request is deferred so long, then SIGTERM goes to the command: a duration or forever\n"
     "                    (default: 30s; 0 passes it on at once)\n"
@@ -42,8 +43,9 @@ const char kExecHelp[] =
     "  -h, --help        this text\n"
     "\n"
     "stdin, stdout, stderr, working directory, environment and exit status pass unchanged (a terminal's stdin becomes\n"
-    "/dev/null). The command finds the lock's path in LOCKSTEP_LOCK (several: with ':' between them), and the run's id\n"
-    "in LOCKSTEP_RUN_ID, behind those of the runs around it. Under a lock that it holds already it is refused (73).\n"
+    "/dev/null, unless --interactive). The command finds the lock's path in LOCKSTEP_LOCK (several: ':' between them), and\n"
+    "the run's id in LOCKSTEP_RUN_ID, behind those of the runs around it. Under a lock that such a run holds already it is\n"
+    "refused (73).\n"
     "\n"
     "Exit status: the command's own, 128+n when signal n ended it, 126/127 when it could not be started, 124 at --limit,\n"
     "75 when a lock is busy, 73 when it cannot be made or is not ours, 70 when the guardian was killed, 64 for a wrong\n"
@@ -65,6 +67,11 @@ int exec_command(const InheritedSignals& inherited, int argc, char** argv) {
     const auto guardian = [](GuardianLink& link, void* context) {
         return exec_under_locks(*static_cast<const ExecOptions*>(context), link);
     };
+    if (options.interactive) {
+        JobTerminal terminal;
+        const FrontDuties duties{.terminal = terminal.exists() ? &terminal : nullptr};
+        return run_in_guardian(inherited, options.locks.front(), guardian, &options, duties);
+    }
     return run_in_guardian(inherited, options.locks.front(), guardian, &options);
 }
 

@@ -56,7 +56,7 @@ int run_command(const InheritedSignals& inherited, RunArguments& arguments) {
     if (!manager) return run_in_guardian(inherited, job->name.c_str(), guardian, &context);
     options.watchdog = manager->watchdog();
     ManagerListener listener(*manager);
-    return run_in_guardian(inherited, job->name.c_str(), guardian, &context, &listener);
+    return run_in_guardian(inherited, job->name.c_str(), guardian, &context, {.listener = &listener});
 }
 
 }  // namespace lockstep

@@ -10,16 +10,19 @@
 
 namespace lockstep {
 
-int ExecCommandProcess::start(char* const* argv, const std::vector<UniqueFd>& marks, const InheritedSignals& inherited) {
+int ExecCommandProcess::start(char* const* argv, const std::vector<UniqueFd>& marks, const InheritedSignals& inherited,
+                              bool interactive, const JobTerminal* terminal) {
     // A terminal belongs to the front's session; a command that reads from it would stop, or take what is typed for the
     // shell.
     UniqueFd null_input;
-    if (::isatty(STDIN_FILENO) != 0) null_input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    if (!interactive && ::isatty(STDIN_FILENO) != 0) null_input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    const bool in_foreground = terminal != nullptr && terminal->is_ours();
     volatile int error = 0;  // written by the child: after vfork(2) both share the memory
     // vfork: the child's few system calls touch no page that it would have to copy.
     const pid_t pid = ::vfork();  // NOLINT(bugprone-unsafe-functions)
     if (pid == 0) {
         ::setpgid(0, 0);
+        if (in_foreground) terminal->take_in_child();
         if (null_input) ::dup2(null_input.get(), STDIN_FILENO);
         for (const UniqueFd& mark : marks) ::fcntl(mark.get(), F_SETFD, 0);
         // SIGCHLD and the stop signals still have the actions that we were started with; only the mask was changed.
@@ -47,7 +50,8 @@ std::optional<ExecCommandProcess::Change> ExecCommandProcess::change() const {
     int status = 0;
     if (::waitpid(pid_, &status, WNOHANG | WUNTRACED) != pid_) return std::nullopt;
     if (WIFSTOPPED(status)) return Change{.stopped_by = WSTOPSIG(status)};
-    return Change{.ended = true, .status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)};
+    const bool killed = WIFSIGNALED(status);
+    return Change{.ended = true, .status = killed ? 128 + WTERMSIG(status) : WEXITSTATUS(status), .killed = killed};
 }
 
 void ExecCommandProcess::signal_group(int signal) const { ::kill(-pid_, signal); }

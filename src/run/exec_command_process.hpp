@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "run/job_terminal.hpp"
 #include "sys/stop_signals.hpp"
 #include "sys/unique_fd.hpp"
 
@@ -15,17 +16,20 @@ namespace lockstep {
 class ExecCommandProcess {
   public:
     /// Starts `argv` (argv[0] is looked up in PATH) as the leader of a process group of its own, with the streams, the
-    /// environment and the signals that we inherited; stdin is /dev/null if ours is a terminal.
+    /// environment and the signals that we inherited; stdin is /dev/null if ours is a terminal, unless it is `interactive`.
     ///
-    /// @param marks  open in the command, too; its pid is written into each
+    /// @param marks     open in the command, too; its pid is written into each
+    /// @param terminal  what the command is given if it is our job's; nullptr: none
     /// @return 0, or the errno of what went wrong; nothing runs then
-    int start(char* const* argv, const std::vector<UniqueFd>& marks, const InheritedSignals& inherited);
+    int start(char* const* argv, const std::vector<UniqueFd>& marks, const InheritedSignals& inherited, bool interactive,
+              const JobTerminal* terminal);
 
     /// Something that waitpid(2) tells without waiting.
     struct Change {
         bool ended = false;
-        int stopped_by = 0;  ///< a signal, if it was stopped
-        int status = 0;      ///< if it has ended: its exit status, or 128 + n
+        int stopped_by = 0;   ///< a signal, if it was stopped
+        int status = 0;       ///< if it has ended: its exit status, or 128 + n
+        bool killed = false;  ///< by signal n
     };
     std::optional<Change> change() const;
 

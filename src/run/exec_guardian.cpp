@@ -32,6 +32,7 @@ class ExecGuardian {
             return to_int(exit_status_of(signals.error().failure));
         }
         signal_fd_ = std::move(*signals);
+        if (link_.terminal != nullptr) continued_.open();
         const UniqueFd wake = wake_for_waiting();
         if (const auto refused = locks_.acquire(wake ? wake.get() : -1)) return *refused;
         // Once more, now that the locks are ours: from here on a stop waits for the command.
@@ -62,7 +63,7 @@ class ExecGuardian {
             say(marks.error().text);
             return to_int(ExitStatus::lock);
         }
-        const int error = command_.start(options_.argv, *marks, link_.inherited);
+        const int error = command_.start(options_.argv, *marks, link_.inherited, options_.interactive, link_.terminal);
         marks->clear();
         if (error != 0) {
             say(printable(options_.argv[0]) + ": " + errno_text(error));
@@ -78,25 +79,64 @@ class ExecGuardian {
     int wait_for_command() {
         for (;;) {
             while (const auto change = command_.change()) {
-                if (change->ended) return change->status;
+                if (change->ended) return ended(*change);
+                if (link_.terminal != nullptr) {
+                    suspend(change->stopped_by);
+                    continue;
+                }
                 say(command_.text() + " is stopped (" + signal_name(change->stopped_by) + "); kill -CONT -" +
                     std::to_string(command_.pid()) + " lets it go on");
             }
             sleep_until_something_happens();
-            if (const auto notice = take_notice()) {
+            if (continued_.take()) give_terminal();
+            const auto notice = take_notice();
+            if (notice && is_for_command(*notice)) {
+                command_.signal_group(notice->signal);
+            } else if (notice) {
                 act(policy_.on_request(*notice, monotonic_now()), describe(*notice));
             }
             keep_time();
         }
     }
 
+    int ended(const ExecCommandProcess::Change& end) {
+        if (link_.terminal != nullptr) {
+            const bool had_no_chance = end.killed || timed_out_;
+            link_.terminal->take_back(command_.pid(), had_no_chance ? JobTerminal::Modes::restore : JobTerminal::Modes::keep);
+        }
+        return end.status;
+    }
+
+    /// The command was stopped: by Ctrl-Z, or because it wanted the terminal while another job has it.
+    void suspend(int signal) {
+        const bool wants_terminal = signal == SIGTTIN || signal == SIGTTOU;
+        // `fg` of a job that was running is told to nobody.
+        if (!wants_terminal || !link_.terminal->is_ours()) {
+            link_.terminal->take_back(command_.pid(), JobTerminal::Modes::exchange);
+            // SIGSTOP becomes SIGTSTP, which does not stop those whom no shell could continue.
+            if (!stop_group(wants_terminal ? signal : SIGTSTP) && wants_terminal) command_.signal_group(SIGHUP);
+        }
+        give_terminal();
+    }
+
+    void give_terminal() {
+        link_.terminal->give(command_.pid());
+        command_.signal_group(SIGCONT);
+    }
+
+    /// Typed while the job has the terminal, not the command (after such a `fg`), but meant for it.
+    bool is_for_command(const StopNotice& notice) const {
+        return link_.terminal != nullptr && notice.from_keyboard && notice.signal != SIGHUP;
+    }
+
     void sleep_until_something_happens() const {
-        pollfd wait[2] = {{signal_fd_.get(), POLLIN, 0}, {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0}};
+        pollfd wait[3] = {
+            {signal_fd_.get(), POLLIN, 0}, {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0}, {continued_.fd(), POLLIN, 0}};
         auto deadline = policy_.deadline();
         for (const auto& other : {limit_, kill_at_}) {
             if (other) deadline = deadline ? std::min(*deadline, *other) : *other;
         }
-        ::poll(wait, 2, deadline ? millis_until(*deadline) : -1);
+        ::poll(wait, 3, deadline ? millis_until(*deadline) : -1);
     }
 
     void keep_time() {
@@ -155,6 +195,7 @@ class ExecGuardian {
     GuardianLink& link_;
     ExecLocks locks_;
     UniqueFd signal_fd_;
+    ContinuedSignal continued_;
     ExecCommandProcess command_;
     StopPolicy policy_;
     std::optional<MonotonicTime> limit_;

@@ -20,6 +20,7 @@ struct ExecOptions {
     std::optional<Millis> grace = Millis{30'000};  ///< nullopt: for ever
     std::optional<Millis> limit;                   ///< of the command itself; nullopt: none
     int busy_status = 75;
+    bool interactive = false;
     bool quiet = false;
     bool verbose = false;
 };

@@ -47,6 +47,12 @@ void GuardianLink::tell(std::string_view text) const noexcept {
         ::send(socket.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+void CommandTable::signal_groups(int signal) const noexcept {
+    for (const auto& slot : pids_) {
+        if (const pid_t pid = slot.load(); pid != 0) ::kill(-pid, signal);
+    }
+}
+
 std::optional<StopNotice> read_notice(int socket) {
     StopNotice notice;
     const ssize_t length = ::recv(socket, &notice, sizeof notice, MSG_DONTWAIT);
@@ -60,18 +66,23 @@ namespace {
 class Front {
   public:
     Front(const InheritedSignals& inherited, const char* name, UniqueFd socket, CommandTable& commands, pid_t guardian,
-          FrontListener* listener)
+          const FrontDuties& duties)
         : inherited_(inherited),
           name_(name),
           socket_(std::move(socket)),
           commands_(commands),
           guardian_(guardian),
-          listener_(listener) {}
+          listener_(duties.listener),
+          terminal_(duties.terminal) {}
 
     int wait() {
         sigset_t set = stop_signals(inherited_);
         ::sigaddset(&set, SIGCHLD);
         if (listener_ != nullptr) ::sigaddset(&set, SIGIO);
+        if (terminal_ != nullptr) {
+            ::sigaddset(&set, SIGTSTP);
+            ::sigaddset(&set, SIGCONT);
+        }
         while (!guardian_ended_ || waiting_for_orphans()) {
             siginfo_t info{};
             const int signal = ::sigwaitinfo(&set, &info);
@@ -79,6 +90,10 @@ class Front {
                 reap();
             } else if (signal == SIGIO) {
                 hear();
+            } else if (signal == SIGTSTP) {
+                suspend_command();
+            } else if (signal == SIGCONT) {
+                ::kill(guardian_, SIGCONT);
             } else if (signal > 0) {
                 pass_on(StopNotice::from(info));
             }
@@ -107,16 +122,42 @@ class Front {
     /// Every child: our own guardian, its orphans (we are their subreaper), and as pid 1 whatever a container leaves to us.
     void reap() {
         int status = 0;
-        for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-            if (pid == guardian_) {
+        const int flags = terminal_ != nullptr ? WNOHANG | WUNTRACED : WNOHANG;
+        for (pid_t pid = 0; (pid = ::waitpid(-1, &status, flags)) > 0;) {
+            if (WIFSTOPPED(status)) {
+                stop_with(pid, WSTOPSIG(status));
+            } else if (pid == guardian_) {
                 guardian_ended_ = true;
                 guardian_status_ = status;
                 if (WIFSIGNALED(status)) say_guardian_killed();
             } else {
+                if (terminal_ != nullptr && guardian_ended_ && commands_.contains(pid)) {
+                    terminal_->take_back(pid, JobTerminal::Modes::restore);
+                }
                 commands_.remove(pid);
             }
         }
         no_children_ = errno == ECHILD;
+    }
+
+    /// The guardian stops because the command did: so do we, and the shell's whole job.
+    void stop_with(pid_t pid, int signal) {
+        // The command of a killed guardian: nobody is left to take the terminal from it, or to give it back.
+        if (pid != guardian_ && commands_.contains(pid)) ::kill(-pid, SIGCONT);
+        if (pid != guardian_) return;
+        if (!stop_group(signal) && signal != SIGTSTP) commands_.signal_groups(SIGHUP);
+        ::kill(guardian_, SIGCONT);
+    }
+
+    /// Ctrl-Z while the job has the terminal, not the command: after `fg` of a job that ran on in the background, of which we
+    /// hear nothing; or while we wait for the lock.
+    void suspend_command() {
+        if (commands_.empty()) {
+            stop_group(SIGTSTP);
+            ::kill(guardian_, SIGCONT);
+        } else {
+            commands_.signal_groups(SIGTSTP);
+        }
     }
 
     bool waiting_for_orphans() const { return WIFSIGNALED(guardian_status_) && !no_children_ && !commands_.empty(); }
@@ -135,6 +176,7 @@ class Front {
     int result() const {
         if (WIFSIGNALED(guardian_status_)) return to_int(ExitStatus::guardian_killed);
         const int status = WEXITSTATUS(guardian_status_);
+        if (terminal_ != nullptr && status == 128 + SIGINT) die_by_interrupt();
         if (interrupted_ && (status == to_int(ExitStatus::ok) || status == to_int(ExitStatus::try_again))) die_by_interrupt();
         return status;
     }
@@ -155,6 +197,7 @@ class Front {
     CommandTable& commands_;
     pid_t guardian_;
     FrontListener* listener_;
+    JobTerminal* terminal_;
     int guardian_status_ = 0;
     bool guardian_ended_ = false;
     bool no_children_ = false;
@@ -170,35 +213,36 @@ int cannot_start(const char* name, const char* what) {
 }  // namespace
 
 int wait_for_guardian(const InheritedSignals& inherited, const char* name, UniqueFd socket, CommandTable& commands,
-                      pid_t guardian, FrontListener* listener) {
-    return Front(inherited, name, std::move(socket), commands, guardian, listener).wait();
+                      pid_t guardian, const FrontDuties& duties) {
+    return Front(inherited, name, std::move(socket), commands, guardian, duties).wait();
 }
 
 int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*guardian)(GuardianLink& link, void* context),
-                    void* context, FrontListener* listener) {
+                    void* context, const FrontDuties& duties) {
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return cannot_start(name, "creating a socket pair");
     UniqueFd front_end(pair[0]);
     UniqueFd guardian_end(pair[1]);
     // SIGIO wakes the front, which otherwise sleeps in sigwaitinfo(2), for a message of the guardian's.
-    if (listener != nullptr && (::fcntl(pair[0], F_SETOWN, ::getpid()) != 0 || ::fcntl(pair[0], F_SETFL, O_ASYNC) != 0))
+    if (duties.listener != nullptr && (::fcntl(pair[0], F_SETOWN, ::getpid()) != 0 || ::fcntl(pair[0], F_SETFL, O_ASYNC) != 0))
         return cannot_start(name, "listening to the guardian");
     void* shared = ::mmap(nullptr, sizeof(CommandTable), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) return cannot_start(name, "mapping the command table");
     auto& commands = *static_cast<CommandTable*>(shared);
     // Orphans of a killed guardian come to us, not to init, so that we can wait for them.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (duties.terminal != nullptr) block_job_control_signals();
 
     const pid_t pid = ::fork();
     if (pid < 0) return cannot_start(name, "starting the guardian");
     if (pid == 0) {
         front_end.reset();
-        ::setsid();
-        GuardianLink link{std::move(guardian_end), &commands, inherited, listener != nullptr};
+        duties.terminal != nullptr ? ::setpgid(0, 0) : ::setsid();
+        GuardianLink link{std::move(guardian_end), &commands, inherited, duties.listener != nullptr, duties.terminal};
         ::_exit(guardian(link, context));
     }
     guardian_end.reset();
-    return wait_for_guardian(inherited, name, std::move(front_end), commands, pid, listener);
+    return wait_for_guardian(inherited, name, std::move(front_end), commands, pid, duties);
 }
 
 }  // namespace lockstep

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "run/job_terminal.hpp"
 #include "sys/stop_signals.hpp"
 #include "sys/unique_fd.hpp"
 
@@ -24,6 +25,8 @@ class CommandTable {
     void remove(pid_t pid) noexcept;
     bool contains(pid_t pid) const noexcept;
     bool empty() const noexcept;
+    /// To the process group of each.
+    void signal_groups(int signal) const noexcept;
 
   private:
     // More commands at once than this are run all the same; only the front would not wait for them.
@@ -44,12 +47,21 @@ struct GuardianLink {
     UniqueFd socket;  ///< StopNotice messages; end of file: the front is dead
     CommandTable* commands = nullptr;
     InheritedSignals inherited;
-    bool listened_to = false;  ///< the front has a FrontListener
+    bool listened_to = false;         ///< the front has a FrontListener
+    JobTerminal* terminal = nullptr;  ///< of `exec --interactive`: to be given to the command
 
     /// For the front's listener: at most kLongestMessage bytes. Never waits; what a front that is dead or stopped does not take
     /// is lost.
     void tell(std::string_view text) const noexcept;
     static constexpr std::size_t kLongestMessage = 1000;
+};
+
+/// What a front has to do beside waiting.
+struct FrontDuties {
+    FrontListener* listener = nullptr;  ///< is told what GuardianLink::tell sends
+    /// Then the guardian leads a process group instead of a session, so that its command can be given the terminal; the front
+    /// stops and continues with the guardian, and ends by SIGINT where the command did (status 130).
+    JobTerminal* terminal = nullptr;
 };
 
 /// Forks the guardian (before any thread exists), which leads a session of its own and calls `guardian`; its return value is
@@ -59,14 +71,13 @@ struct GuardianLink {
 /// with a result of 0 or 75 this does not return: the process ends by SIGINT, which alone stops a shell's loop around it (as
 /// pid 1, for which the kernel drops that signal, it exits 130).
 ///
-/// @param name      what messages begin with: "lockstep: NAME: …"
-/// @param listener  in the front, for GuardianLink::tell; nullptr: nobody
+/// @param name  what messages begin with: "lockstep: NAME: …"
 int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*guardian)(GuardianLink& link, void* context),
-                    void* context, FrontListener* listener = nullptr);
+                    void* context, const FrontDuties& duties = {});
 
 /// The front's part of it, for a guardian that was started already.
 int wait_for_guardian(const InheritedSignals& inherited, const char* name, UniqueFd socket, CommandTable& commands,
-                      pid_t guardian, FrontListener* listener = nullptr);
+                      pid_t guardian, const FrontDuties& duties = {});
 
 /// Reads the next stop request from the front, or nullopt if none is waiting.
 std::optional<StopNotice> read_notice(int socket);
