@@ -28,6 +28,8 @@ struct CheckArguments {
     JobFileOptions file;
     std::vector<std::string> supervisord;  ///< configuration files
     std::vector<std::string> systemd;      ///< units: names or paths
+    bool overdue = false;                  ///< in place of the plan: is the last success too long ago
+    std::string state_directory;           ///< with overdue
     bool json = false;
 };
 

@@ -5,6 +5,7 @@
 #include "base/exit_status.hpp"
 #include "cli/check_supervision.hpp"
 #include "cli/job_choice.hpp"
+#include "cli/overdue_check.hpp"
 
 namespace lockstep {
 
@@ -69,6 +70,7 @@ Checked check_job(const JobSpec& job, const std::string& file, const ConfiguredS
 }  // namespace
 
 int check_command(const CheckArguments& arguments) {
+    if (arguments.overdue) return overdue_check(arguments);
     const auto supervisors = ConfiguredSupervisors::read(arguments);
     if (!supervisors) return report_error(supervisors.error());
     ExitStatus status = ExitStatus::ok;

@@ -14,14 +14,15 @@ std::expected<ChosenJob, int> choose_job(const JobChoice& choice) {
     if (is_file) {
         auto job = read_job_file(choice.job, choice.file);
         if (!job) return std::unexpected(report_problems(choice.job, job.error()));
-        return ChosenJob{std::move(job->name), std::move(job->lock)};
+        return ChosenJob{std::move(job->name), std::move(job->lock), job->expect_every};
     }
     if (!is_name(choice.job)) {
         std::fprintf(stderr, "lockstep: %s is neither a job file (.json) nor the name of a job\n",
                      printable(choice.job).c_str());
         return std::unexpected(to_int(ExitStatus::usage));
     }
-    return ChosenJob{choice.job, choice.file.lock.empty() ? lock_of_job(choice.job, choice.state_directory) : choice.file.lock};
+    std::string lock = choice.file.lock.empty() ? lock_of_job(choice.job, choice.state_directory) : choice.file.lock;
+    return ChosenJob{choice.job, std::move(lock), std::nullopt};
 }
 
 std::string lock_of_job(const std::string& job, const std::string& state_directory) {

@@ -10,7 +10,8 @@ namespace lockstep {
 
 struct ChosenJob {
     std::string name;
-    std::string lock;  ///< as LockPath::open takes it; "" stands for none in JobChoice, never here
+    std::string lock;                    ///< as LockPath::open takes it; "" stands for none in JobChoice, never here
+    std::optional<Millis> expect_every;  ///< of the job file; unset where only the name is known
 };
 
 /// What names a file ('/' in it, or .json at its end) is read. An error has been said on stderr; it is the exit status.

@@ -45,10 +45,16 @@ CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
     check->add_option("--systemd", arguments.systemd, "a unit, by its name or its file: the same; may be repeated")
         ->type_name("UNIT")
         ->allow_extra_args(false);
+    auto* overdue = check->add_flag(
+        "--overdue", arguments.overdue,
+        "for monitoring: is each job's last success longer ago than its \"expectEvery\" allows? Nothing else is told");
+    for (const char* other : {"--supervisord", "--systemd"}) overdue->excludes(check->get_option(other));
+    add_state_directory(*check, arguments.state_directory);
     add_job_file(*check, arguments.file);
     check->footer(
-        "Exit status: 0 · 1 a stop would be cut, nobody can tell, or nothing in the configuration runs the job · 66 no such\n"
-        "file · 78 the job file or the configuration is wrong\n");
+        "Exit status: 0 · 1 a stop would be cut, nobody can tell, or nothing in the configuration runs the job; --overdue: a "
+        "job\n"
+        "is, or has no \"expectEvery\" · 66 no such file · 74 the journal · 78 the job file or the configuration is wrong\n");
     return check;
 }
 

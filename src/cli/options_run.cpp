@@ -58,12 +58,19 @@ void add_pass_options(CLI::App& command, RunArguments& arguments) {
     command.footer(kFooter);
 }
 
+/// A run's third way between leaving at once and --wait; of loops, which always wait, it keeps all but one away.
+void add_coalesce_option(CLI::App& command, RunOptions& options) {
+    command.add_flag("--coalesce", options.coalesce,
+                     "if the job is busy: wait, but if another one waits already leave with 75, for its pass will do for both");
+}
+
 }  // namespace
 
 CLI::App* add_run(CLI::App& app, RunArguments& arguments) {
     CLI::App* run = app.add_subcommand("run", "Make one pass: take the lock, carry out every item's pairs, give the lock back");
     add_pass_options(*run, arguments);
     add_wait_option(*run, arguments.options);
+    add_coalesce_option(*run, arguments.options);
     run->add_option("--only", arguments.options.only, "carry out only the item with this key")->type_name("KEY");
     run->add_flag("--dry-run", arguments.dry_run,
                   "print every request as a curl line; send nothing, run nothing, take no lock");
@@ -76,6 +83,7 @@ CLI::App* add_run(CLI::App& app, RunArguments& arguments) {
 CLI::App* add_loop(CLI::App& app, RunArguments& arguments) {
     CLI::App* loop = app.add_subcommand("loop", "Make passes until stopped, with the lock given back in the pauses");
     add_pass_options(*loop, arguments);
+    add_coalesce_option(*loop, arguments.options);
     loop->add_option_function<std::string>(
             "--every", [&arguments](const std::string& text) { arguments.every = duration(text); },
             "pause between the end of a pass and the start of the next (default: the job file's \"every\")")

@@ -40,6 +40,7 @@ int run_command(const InheritedSignals& inherited, RunArguments& arguments) {
     RunOptions& options = arguments.options;
     if (arguments.max_concurrency) job->max_concurrency = *arguments.max_concurrency;
     if (options.quiet && options.log_level < log::Level::warning) options.log_level = log::Level::warning;
+    if (options.coalesce && options.wait.count() == 0) options.wait_forever = true;
     if (options.loop) {
         const auto pause = arguments.every ? arguments.every : job->every;
         if (!pause) {

@@ -171,6 +171,7 @@ struct JobSpec {
     std::string directory;  ///< absolute: what relative paths are relative to
     std::string lock;       ///< absolute path; "/tmp/<job>.lock" by default
     std::optional<Millis> every;
+    std::optional<Millis> expect_every;  ///< no longer than this from one successful pass's end to the next's
     StopSpec stop;
     Json params;  ///< object: declared parameters with the values in force (defaults, then --set)
     std::optional<ItemsSpec> items;

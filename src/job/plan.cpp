@@ -153,6 +153,7 @@ Millis supervisor_patience(const JobSpec& job) { return job.longest_pair() + kMa
 std::string describe_plan(const JobSpec& job) {
     std::vector<Row> head = {{"lock", job.lock}, {"items", items_text(job)}};
     if (job.every) head.push_back({"every", format_duration(*job.every) + " (lockstep loop)"});
+    if (job.expect_every) head.push_back({"expected", "a success every " + format_duration(*job.expect_every)});
     head.push_back(
         {"in flight", std::to_string(job.max_concurrency) + (job.section == Section::item ? ", a stop divides no item" : "")});
     if (job.tolerated_failure_count)
@@ -173,6 +174,7 @@ Json plan_as_json(const JobSpec& job) {
     plan.set("lock", Json::of_string(job.lock));
     plan.set("items", Json::of_string(items_text(job)));
     if (job.every) plan.set("everyMs", Json::of_number(job.every->count()));
+    if (job.expect_every) plan.set("expectEveryMs", Json::of_number(job.expect_every->count()));
     plan.set("maxConcurrency", Json::of_number(job.max_concurrency));
     plan.set("longestPairMs", Json::of_number(job.longest_pair().count()));
     plan.set("graceMs", Json::of_number(job.stop.grace.count()));

@@ -110,6 +110,7 @@ JobSpec read_job(Reading& reading, const Place& root, const JobFileOptions& opti
     job.name = read_job_name(reading, fields.get("job"));
     job.lock = read_lock(reading, fields.get("lock"), job.name, options);
     job.every = read_duration(findings, fields.get("every"));
+    job.expect_every = read_duration(findings, fields.get("expectEvery"));
     job.params = read_params(reading, fields.get("params"), options);
     read_items_and_key(reading, fields, job);
     job.max_concurrency = read_whole_number(findings, fields.get("maxConcurrency"), 1, kMostInFlight).value_or(1);

@@ -4,6 +4,7 @@
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
+#include "report/expectation.hpp"
 #include "report/history.hpp"
 #include "report/lock_report.hpp"
 #include "report/pair_view.hpp"
@@ -33,6 +34,10 @@ Result<void> read_journal(JournalReader& reader, JobStatus& status) {
     return {};
 }
 
+Expectation expectation(const JobStatus& status) {
+    return {status.expect_every, status.last_success ? std::optional(status.last_success->ended_ms) : std::nullopt};
+}
+
 std::string pairs_text(const std::vector<Pair>& pairs, const std::string& title, const std::string& job, std::int64_t now_ms) {
     if (pairs.empty()) return "";
     std::string text = "  " + title + ": " + std::to_string(pairs.size()) + "\n";
@@ -52,6 +57,7 @@ Result<JobStatus> job_status(const StatusQuery& query) {
     JobStatus status;
     status.job = query.job;
     status.lock = look_at_lock(query.lock);
+    status.expect_every = query.expect_every;
     const SqliteJournalOptions options{query.state_directory, query.job};
     const auto path = sqlite_journal_path(options);
     if (!path) return std::unexpected(path.error());
@@ -71,6 +77,7 @@ std::string status_text(const JobStatus& status, std::int64_t now_ms) {
     if (!status.has_journal) return text + "  it has no journal there: it never ran with this state directory\n";
     text += "  " + std::to_string(status.done) + (status.done == 1 ? " pair" : " pairs") +
             " done; last success: " + (status.last_success ? pass_text(*status.last_success) : "none yet") + "\n";
+    if (status.expect_every) text += "  " + expectation_text(expectation(status), now_ms) + "\n";
     const bool held = status.lock.state == LockState::held;
     text += pairs_text(status.parked, "parked, waiting for a person", status.job, now_ms);
     text += pairs_text(status.open,
@@ -90,6 +97,7 @@ Json status_json(const JobStatus& status, std::int64_t now_ms) {
     json.set("hasJournal", Json::of_boolean(status.has_journal));
     json.set("donePairs", Json::of_number(status.done));
     json.set("lastSuccess", status.last_success ? pass_json(*status.last_success) : Json());
+    add_expectation(json, expectation(status), now_ms);
     json.set("parked", pairs_json(status.parked, now_ms));
     json.set("open", pairs_json(status.open, now_ms));
     Json& waiting = json.set("decided", Json::array());

@@ -13,8 +13,9 @@ namespace lockstep {
 
 struct StatusQuery {
     std::string job;
-    std::string lock;             ///< as LockPath::open takes it
-    std::string state_directory;  ///< empty: the default one
+    std::string lock;                                   ///< as LockPath::open takes it
+    std::string state_directory;                        ///< empty: the default one
+    std::optional<Millis> expect_every = std::nullopt;  ///< of the job file, where that is at hand
 };
 
 struct JobStatus {
@@ -24,6 +25,7 @@ struct JobStatus {
     bool has_journal = false;  ///< false: the job never ran with this state directory
     std::int64_t done = 0;     ///< pairs
     std::optional<PassLine> last_success;
+    std::optional<Millis> expect_every;
     std::vector<Pair> parked;
     std::vector<Pair> open;
     std::vector<DecisionLine> waiting;  ///< decisions that the next pass applies

@@ -15,7 +15,8 @@ struct RunOptions {
     bool loop = false;
     bool wait_forever = false;
     Millis wait{0};
-    Millis pause{0};  ///< loop: between the end of a pass and the start of the next
+    bool coalesce = false;  ///< of all runs that find the job busy only one waits; wait_forever or wait say how long
+    Millis pause{0};        ///< loop: between the end of a pass and the start of the next
     std::optional<std::string> only;
     std::string state_directory;
     int busy_status = to_int(ExitStatus::try_again);

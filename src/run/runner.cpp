@@ -1,6 +1,7 @@
 #include "run/runner.hpp"
 
 #include "journal/sqlite_journal.hpp"
+#include "journal/waiter_slot.hpp"
 #include "lock/nested_use.hpp"
 #include "run/notices.hpp"
 #include "sys/enclosing_runs.hpp"
@@ -38,6 +39,7 @@ ExitStatus Runner::loop() {
         const bool hopeless = status == ExitStatus::lock || status == ExitStatus::journal || status == ExitStatus::cut ||
                               status == ExitStatus::os || status == ExitStatus::job_file;
         if (hopeless) break;
+        if (one_waits_already_ && passes_ == 0) return ExitStatus::try_again;
         status = ExitStatus::ok;
         stop_.requested.wait_until(monotonic_now() + options_.pause);
     }
@@ -103,6 +105,14 @@ Result<DirectoryLock> Runner::acquire() {
         record_.journal = journal_path_;
         record_.guardian_pid = ::getpid();
         record_.front_pid = ::getppid();
+    }
+    // Held until the lock is ours, and given up before the first item is read: whoever leaves because of us misses nothing.
+    std::optional<WaiterSlot> slot;
+    if (options_.coalesce) {
+        auto taken = WaiterSlot::take(options_.state_directory, job_.name);
+        one_waits_already_ = !taken && taken.error().failure == Failure::busy;
+        if (!taken) return std::unexpected(std::move(taken.error()));
+        slot = std::move(*taken);
     }
     LockWait wait;
     wait.forever = options_.wait_forever || options_.loop;

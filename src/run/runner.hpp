@@ -49,6 +49,7 @@ class Runner {
     const std::string run_date_;
     std::string journal_path_;
     std::int64_t passes_ = 0;
+    bool one_waits_already_ = false;  ///< with --coalesce: why the last pass was none
 
     std::mutex record_mutex_;  ///< guards record_ and lock_, for the main thread writes the record, too
     LockRecord record_;

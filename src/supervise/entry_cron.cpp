@@ -29,7 +29,8 @@ Result<std::vector<EntryFile>> cron_entry(const JobSpec& job, const EntryRequest
         "# --quiet: nothing is said when all goes well or the lock is busy, so that cron mails (MAILTO) only what failed.\n"
         "# PATH: cron's own is /usr/bin:/bin, and the job's commands are looked up in it.\n"
         "# A run that finds the one before still at work leaves at once with 75 and nothing said. To wait for it instead:\n"
-        "# --wait 10m. A time that passes while the machine is off is not made up for.\n"
+        "# --wait 10m, or --coalesce, by which one waits and no more. A time at which the machine is off is not made up for;\n"
+        "# lockstep check --overdue tells monitoring of a job that has not succeeded for too long.\n"
         "# cron itself stops nothing. A shutdown sends SIGTERM and waits 90 s (DefaultTimeoutStopSec in "
         "systemd-system.conf(5));\n"
         "# this job needs " +

@@ -70,7 +70,17 @@ std::vector<std::string> secret_variables(const JobSpec& job) {
     return names;
 }
 
-Timetable timetable_for(const JobSpec&) { return {"0 * * * *", "hourly"}; }
+Timetable timetable_for(const JobSpec& job) {
+    const auto minutes = job.expect_every ? std::chrono::floor<std::chrono::minutes>(*job.expect_every).count() : 60;
+    const std::string every = std::to_string(minutes);
+    if (minutes == 1) return {"* * * * *", "minutely"};
+    if (minutes > 0 && minutes < 60 && 60 % minutes == 0) return {"*/" + every + " * * * *", "*:0/" + every};
+    const std::string hours = std::to_string(minutes / 60);
+    if (minutes > 60 && minutes < 1440 && 1440 % minutes == 0 && minutes % 60 == 0)
+        return {"0 */" + hours + " * * *", "0/" + hours + ":00"};
+    if (minutes == 1440) return {"0 3 * * *", "*-*-* 03:00:00"};
+    return {"0 * * * *", "hourly"};
+}
 
 Result<std::string> cron_schedule(const JobSpec& job, const std::string& schedule) {
     if (schedule.empty()) return timetable_for(job).cron;

@@ -22,7 +22,8 @@ std::string yaml_quoted(const std::string& text);
 /// The environment variables that hold the job's secrets: the supervisor has to give them.
 std::vector<std::string> secret_variables(const JobSpec& job);
 
-/// How often the job is to be run where nobody said so: what it expects of itself, or hourly.
+/// How often the job is to be run where nobody said so: as often as it is expected to succeed, if that is a time of the
+/// clock, else hourly.
 struct Timetable {
     std::string cron;      ///< five fields
     std::string calendar;  ///< systemd.time(7)

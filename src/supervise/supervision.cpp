@@ -16,12 +16,12 @@ constexpr int kTryAgain = 75;
 
 void judge(Supervision& supervision, const std::string& write, const std::string& section) {
     const Millis needed = supervision.budget.longest_pair + supervision.budget.margin;
-    if (supervision.patience != Patience::unknown) {
-        supervision.patience = !supervision.given || *supervision.given >= needed      ? Patience::enough
-                               : *supervision.given >= supervision.budget.longest_pair ? Patience::tight
-                                                                                       : Patience::too_short;
+    if (supervision.verdict != StopVerdict::unknown) {
+        supervision.verdict = !supervision.given || *supervision.given >= needed      ? StopVerdict::enough
+                              : *supervision.given >= supervision.budget.longest_pair ? StopVerdict::tight
+                                                                                      : StopVerdict::too_short;
     }
-    if (supervision.patience == Patience::enough) return;
+    if (supervision.verdict == StopVerdict::enough) return;
     const bool stated = !supervision.setting_place.file.empty();
     supervision.change = Advice{stated ? supervision.setting_place : supervision.place, !stated, section, write};
 }
@@ -80,12 +80,12 @@ void warn_of_restarts(Supervision& supervision, const SupervisordProgram& progra
 
 }  // namespace
 
-std::string_view to_string(Patience patience) {
-    switch (patience) {
-        case Patience::enough: return "enough";
-        case Patience::tight: return "tight";
-        case Patience::too_short: return "too short";
-        case Patience::unknown: return "unknown";
+std::string_view to_string(StopVerdict verdict) {
+    switch (verdict) {
+        case StopVerdict::enough: return "enough";
+        case StopVerdict::tight: return "tight";
+        case StopVerdict::too_short: return "too short";
+        case StopVerdict::unknown: return "unknown";
     }
     return "";
 }
@@ -102,7 +102,7 @@ Supervision supervision_of(const JobSpec& job, const SupervisordProgram& program
     std::from_chars(program.stopwaitsecs.value.data(), program.stopwaitsecs.value.data() + program.stopwaitsecs.value.size(),
                     seconds);
     supervision.given = std::clamp(Millis{seconds * 1000}, Millis{0}, kLongestDuration);
-    if (program.stopwaitsecs.unknown) supervision.patience = Patience::unknown;
+    if (program.stopwaitsecs.unknown) supervision.verdict = StopVerdict::unknown;
     judge(supervision, "stopwaitsecs=" + std::to_string(supervision.budget.seconds), "[" + program.section + "]");
 
     if (!is_stop_request(program.stopsignal.value)) {

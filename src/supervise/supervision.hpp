@@ -12,7 +12,7 @@
 
 namespace lockstep {
 
-enum class Patience {
+enum class StopVerdict {
     enough,
     tight,      ///< the longest pair fits, but not the time to end after it
     too_short,  ///< SIGKILL can come before the longest pair is over
@@ -20,7 +20,7 @@ enum class Patience {
 };
 
 /// "enough", "tight", "too short", "unknown"
-std::string_view to_string(Patience patience);
+std::string_view to_string(StopVerdict verdict);
 
 /// What to change, and where.
 struct Advice {
@@ -34,9 +34,9 @@ struct Supervision {
     std::string supervisor;  ///< "supervisord" or "systemd"
     std::string name;        ///< of the program or the unit
     ConfigPlace place;       ///< where its section begins
-    Patience patience = Patience::enough;
+    StopVerdict verdict = StopVerdict::enough;
     StopBudget budget;
-    std::optional<Millis> given;   ///< nullopt: for ever; or unknown, as `patience` says
+    std::optional<Millis> given;   ///< nullopt: for ever; or unknown, as `verdict` says
     std::string setting;           ///< "stopwaitsecs=10"
     ConfigPlace setting_place;     ///< empty: the supervisor's default
     std::optional<Advice> change;  ///< of the stop timeout, unless it is enough

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kLongestPlace = 4096;
 
 std::string given_text(const Supervision& supervision) {
-    if (supervision.patience == Patience::unknown)
+    if (supervision.verdict == StopVerdict::unknown)
         return "unknown: " + printable(supervision.setting) + " cannot be expanded here";
     const std::string time = supervision.given ? format_duration(*supervision.given) : "for ever";
     const std::string where =
@@ -24,11 +24,11 @@ std::string write_text(const Advice& advice) {
 }
 
 std::string verdict_text(const Supervision& supervision) {
-    switch (supervision.patience) {
-        case Patience::enough: return "enough";
-        case Patience::tight: return "tight: the longest pair fits, but not the time to end after it";
-        case Patience::too_short: return "too short: a stop can be cut by SIGKILL";
-        case Patience::unknown: return "unknown";
+    switch (supervision.verdict) {
+        case StopVerdict::enough: return "enough";
+        case StopVerdict::tight: return "tight: the longest pair fits, but not the time to end after it";
+        case StopVerdict::too_short: return "too short: a stop can be cut by SIGKILL";
+        case StopVerdict::unknown: return "unknown";
     }
     return "";
 }
@@ -70,10 +70,10 @@ Json supervision_json(const Supervision& supervision) {
     json.set("supervisor", Json::of_string(supervision.supervisor));
     json.set("name", Json::of_string(supervision.name));
     json.set("place", place_json(supervision.place));
-    json.set("verdict", Json::of_string(std::string(to_string(supervision.patience))));
+    json.set("verdict", Json::of_string(std::string(to_string(supervision.verdict))));
     json.set("longestPairMs", Json::of_number(supervision.budget.longest_pair.count()));
     json.set("neededSeconds", Json::of_number(supervision.budget.seconds));
-    const bool known = supervision.given && supervision.patience != Patience::unknown;
+    const bool known = supervision.given && supervision.verdict != StopVerdict::unknown;
     json.set("givenMs", known ? Json::of_number(supervision.given->count()) : Json());
     json.set("setting", Json::of_string(supervision.setting));
     json.set("settingPlace", place_json(supervision.setting_place));

@@ -31,6 +31,7 @@ TEST_CASE("the defaults of a job", "[job]") {
     CHECK(job.max_concurrency == 1);
     CHECK(job.max_pair_attempts == 10);
     CHECK(job.park_after == Millis{24h});
+    CHECK_FALSE(job.expect_every.has_value());
     CHECK(job.keep_history == Millis{24h * 30});
     CHECK_FALSE(job.forget_items.has_value());
     CHECK(job.section == Section::step);

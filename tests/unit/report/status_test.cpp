@@ -211,7 +211,8 @@ TEST_CASE("the JSON of status and history has the keys of the manual", "[report]
         return text;
     };
     const Json status = status_json(place.status(), kNow);
-    CHECK(keys(status) == "job lock journal hasJournal donePairs lastSuccess parked open decided ");
+    CHECK(keys(status) ==
+          "job lock journal hasJournal donePairs lastSuccess lastSuccessAgeMs expectEveryMs overdue parked open decided ");
     CHECK(keys(*status.find("lock")) ==
           "name path state text run job pid guardianPid host user since phase command stoppingSince stoppingBy journal "
           "waiters waiterPids readers ");

@@ -138,3 +138,16 @@ TEST_CASE("a path with a line break is refused: it would be a line of its own", 
         CHECK(files.error().failure == Failure::usage);
     }
 }
+
+TEST_CASE("where nobody says when, a job is run as often as it is expected to succeed", "[entry]") {
+    const auto times = [](const std::string& every) { return timetable_for(job("\"expectEvery\": \"" + every + "\", ")); };
+    CHECK(times("1m").cron == "* * * * *");
+    CHECK(times("5m").cron == "*/5 * * * *");
+    CHECK(times("5m").calendar == "*:0/5");
+    CHECK(times("1h").calendar == "hourly");
+    CHECK(times("6h").cron == "0 */6 * * *");
+    CHECK(times("6h").calendar == "0/6:00");
+    CHECK(times("1d").cron == "0 3 * * *");
+    CHECK(times("7m").cron == "0 * * * *");
+    CHECK(times("30s").cron == "0 * * * *");
+}

@@ -48,13 +48,13 @@ std::string warnings(const Supervision& supervision) {
 }  // namespace
 
 TEST_CASE("a stop is waited for long enough, tightly, or not", "[verdict]") {
-    CHECK(supervision_of(job(), program("25")).patience == Patience::enough);
-    CHECK(supervision_of(job(), program("24")).patience == Patience::tight);
-    CHECK(supervision_of(job(), program("20")).patience == Patience::tight);
-    CHECK(supervision_of(job(), program("19")).patience == Patience::too_short);
-    CHECK(supervision_of(job(), program("0")).patience == Patience::too_short);
-    CHECK(supervision_of(job(), unit("TimeoutStopSec=infinity\n")).patience == Patience::enough);
-    CHECK(supervision_of(job(), unit("TimeoutStopSec=19s\n")).patience == Patience::too_short);
+    CHECK(supervision_of(job(), program("25")).verdict == StopVerdict::enough);
+    CHECK(supervision_of(job(), program("24")).verdict == StopVerdict::tight);
+    CHECK(supervision_of(job(), program("20")).verdict == StopVerdict::tight);
+    CHECK(supervision_of(job(), program("19")).verdict == StopVerdict::too_short);
+    CHECK(supervision_of(job(), program("0")).verdict == StopVerdict::too_short);
+    CHECK(supervision_of(job(), unit("TimeoutStopSec=infinity\n")).verdict == StopVerdict::enough);
+    CHECK(supervision_of(job(), unit("TimeoutStopSec=19s\n")).verdict == StopVerdict::too_short);
 }
 
 TEST_CASE("the exact line to change is named: where it stands, or the section that lacks it", "[verdict]") {
@@ -76,7 +76,7 @@ TEST_CASE("the exact line to change is named: where it stands, or the section th
 TEST_CASE("a value that cannot be expanded here is unknown, not enough", "[verdict]") {
     auto unknown = program("%(ENV_X)s");
     unknown.stopwaitsecs.unknown = true;
-    CHECK(supervision_of(job(), unknown).patience == Patience::unknown);
+    CHECK(supervision_of(job(), unknown).verdict == StopVerdict::unknown);
     CHECK_THAT(to_text(supervision_json(supervision_of(job(), unknown))), Contains(R"("givenMs":null)"));
 }
 
