@@ -32,8 +32,11 @@ class LockPath {
     const std::string& text() const { return text_; }  ///< absolute, for people and the record
     int parent_fd() const { return parent_.get(); }
     const std::string& name() const { return name_; }
+    /// How to have it elsewhere, as messages say it: "with --lock", and for a bare name "or LOCKSTEP_LOCK_ROOT".
+    const char* ways_elsewhere() const { return ways_elsewhere_; }
 
   private:
+    const char* ways_elsewhere_ = "";
     std::string text_;
     std::string name_;
     UniqueFd parent_;

@@ -32,17 +32,16 @@ std::string parent_of(const LockPath& path) {
 
 LockAttempt refuse_mkdir(const LockPath& path, int error) {
     const std::string text = shown(path) + ": the lock directory cannot be made: ";
+    const std::string elsewhere = std::string("hoose another place ") + path.ways_elsewhere();
     const std::string uid = "you (uid " + std::to_string(::geteuid()) + ")";
     switch (error) {
         case EACCES:
-        case EPERM:
-            return refuse(text + uid + " may not write in " + parent_of(path) + ". Choose another place with --lock", error);
-        case EROFS:
-            return refuse(text + parent_of(path) + " is on a read-only file system. Choose another place with --lock", error);
+        case EPERM: return refuse(text + uid + " may not write in " + parent_of(path) + ". C" + elsewhere, error);
+        case EROFS: return refuse(text + parent_of(path) + " is on a read-only file system. C" + elsewhere, error);
         case ENOENT: return refuse(text + parent_of(path) + " has been removed. Create it again", error);
         case ENAMETOOLONG: return refuse(text + "its name is too long. Choose a shorter one", error);
         case ENOSPC:
-        case EDQUOT: return refuse(text + errno_text(error) + ". Free some space or choose another place with --lock", error);
+        case EDQUOT: return refuse(text + errno_text(error) + ". Free some space or c" + elsewhere, error);
         default: return refuse(text + errno_text(error), error);
     }
 }

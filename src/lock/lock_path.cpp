@@ -65,7 +65,7 @@ std::string absolute(const Place& place) {
     return (parent == "/" ? "" : parent) + "/" + place.name;
 }
 
-Result<void> check_parent(int fd, const std::string& parent, const std::string& text) {
+Result<void> check_parent(int fd, const std::string& parent, const std::string& text, const char* ways_elsewhere) {
     struct stat info{};
     if (::fstat(fd, &info) != 0) return os_error(Failure::lock, text + ": looking at " + parent);
     const bool by_all = (info.st_mode & S_IWOTH) != 0;
@@ -78,7 +78,7 @@ Result<void> check_parent(int fd, const std::string& parent, const std::string& 
                                        (by_all && by_group ? "go-w"
                                         : by_all           ? "o-w"
                                                            : "g-w") +
-                                       "), or choose another place with --lock");
+                                       "), or choose another place " + ways_elsewhere);
     }
     struct statfs system{};
     if (::fstatfs(fd, &system) != 0) return os_error(Failure::lock, text + ": asking for the file system of " + parent);
@@ -89,8 +89,8 @@ Result<void> check_parent(int fd, const std::string& parent, const std::string& 
     std::snprintf(type.data(), type.size(), "0x%lx", magic);
     return fail(Failure::lock, text + ": " + parent +
                                    " is not on a local file system that is known to lock directories (type " + type.data() +
-                                   "): a lock on a network file system can be held twice. Choose a place such as "
-                                   "/tmp with --lock; a lock for several machines needs the etcd backend");
+                                   "): a lock on a network file system can be held twice. Choose a place such as /tmp " +
+                                   ways_elsewhere + "; a lock for several machines needs the etcd backend");
 }
 
 }  // namespace
@@ -104,6 +104,8 @@ Result<LockPath> LockPath::open(const std::string& name_or_path) {
     auto place = split(name_or_path);
     if (!place) return std::unexpected(std::move(place.error()));
     LockPath path;
+    const bool bare = name_or_path.find('/') == std::string::npos;
+    path.ways_elsewhere_ = bare ? "with --lock PATH, or all locks with LOCKSTEP_LOCK_ROOT" : "with --lock";
     path.text_ = absolute(*place);
     path.name_ = std::move(place->name);
     const std::string shown = printable(path.text_, 4096);
@@ -112,13 +114,15 @@ Result<LockPath> LockPath::open(const std::string& name_or_path) {
     path.parent_.reset(::open(place->parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!path.parent_) {
         const int error = errno;
-        const std::string hint = error == ENOENT || error == ENOTDIR ? ". Create it, or choose another place with --lock" : "";
+        const std::string hint = error == ENOENT || error == ENOTDIR
+                                     ? std::string(". Create it, or choose another place ") + path.ways_elsewhere_
+                                     : "";
         return fail(
             Failure::lock,
             shown + ": the directory " + parent + " that is to hold the lock cannot be opened: " + errno_text(error) + hint,
             error);
     }
-    if (auto checked = check_parent(path.parent_.get(), parent, shown); !checked)
+    if (auto checked = check_parent(path.parent_.get(), parent, shown, path.ways_elsewhere_); !checked)
         return std::unexpected(std::move(checked.error()));
     return path;
 }

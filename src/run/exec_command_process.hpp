@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "run/job_terminal.hpp"
-#include "sys/stop_signals.hpp"
+#include "run/front.hpp"
 #include "sys/unique_fd.hpp"
 
 namespace lockstep {
@@ -16,13 +15,12 @@ namespace lockstep {
 class ExecCommandProcess {
   public:
     /// Starts `argv` (argv[0] is looked up in PATH) as the leader of a process group of its own, with the streams, the
-    /// environment and the signals that we inherited; stdin is /dev/null if ours is a terminal, unless it is `interactive`.
+    /// environment and the signals that we inherited, and with the terminal of `link` if that is our job's; stdin is /dev/null
+    /// if ours is a terminal, unless it is `interactive`. It stands in the front's table before it runs.
     ///
-    /// @param marks     open in the command, too; its pid is written into each
-    /// @param terminal  what the command is given if it is our job's; nullptr: none
+    /// @param marks  open in the command, too; its pid is written into each
     /// @return 0, or the errno of what went wrong; nothing runs then
-    int start(char* const* argv, const std::vector<UniqueFd>& marks, const InheritedSignals& inherited, bool interactive,
-              const JobTerminal* terminal);
+    int start(char* const* argv, const std::vector<UniqueFd>& marks, const GuardianLink& link, bool interactive);
 
     /// Something that waitpid(2) tells without waiting.
     struct Change {

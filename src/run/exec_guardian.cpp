@@ -63,13 +63,12 @@ class ExecGuardian {
             say(marks.error().text);
             return to_int(ExitStatus::lock);
         }
-        const int error = command_.start(options_.argv, *marks, link_.inherited, options_.interactive, link_.terminal);
+        const int error = command_.start(options_.argv, *marks, link_, options_.interactive);
         marks->clear();
         if (error != 0) {
             say(printable(options_.argv[0]) + ": " + errno_text(error));
             return to_int(error == ENOENT ? ExitStatus::not_found : ExitStatus::cannot_execute);
         }
-        link_.commands->add(command_.pid());
         if (options_.limit) limit_ = monotonic_now() + *options_.limit;
         const int status = wait_for_command();
         link_.commands->remove(command_.pid());

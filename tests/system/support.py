@@ -384,6 +384,10 @@ class Terminal:
         except AssertionError as late:
             raise AssertionError(f"{late}; it shows:\n{self.read()}") from None
 
+    def leaves_foreground(self, group):
+        """Waits until another process group than this has the terminal: before that, what is typed is not for the other."""
+        wait_until(lambda: os.tcgetpgrp(self.master) not in (group, 0), f"another group than {group} in the foreground")
+
     def hang_up(self):
         if self.master is not None:
             os.close(self.master)
