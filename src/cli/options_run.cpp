@@ -53,6 +53,12 @@ void add_pass_options(CLI::App& command, RunArguments& arguments) {
     command.add_option("--max-concurrency", arguments.max_concurrency, "pairs in flight, in place of the job file's")
         ->type_name("N")
         ->check(CLI::Range(1, 1024));
+    command
+        .add_option_function<std::string>(
+            "--stop-timeout", [&arguments](const std::string& text) { arguments.stop_timeout = duration(text); },
+            "how long whoever stops it waits before SIGKILL (in a container; supervisord and systemd are asked)")
+        ->type_name("D");
+    command.add_flag("--strict", arguments.strict, "begin nothing (78) where that is shorter than the longest pair");
     add_job_file(command, arguments.file);
     add_log_options(command, arguments.options);
     command.footer(kFooter);

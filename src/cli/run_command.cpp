@@ -1,11 +1,14 @@
 #include "cli/run_command.hpp"
 
+#include <unistd.h>
+
 #include <cstdio>
 
 #include "cli/check_command.hpp"
 #include "run/dry_run.hpp"
 #include "run/front.hpp"
 #include "run/job_guardian.hpp"
+#include "supervise/own_supervisor.hpp"
 #include "sys/service_manager.hpp"
 
 namespace lockstep {
@@ -26,6 +29,24 @@ class ManagerListener final : public FrontListener {
   private:
     const ServiceManager& manager_;
 };
+
+/// Who has started us, and what it will do when it stops us; asked in the guardian, which tells.
+void watch_supervisor(const JobSpec& job, const RunArguments& arguments, bool gives_more, RunOptions& options) {
+    const RunBy by = find_who_runs_us();
+    if (by.kind == RunBy::Kind::person && !arguments.stop_timeout) return;
+    const bool systemd = by.kind == RunBy::Kind::systemd;
+    options.strict = arguments.strict;
+    // The first command is to know whether a stop would be signalled to it, too.
+    if (options.strict || systemd) options.supervisor_limit = Millis{50};
+    options.ask_supervisor = [&job, by, gives_more = gives_more && systemd, declared = arguments.stop_timeout,
+                              front = ::getpid(), parent = ::getppid()]() -> std::optional<SupervisorWord> {
+        constexpr Millis kPatient{5000};
+        auto own = ask_own_supervisor(job, by, front, parent, declared, kPatient);
+        if (!own) return std::nullopt;
+        return SupervisorWord{std::move(own->who),   own->given, own->too_short, std::move(own->text), std::move(own->warnings),
+                              own->signals_commands, gives_more};
+    };
+}
 
 int guardian(GuardianLink& link, void* context) {
     const auto& job = *static_cast<const Job*>(context);
@@ -54,6 +75,7 @@ int run_command(const InheritedSignals& inherited, RunArguments& arguments) {
     if (arguments.dry_run) return dry_run(*job, options);
     Job context{*job, options};
     const auto manager = ServiceManager::find();
+    watch_supervisor(*job, arguments, manager.has_value(), options);
     if (!manager) return run_in_guardian(inherited, job->name.c_str(), guardian, &context);
     options.watchdog = manager->watchdog();
     ManagerListener listener(*manager);

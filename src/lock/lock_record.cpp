@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdlib>
 
 #include "base/append_text.hpp"
 #include "base/clock.hpp"
+#include "base/duration.hpp"
 #include "base/text.hpp"
 #include "sys/unique_fd.hpp"
 
@@ -72,6 +74,10 @@ void parse_line(LockRecord& record, std::string_view name, std::string_view valu
         record.stopping_since_ms = number<std::int64_t>(value);
     else if (name == "stopping_by")
         record.stopping_by = unescaped(value);
+    else if (name == "stop_by_ms")
+        record.stop_by_ms = number<std::int64_t>(value);
+    else if (name == "kill_at_ms")
+        record.kill_at_ms = number<std::int64_t>(value);
     else if (name == "phase")
         record.phase = unescaped(value);
     else if (name == "command")
@@ -95,6 +101,8 @@ std::string to_text(const LockRecord& record) {
                         .since_ms = record.since_ms,
                         .stopping_since_ms = record.stopping_since_ms,
                         .stopping_by = record.stopping_by,
+                        .stop_by_ms = record.stop_by_ms,
+                        .kill_at_ms = record.kill_at_ms,
                         .phase = record.phase,
                         .journal = record.journal,
                         .command = record.command});
@@ -134,10 +142,25 @@ pid_t pid_to_show(const LockRecord& record) {
     return front_lives || record.guardian_pid <= 0 ? record.front_pid : record.guardian_pid;
 }
 
+namespace {
+
+/// "12s" until then, or since.
+std::string distance(std::int64_t then_ms, std::int64_t now_ms) {
+    return describe_duration(Millis{std::abs(then_ms - now_ms)});
+}
+
+}  // namespace
+
 std::string describe_stop(const LockRecord& record) {
     if (record.stopping_since_ms <= 0) return "";
     const std::string by = record.stopping_by.empty() ? "" : ", asked by " + printable(record.stopping_by);
-    return "stopping since " + format_local(record.stopping_since_ms) + by;
+    std::string text = "stopping since " + format_local(record.stopping_since_ms) + by;
+    const std::int64_t now = wall_now_ms();
+    if (record.stop_by_ms > now) text += ", " + distance(record.stop_by_ms, now) + " of the grace left";
+    if (record.stop_by_ms > 0 && record.stop_by_ms <= now)
+        text += ", the grace used up " + distance(record.stop_by_ms, now) + " ago";
+    if (record.kill_at_ms > now) text += ", killed by its supervisor in " + distance(record.kill_at_ms, now);
+    return text;
 }
 
 std::string describe_holder(const LockRecord& record) {

@@ -34,6 +34,8 @@ struct LockRecord {
     std::string phase;                   ///< "order o17, second"
     std::int64_t stopping_since_ms = 0;  ///< 0: not stopping
     std::string stopping_by;             ///< "SIGTERM from pid 1 (uid 0)"
+    std::int64_t stop_by_ms = 0;         ///< wall clock: the grace is used up then; 0: no bound
+    std::int64_t kill_at_ms = 0;         ///< wall clock: the supervisor's SIGKILL; 0: not known
 };
 
 /// The record's lines: see append_record.
@@ -48,7 +50,8 @@ std::optional<LockRecord> read_lock_record(int directory_fd, const std::string& 
 /// The front's pid as long as it lives, for that is the one people know, else the guardian's; 0 if none is written down.
 pid_t pid_to_show(const LockRecord& record);
 
-/// "stopping since 03:04:00, asked by SIGTERM from pid 1 (uid 0)", or "".
+/// "stopping since 03:04:00, asked by SIGTERM from pid 1 (uid 0), 12s of the grace left, killed by its supervisor in 8.0s", or
+/// "".
 std::string describe_stop(const LockRecord& record);
 
 /// "pid 812 since 03:00:01, order o17, second", and how long it has been stopping.

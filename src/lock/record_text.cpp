@@ -68,6 +68,8 @@ void append_record(RecordText& out, const RecordFields& fields) {
     append_line(out, "uid", fields.uid);
     append_line(out, "since_ms", fields.since_ms);
     append_line(out, "stopping_since_ms", fields.stopping_since_ms);
+    append_line(out, "stop_by_ms", fields.stop_by_ms);
+    append_line(out, "kill_at_ms", fields.kill_at_ms);
     append_line(out, "stopping_by", fields.stopping_by, out.size() + 128);
     append_line(out, "phase", fields.phase, out.size() + 256);
     append_line(out, "journal", fields.journal, kAll);

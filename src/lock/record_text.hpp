@@ -29,6 +29,8 @@ struct RecordFields {
     std::int64_t since_ms = 0;
     std::int64_t stopping_since_ms = 0;
     std::string_view stopping_by;
+    std::int64_t stop_by_ms = 0;
+    std::int64_t kill_at_ms = 0;
     std::string_view phase;
     std::string_view journal;
     std::string_view command;

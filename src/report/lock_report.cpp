@@ -195,6 +195,8 @@ Json lock_json(const LockView& lock) {
     json.set("command", Json::of_string(record.command));
     json.set("stoppingSince", time_or_null(record.stopping_since_ms));
     json.set("stoppingBy", Json::of_string(record.stopping_by));
+    json.set("stopBy", time_or_null(record.stop_by_ms));
+    json.set("killAt", time_or_null(record.kill_at_ms));
     json.set("journal", Json::of_string(record.journal));
     const auto waiters = lock.waiters();
     json.set("waiters", waiters ? Json::of_number(static_cast<std::int64_t>(*waiters)) : Json());

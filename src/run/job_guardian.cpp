@@ -18,7 +18,7 @@ namespace {
 class JobGuardian {
   public:
     JobGuardian(const JobSpec& job, GuardianLink& link, StopState stop, Interrupt finished, Bell phase_begun, UniqueFd signals,
-                const RunOptions& options, const std::string& run_id)
+                const RunOptions& options, const std::string& run_id, std::optional<SupervisorWatch> supervisor)
         : link_(link),
           stop_(std::move(stop)),
           finished_(std::move(finished)),
@@ -27,9 +27,15 @@ class JobGuardian {
           policy_(job.stop.grace, job.stop.at_deadline == AtDeadline::cut),
           runner_(job, options, run_id, stop_, *link.commands, phase_begun_),
           notifier_(options.watchdog),
+          supervisor_(std::move(supervisor)),
+          supervisor_limit_(options.supervisor_limit),
+          strict_(options.strict),
           shows_progress_(options.progress && !options.loop && ::isatty(STDERR_FILENO) != 0) {}
 
     int run() {
+        if (supervisor_ && supervisor_limit_.count() > 0 && supervisor_->wait(supervisor_limit_)) hear_supervisor();
+        if (supervisor_ && strict_) log::info("the supervisor has not answered yet: begun meanwhile");
+        if (refused_) return to_int(ExitStatus::job_file);
         ExitStatus status = ExitStatus::ok;
         std::thread worker([&] {
             status = runner_.run();
@@ -37,16 +43,17 @@ class JobGuardian {
         });
         while (!finished_.fired()) wait_for_something();
         worker.join();
-        return to_int(status);
+        return to_int(refused_ ? graver(status, ExitStatus::job_file) : status);
     }
 
   private:
     void wait_for_something() {
         const bool publishing = next_publication_ <= monotonic_now();
-        pollfd wait[4] = {{finished_.fd(), POLLIN, 0},
+        pollfd wait[5] = {{finished_.fd(), POLLIN, 0},
                           {signals_.get(), POLLIN, 0},
                           {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0},
-                          {publishing ? phase_begun_.fd() : -1, POLLIN, 0}};
+                          {publishing ? phase_begun_.fd() : -1, POLLIN, 0},
+                          {supervisor_ ? supervisor_->fd() : -1, POLLIN, 0}};
         if (shows_progress_ && next_progress_ <= monotonic_now()) say_progress();
         if (link_.listened_to && notifier_.next() <= monotonic_now()) notify();
         auto wake_at = policy_.deadline();
@@ -54,10 +61,47 @@ class JobGuardian {
         if (shows_progress_) wake_by(next_progress_);
         if (link_.listened_to) wake_by(notifier_.next());
         if (!publishing) wake_by(next_publication_);
-        ::poll(wait, 4, wake_at ? millis_until(*wake_at) : -1);
+        ::poll(wait, 5, wake_at ? millis_until(*wake_at) : -1);
         if (wait[3].revents != 0) publish_activity();
+        if (wait[4].revents != 0) hear_supervisor();
         while (const auto notice = next_notice()) act(policy_.on_request(*notice, monotonic_now()), describe(*notice));
-        if (policy_.deadline() && monotonic_now() >= *policy_.deadline()) act(policy_.on_deadline(), "the grace is used up");
+        if (policy_.deadline() && monotonic_now() >= *policy_.deadline()) pass_deadline();
+    }
+
+    void pass_deadline() {
+        const std::string why =
+            policy_.kill_is_first() ? "2s are left before SIGKILL by " + supervisor_name_ : "the grace is used up";
+        act(policy_.on_deadline(), why);
+    }
+
+    /// What the supervisor will do is known: too short a patience is said once, with the line to write.
+    void hear_supervisor() {
+        const std::optional<SupervisorWord> word = supervisor_->word();
+        supervisor_.reset();
+        if (!word && strict_) log::warning("nobody tells how long the supervisor waits; --stop-timeout D says it");
+        if (!word) return;
+        supervisor_name_ = word->who;
+        for (const std::string& warning : word->warnings) log::warning("{}", warning);
+        if (word->signals_commands) runner_.shield_commands();
+        if (word->gives_more) {
+            if (!word->text.empty()) log::info("{}; it is asked for more time as long as it takes", word->text);
+            return;
+        }
+        if (word->given) policy_.supervisor_waits(*word->given);
+        if (policy_.stopping()) note_stop();
+        if (word->text.empty()) return;
+        refused_ = strict_ && word->too_short;
+        log::write(refused_ ? log::Level::error : log::Level::warning,
+                   word->text + (refused_ ? "; nothing is begun (--strict)" : ""));
+        if (refused_) stop_.requested.fire();
+    }
+
+    /// Tells the lock's record who asked for a stop and until when it may take.
+    void note_stop() {
+        const auto wall = [](const std::optional<MonotonicTime>& time) {
+            return time ? wall_now_ms() + std::chrono::duration_cast<Millis>(*time - monotonic_now()).count() : 0;
+        };
+        runner_.note_stopping({stopped_by_, wall(policy_.deadline()), wall(policy_.kill_at())});
     }
 
     std::optional<StopNotice> next_notice() {
@@ -76,7 +120,8 @@ class JobGuardian {
                 // The log line first: an idle run ends within milliseconds of the flag.
                 log::info("{}: {}; {}", why == "the death of the front" ? "stop request" : "signal received", why, finishing);
                 stop_.requested.fire();
-                runner_.note_stopping(why);
+                stopped_by_ = why;
+                note_stop();
                 notifier_.stopping(policy_.deadline());
                 return;
             case StopPolicy::Action::say: say_again(why, in_hand); return;
@@ -138,6 +183,12 @@ class JobGuardian {
     StopPolicy policy_;
     Runner runner_;
     Notifier notifier_;
+    std::optional<SupervisorWatch> supervisor_;  ///< as long as it has not answered
+    const Millis supervisor_limit_;
+    const bool strict_;
+    bool refused_ = false;
+    std::string supervisor_name_;
+    std::string stopped_by_;
     const bool shows_progress_;
     MonotonicTime next_publication_{};
     MonotonicTime next_progress_ = monotonic_now() + Millis{5000};
@@ -166,8 +217,13 @@ int guard_job(const JobSpec& job, const RunOptions& options, GuardianLink& link)
     if (!phase_begun) return cannot_start(phase_begun.error());
     auto signals = open_signal_fd(link.inherited, false);
     if (!signals) return cannot_start(signals.error());
+    std::optional<SupervisorWatch> supervisor;
+    if (options.ask_supervisor) {
+        auto watch = SupervisorWatch::start(options.ask_supervisor);
+        if (watch) supervisor = std::move(*watch);
+    }
     const int status = JobGuardian(job, link, std::move(*stop), std::move(*finished), std::move(*phase_begun),
-                                   std::move(*signals), options, run_id)
+                                   std::move(*signals), options, run_id, std::move(supervisor))
                            .run();
     log::finish();
     return status;

@@ -84,7 +84,7 @@ Workbench Pass::make_bench() {
     Workbench bench;
     bench.commands = &commands_;
     bench.cut = &context_.stop.cut;
-    bench.shield = context_.job.shield.value_or(false);
+    bench.shield = context_.job.shield.value_or(context_.shield_by_default);
     return bench;
 }
 

@@ -24,8 +24,9 @@ struct PassContext {
     const StopState& stop;
     const SecretStore& secrets;
     ActivityBoard& activity;
-    const std::optional<std::string>& only;  ///< the one item that is wanted
-    std::atomic<bool> ended = false;         ///< nothing more is to be begun in this pass
+    const std::optional<std::string>& only;      ///< the one item that is wanted
+    const std::atomic<bool>& shield_by_default;  ///< where the job file does not say it: a stop is signalled to commands, too
+    std::atomic<bool> ended = false;             ///< nothing more is to be begun in this pass
 
     bool may_begin() const { return !ended && !stop.requested.fired(); }
     /// The scope that every expression of this run starts from: the job's own, or that of a pair's terms.

@@ -7,6 +7,7 @@
 #include "base/duration.hpp"
 #include "base/exit_status.hpp"
 #include "job/job_spec.hpp"
+#include "run/supervisor_word.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
@@ -21,8 +22,11 @@ struct RunOptions {
     std::string state_directory;
     int busy_status = to_int(ExitStatus::try_again);
     bool quiet = false;
-    Millis watchdog{0};    ///< the service manager wants to hear from us at least so often; zero: it does not
-    bool progress = true;  ///< on a terminal, say every now and then how far the run is
+    AskSupervisor ask_supervisor;  ///< empty: there is none to be asked
+    Millis supervisor_limit{0};    ///< the start may wait so long for its answer
+    bool strict = false;           ///< a supervisor that waits too short: refuse to begin
+    Millis watchdog{0};            ///< the service manager wants to hear from us at least so often; zero: it does not
+    bool progress = true;          ///< on a terminal, say every now and then how far the run is
     log::Format log_format = log::Format::text;
     log::Level log_level = log::Level::info;
 };

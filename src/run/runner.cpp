@@ -142,7 +142,7 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
     auto journal = open_sqlite_journal({options_.state_directory, job_.name, prune});
     if (!journal) return failed(journal.error());
     CommandMarks marks(&lock, commands_);
-    PassContext context{job_, run_id_, run_date_, **journal, lock, stop_, secrets_, activity_, options_.only};
+    PassContext context{job_, run_id_, run_date_, **journal, lock, stop_, secrets_, activity_, options_.only, shield_commands_};
 
     PassResult result;
     RunStart start{run_id_, wall_now_ms(), ::getpid(), record_.host, options_.loop ? "loop" : "run", lock.path()};
@@ -197,11 +197,13 @@ void Runner::publish_activity() {
     (void)lock_->update(record_);
 }
 
-void Runner::note_stopping(const std::string& by) {
+void Runner::note_stopping(const StopNote& note) {
     const std::lock_guard guard(record_mutex_);
     if (lock_ == nullptr) return;
-    record_.stopping_since_ms = wall_now_ms();
-    record_.stopping_by = by;
+    if (record_.stopping_since_ms == 0) record_.stopping_since_ms = wall_now_ms();
+    record_.stopping_by = note.by;
+    record_.stop_by_ms = note.stop_by_ms;
+    record_.kill_at_ms = note.kill_at_ms;
     (void)lock_->update(record_);
 }
 

@@ -2,6 +2,7 @@
 // A run: one pass, or passes with a pause between them until it is stopped. Works in a thread of its own, while the
 // guardian's main thread reads signals.
 
+#include <atomic>
 #include <string>
 
 #include "run/command_marks.hpp"
@@ -27,8 +28,15 @@ class Runner {
     /// Tells the lock's record what is in hand, for the main thread: the work does not wait for it. Failures do not matter: the
     /// record decides nothing.
     void publish_activity();
-    /// Tells the lock's record who asked for a stop and when.
-    void note_stopping(const std::string& by);
+    /// Tells the lock's record who asked for a stop and when, and until when it may take (wall clock, 0: not known).
+    struct StopNote {
+        std::string by;
+        std::int64_t stop_by_ms = 0;  ///< the grace is used up
+        std::int64_t kill_at_ms = 0;  ///< the supervisor kills
+    };
+    void note_stopping(const StopNote& note);
+    /// The supervisor's SIGTERM is for the commands, too: from now on they ignore it, unless the job file says otherwise.
+    void shield_commands() { shield_commands_ = true; }
 
   private:
     ExitStatus loop();
@@ -50,6 +58,8 @@ class Runner {
     std::string journal_path_;
     std::int64_t passes_ = 0;
     bool one_waits_already_ = false;  ///< with --coalesce: why the last pass was none
+
+    std::atomic<bool> shield_commands_ = false;
 
     std::mutex record_mutex_;  ///< guards record_ and lock_, for the main thread writes the record, too
     LockRecord record_;

@@ -133,6 +133,8 @@ Result<std::vector<EntryFile>> kubernetes_entry(const JobSpec& job, const EntryR
     if (!words) return std::unexpected(words.error());
     if (std::ranges::find(*words, "--state-dir") == words->end())
         words->insert(words->end(), {"--state-dir", "/var/lib/lockstep"});
+    // Nobody can be asked from inside a container.
+    words->insert(words->end(), {"--stop-timeout", std::to_string(stop_budget(job).seconds) + "s"});
     const auto schedule = cron_schedule(job, request.schedule);
     if (!schedule) return std::unexpected(schedule.error());
     const std::string name = object_name(job.name);

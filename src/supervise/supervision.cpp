@@ -161,6 +161,8 @@ Supervision supervision_of(const JobSpec& job, const SystemdUnit& unit) {
                                                   " gives it a /tmp of its own: no run outside meets the lock " + job.lock,
                                               implied ? "DynamicUser=no" : "PrivateTmp=no"));
     }
+    // So far it is what a stop or a lock does at run time.
+    for (Advice& warning : supervision.warnings) warning.at_start = true;
     if (!names_try_again(unit.success_exit_status)) {
         supervision.warnings.push_back(advice(
             {}, unit.place, "75, stopped with work left or busy, counts as a failure of the unit", "SuccessExitStatus=75"));

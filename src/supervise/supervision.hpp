@@ -27,7 +27,8 @@ struct Advice {
     ConfigPlace place;  ///< of the line to change; where nothing is stated, of the section that it is to be added to
     bool add = false;   ///< a line to add
     std::string why;
-    std::string write;  ///< the exact line
+    std::string write;      ///< the exact line
+    bool at_start = false;  ///< worth a word at each start, too
 };
 
 struct Supervision {

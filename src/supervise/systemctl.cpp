@@ -34,7 +34,8 @@ bool systemd_runs_this_machine() {
     return ::lstat("/run/systemd/system/", &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-Result<SystemctlProperties> systemctl_show(const std::string& unit, const std::vector<std::string>& properties, Millis limit) {
+Result<SystemctlProperties> systemctl_show(const std::string& unit, const std::vector<std::string>& properties, bool user,
+                                           Millis limit) {
     const MonotonicTime deadline = monotonic_now() + limit;
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return os_error(Failure::os, "creating a pipe");
@@ -43,6 +44,7 @@ Result<SystemctlProperties> systemctl_show(const std::string& unit, const std::v
     const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     SpawnRequest request;
     request.argv = {"systemctl", "show", "--no-pager"};
+    if (user) request.argv.insert(request.argv.begin() + 1, "--user");
     SystemctlProperties shown;
     for (const std::string& property : properties) {
         request.argv.insert(request.argv.end(), {"-p", property});

@@ -15,9 +15,9 @@ bool systemd_runs_this_machine();
 
 using SystemctlProperties = std::map<std::string, std::string, std::less<>>;
 
-/// `systemctl show UNIT`: each of the properties, "" where it was not told. Error: Failure::os when there is no systemctl, no
-/// manager answers within `limit`, or it says no.
-Result<SystemctlProperties> systemctl_show(const std::string& unit, const std::vector<std::string>& properties,
-                                           Millis limit = Millis{5000});
+/// `systemctl show UNIT`, or with `user` `systemctl --user show UNIT`: each of the properties, "" where it was not told. Error:
+/// Failure::os when there is no systemctl, no manager answers within `limit`, or it says no.
+Result<SystemctlProperties> systemctl_show(const std::string& unit, const std::vector<std::string>& properties, bool user,
+                                           Millis limit);
 
 }  // namespace lockstep

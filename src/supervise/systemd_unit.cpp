@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/text.hpp"
 #include "supervise/systemctl.hpp"
@@ -141,12 +142,28 @@ SystemdUnit systemd_unit_of(const UnitFiles& files, const UnitAssignment& defaul
     return unit;
 }
 
+Result<ManagedUnit> ask_systemd(const std::string& name, bool user, Millis limit) {
+    const auto shown = systemctl_show(name,
+                                      {"LoadState", "FragmentPath", "DropInPaths", "TimeoutStopUSec", "KillMode", "PrivateTmp",
+                                       "SendSIGKILL", "NeedDaemonReload", "MainPID"},
+                                      user, limit);
+    if (!shown) return std::unexpected(shown.error());
+    if (shown->at("LoadState") != "loaded" || shown->at("FragmentPath").empty())
+        return fail(Failure::os, "systemd has no unit " + printable(name) + " with a file");
+    auto unit = of_manager(*shown, name);
+    if (!unit) return std::unexpected(unit.error());
+    ManagedUnit managed{std::move(*unit), 0};
+    const std::string& pid = shown->at("MainPID");
+    std::from_chars(pid.data(), pid.data() + pid.size(), managed.main_pid);
+    return managed;
+}
+
 Result<SystemdUnit> read_systemd_unit(const std::string& name_or_path, const std::string& root) {
     if (root.empty() && name_or_path.find('/') == std::string::npos && systemd_runs_this_machine()) {
-        const std::string name = name_or_path.find('.') == std::string::npos ? name_or_path + ".service" : name_or_path;
-        const auto shown = systemctl_show(name, {"LoadState", "FragmentPath", "DropInPaths", "TimeoutStopUSec", "KillMode",
-                                                 "PrivateTmp", "SendSIGKILL", "NeedDaemonReload"});
-        if (shown && shown->at("LoadState") == "loaded" && !shown->at("FragmentPath").empty()) return of_manager(*shown, name);
+        constexpr Millis kPatient{5000};
+        auto managed = ask_systemd(name_or_path.find('.') == std::string::npos ? name_or_path + ".service" : name_or_path,
+                                   false, kPatient);
+        if (managed) return std::move(managed->unit);
     }
     const auto files = find_unit(name_or_path, root);
     if (!files) return std::unexpected(files.error());

@@ -1,6 +1,8 @@
 #pragma once
 // What systemd will do when it stops a service: as its manager has it where one runs, else as the unit's files say.
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +29,14 @@ struct SystemdUnit {
 
 /// `name_or_path` as find_unit() takes it. Asks systemctl(1) for a name where systemd runs this machine and `root` is "".
 Result<SystemdUnit> read_systemd_unit(const std::string& name_or_path, const std::string& root = "");
+
+struct ManagedUnit {
+    SystemdUnit unit;
+    pid_t main_pid = 0;
+};
+
+/// A unit as the manager has it; `user`: that of `systemctl --user`. Error: Failure::os, there is no such unit or no answer.
+Result<ManagedUnit> ask_systemd(const std::string& name, bool user, Millis limit);
 
 /// What the files say.
 SystemdUnit systemd_unit_of(const UnitFiles& files, const UnitAssignment& default_timeout);

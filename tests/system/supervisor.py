@@ -42,9 +42,9 @@ class _UnixTransport(xmlrpc.client.Transport):
 
 class Supervisord:
     """Programs are dictionaries of supervisord's own settings; each gets a directory of its own to run in. `include`: files of
-    sections that are read as they are."""
+    sections that are read as they are; `more`: further lines."""
 
-    def __init__(self, test, programs, include=None):
+    def __init__(self, test, programs, include=None, more=()):
         self.test = test
         self.socket = str(test.root / "supervisor.sock")
         lines = ["[supervisord]", "nodaemon=true", "user=root" if os.geteuid() == 0 else "", "identifier=lockstep-test",
@@ -56,6 +56,7 @@ class Supervisord:
             settings = {"autorestart": "false", "startsecs": "0", "directory": self.directory(name),
                         "redirect_stderr": "true", "stdout_logfile": test.root / f"{name}.log", **settings}
             lines += [f"[program:{name}]"] + [f"{key}={value}" for key, value in settings.items()]
+        lines += more
         if include:
             lines += ["[include]", f"files={include}"]
         config = test.root / "supervisord.conf"

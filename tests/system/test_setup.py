@@ -115,7 +115,7 @@ class ForKubernetes(SetupTest):
         pod = spec["template"]["spec"]
         self.assertEqual(pod["terminationGracePeriodSeconds"], 55)
         container, = pod["containers"]
-        self.assertEqual(container["command"], ["lockstep", "loop", str(job), "--state-dir", "/var/lib/lockstep"])
+        self.assertEqual(container["command"], ["lockstep", "loop", str(job), "--state-dir", "/var/lib/lockstep", "--stop-timeout", "55s"])
         self.assertEqual(container["image"], "registry.example/shop:1.2")
         self.assertEqual(pod["volumes"][0]["persistentVolumeClaim"]["claimName"], claim["metadata"]["name"])
         self.assertEqual(container["volumeMounts"][0]["name"], pod["volumes"][0]["name"])

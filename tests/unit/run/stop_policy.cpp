@@ -81,3 +81,36 @@ TEST_CASE("Ctrl-C counts also when a TERM came first", "[stop]") {
     CHECK(policy.on_request(kCtrlC, at(1200)) == Action::say);
     CHECK(policy.on_request(kCtrlC, at(2300)) == Action::ask);
 }
+
+TEST_CASE("where the supervisor's kill comes first, what is in hand is cut 2 s before it, and once", "[stop]") {
+    StopPolicy policy(Millis{30'000}, true);
+    policy.supervisor_waits(Millis{10'000});
+    CHECK_FALSE(policy.kill_at().has_value());
+    const MonotonicTime start{};
+    CHECK(policy.on_request(StopNotice::front_died(), start) == Action::begin);
+    CHECK(policy.kill_at() == start + Millis{10'000});
+    CHECK(policy.kill_is_first());
+    CHECK(policy.deadline() == start + Millis{8'000});
+    CHECK(policy.on_deadline() == Action::cut);
+    CHECK_FALSE(policy.deadline().has_value());
+}
+
+TEST_CASE("a job that finishes what it has begun is not cut for a supervisor's sake, and its grace stays", "[stop]") {
+    StopPolicy policy(Millis{30'000}, false);
+    policy.supervisor_waits(Millis{10'000});
+    const MonotonicTime start{};
+    policy.on_request(StopNotice::front_died(), start);
+    CHECK_FALSE(policy.kill_is_first());
+    CHECK(policy.deadline() == start + Millis{30'000});
+    CHECK(policy.kill_at() == start + Millis{10'000});
+}
+
+TEST_CASE("a supervisor that is known only after the stop began counts from the stop", "[stop]") {
+    StopPolicy policy(Millis{30'000}, true);
+    const MonotonicTime start{};
+    policy.on_request(StopNotice::front_died(), start);
+    policy.supervisor_waits(Millis{60'000});
+    CHECK(policy.deadline() == start + Millis{30'000});
+    policy.supervisor_waits(Millis{1'000});
+    CHECK(policy.deadline() == start - Millis{1'000});
+}
