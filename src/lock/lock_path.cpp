@@ -87,10 +87,9 @@ Result<void> check_parent(int fd, const std::string& parent, const std::string& 
     if (std::ranges::find(kLocalFileSystems, magic, &LocalFileSystem::magic) != kLocalFileSystems.end()) return {};
     std::array<char, 24> type{};
     std::snprintf(type.data(), type.size(), "0x%lx", magic);
-    return fail(Failure::lock, text + ": " + parent +
-                                   " is not on a local file system that is known to lock directories (type " + type.data() +
-                                   "): a lock on a network file system can be held twice. Choose a place such as /tmp " +
-                                   ways_elsewhere + "; a lock for several machines needs the etcd backend");
+    return fail(Failure::lock,
+                text + ": " + parent + " is not on a local file system that is known to lock directories (type " + type.data() +
+                    "): a lock on a network file system can be held twice. Choose a place such as /tmp " + ways_elsewhere);
 }
 
 }  // namespace

@@ -105,6 +105,15 @@ Result<std::vector<UniqueFd>> ExecLocks::mark_command() {
     return marks;
 }
 
+void ExecLocks::note_stopping(const std::string& by) {
+    for (DirectoryLock& lock : held_) {
+        LockRecord record = lock.record();
+        record.stopping_since_ms = wall_now_ms();
+        record.stopping_by = by;
+        (void)lock.update(record);  // for people only: a full disk is no reason to say anything here
+    }
+}
+
 void ExecLocks::release() {
     for (DirectoryLock& lock : std::views::reverse(held_)) {
         const auto released = lock.release();

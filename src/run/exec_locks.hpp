@@ -29,6 +29,9 @@ class ExecLocks {
     /// A mark in each of them, for the command to inherit.
     Result<std::vector<UniqueFd>> mark_command();
 
+    /// Tells in each record that the run has been asked to stop, and by whom.
+    void note_stopping(const std::string& by);
+
     /// The paths, as LOCKSTEP_LOCK tells them: ':' between them, in the order of the command line.
     const std::string& paths() const { return paths_; }
     const std::string& run_id() const { return run_id_; }

@@ -247,6 +247,17 @@ class Grace(OptionsTest):
         self.assert_nothing_left(self.a)
 
 
+    def test_others_see_since_when_it_is_stopping_and_who_asked(self):
+        run = self.hold("--lock", self.a, "--lock", self.b)
+        run.send(signal.SIGTERM)
+        run.says("SIGTERM from pid")
+        for lock in (self.a, self.b):
+            self.assertRegex(self.execute(lock, "--", "true").err,
+                             rf"busy: pid {run.pid} since .*, stopping since [0-9:]+, asked by SIGTERM from pid {os.getpid()} ")
+        run.let_go()
+        self.assertEqual(run.wait(), 0)
+
+
 class NestedUse(OptionsTest):
     """A command under a lock that asks for that lock once more is refused at once, however long it is ready to wait."""
 

@@ -121,7 +121,7 @@ TEST_CASE("a parent in which its group or everybody may write must be sticky", "
 }
 
 TEST_CASE("a file system that is not known to be local is refused", "[lock]") {
-    CHECK_THAT(refusal("/proc/self/a.lock"), Contains("not on a local file system") && Contains("etcd"));
+    CHECK_THAT(refusal("/proc/self/a.lock"), Contains("not on a local file system") && Contains("with --lock"));
     CHECK_THAT(refusal("/sys/kernel/a.lock"), Contains("not on a local file system"));
 }
 
