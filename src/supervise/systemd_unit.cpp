@@ -64,7 +64,7 @@ char unescaped(char c) {
     }
 }
 
-Result<SystemdUnit> of_manager(const SystemctlProperties& shown, const std::string& name) {
+SystemdUnit of_manager(const SystemctlProperties& shown, const std::string& name) {
     std::vector<std::string> drop_ins;
     const std::string& listed = shown.at("DropInPaths");
     for (std::size_t at = 0; at < listed.size();) {
@@ -72,9 +72,10 @@ Result<SystemdUnit> of_manager(const SystemctlProperties& shown, const std::stri
         if (end > at) drop_ins.push_back(listed.substr(at, end - at));
         at = end + 1;
     }
+    // Files that cannot be read, as from inside a unit with a /tmp or a root of its own, only lack the lines.
     const auto files = read_unit(name, shown.at("FragmentPath"), drop_ins);
-    if (!files) return std::unexpected(files.error());
-    SystemdUnit unit = systemd_unit_of(*files, default_stop_timeout(""));
+    SystemdUnit unit =
+        systemd_unit_of(files.value_or(UnitFiles{name, shown.at("FragmentPath"), drop_ins, {}}), default_stop_timeout(""));
     if (const auto span = parse_stop_timeout(shown.at("TimeoutStopUSec"));
         span && is_yes(shown.at("SendSIGKILL")) && *span != unit.stop_timeout) {
         unit.stop_timeout = *span;
@@ -150,9 +151,7 @@ Result<ManagedUnit> ask_systemd(const std::string& name, bool user, Millis limit
     if (!shown) return std::unexpected(shown.error());
     if (shown->at("LoadState") != "loaded" || shown->at("FragmentPath").empty())
         return fail(Failure::os, "systemd has no unit " + printable(name) + " with a file");
-    auto unit = of_manager(*shown, name);
-    if (!unit) return std::unexpected(unit.error());
-    ManagedUnit managed{std::move(*unit), 0};
+    ManagedUnit managed{of_manager(*shown, name), 0};
     const std::string& pid = shown->at("MainPID");
     std::from_chars(pid.data(), pid.data() + pid.size(), managed.main_pid);
     return managed;
