@@ -45,6 +45,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "base/text.hpp"
@@ -55,8 +56,6 @@
 #include "sys/log.hpp"
 
 namespace lockstep {
-
-namespace {}  // namespace
 
 DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept
     : mode_(other.mode_),
@@ -78,11 +77,29 @@ DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
     return *std::construct_at(this, std::move(other));
 }
 
+DirectoryLock DirectoryLock::taken(LockPath path, UniqueFd directory, UniqueFd record) {
+    DirectoryLock lock;
+    lock.text_ = path.text();
+    lock.name_ = path.name();
+    lock.parent_ = path.release_parent();
+    lock.directory_ = std::move(directory);
+    lock.record_ = std::move(record);
+    ::fstat(lock.directory_.get(), &lock.identity_);
+    lock.written_ = read_lock_record(lock.directory_.get()).value_or(LockRecord{});
+    struct stat info{};
+    if (::fstat(lock.record_.get(), &info) == 0) lock.record_bytes_ = std::min<std::size_t>(info.st_size, kLongestRecord);
+    lock.owner_ = ::getpid();
+    lock.marks_ = {1};
+    return lock;
+}
+
 DirectoryLock::~DirectoryLock() {
     if (const auto released = release(); !released) log::write(log::Level::error, released.error().text);
 }
 
-std::string DirectoryLock::record_name() const { return mode_ == LockMode::shared ? reader_name(written_.run_id) : "record"; }
+std::string DirectoryLock::record_name() const {
+    return mode_ == LockMode::shared ? reader_name(written_.run_id) : kRecordName;
+}
 
 std::string DirectoryLock::mark_name(unsigned n) const {
     return (mode_ == LockMode::shared ? reader_name(written_.run_id) + "." : "c.") + std::to_string(n);
@@ -139,33 +156,20 @@ Result<void> DirectoryLock::update(const LockRecord& record) {
 }
 
 Result<void> DirectoryLock::write_record(const LockRecord& record) {
-    // In place, in one call, and never shorter than before: no reader finds the file empty or the tail of an older record,
-    // and on a full disk there is nothing to allocate. Who reads in the middle of it sees that by the check line.
-    std::string text = to_text(record);
-    record_bytes_ = std::max(record_bytes_, (text.size() + kRecordBlock - 1) / kRecordBlock * kRecordBlock);
-    text.resize(record_bytes_, '\n');
-    const ssize_t written = ::pwrite(record_.get(), text.data(), text.size(), 0);
-    if (written == static_cast<ssize_t>(text.size())) return {};
-    const int error = written < 0 ? errno : ENOSPC;  // a short write to a regular file: no room for the rest
+    RecordText text;
+    append_record(text, fields_of(record));
+    const int error = lockstep::write_record(record_.get(), text, record_bytes_);
+    if (error == 0) return {};
     return os_error(Failure::lock, printable(text_, 4096) + ": writing the lock's record", error);
 }
 
 Result<UniqueFd> DirectoryLock::mark_command(unsigned n, const std::string& text) {
     const std::string what = printable(text_, 4096) + ": marking a command as " + mark_name(n);
     if (!directory_) return fail(Failure::lock, what + ": the lock is not held");
-    UniqueFd file(::openat(directory_.get(), mark_name(n).c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    UniqueFd file = create_mark(directory_.get(), mark_name(n).c_str(), text);
     if (!file) return os_error(Failure::lock, what);
-    {
-        const std::lock_guard guard(marks_mutex_);
-        marks_.push_back(n);
-    }
-    const bool written = ::pwrite(file.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
-    // Nobody but the directory's holder looks for marks, so that there is nobody to wait for here.
-    if (!written || ::flock(file.get(), LOCK_SH | LOCK_NB) != 0) {
-        auto error = os_error(Failure::lock, what);
-        unmark_command(n);
-        return error;
-    }
+    const std::lock_guard guard(marks_mutex_);
+    marks_.push_back(n);
     return file;
 }
 

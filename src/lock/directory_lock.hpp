@@ -12,6 +12,7 @@
 #include "base/clock.hpp"
 #include "base/duration.hpp"
 #include "base/error.hpp"
+#include "lock/lock_mode.hpp"
 #include "lock/lock_record.hpp"
 #include "sys/unique_fd.hpp"
 
@@ -29,8 +30,12 @@ class LockPath {
     /// elsewhere), a last component of "." or "..".
     static Result<LockPath> open(const std::string& name_or_path);
 
+    /// The same without a look at anything, for a parent that is open already and a text that it was opened by.
+    static LockPath of_parent(const std::string& name_or_path, UniqueFd parent);
+
     const std::string& text() const { return text_; }  ///< absolute, for people and the record
     int parent_fd() const { return parent_.get(); }
+    UniqueFd release_parent() { return std::move(parent_); }
     const std::string& name() const { return name_; }
     /// How to have it elsewhere, as messages say it: "with --lock", and for a bare name "or LOCKSTEP_LOCK_ROOT".
     const char* ways_elsewhere() const { return ways_elsewhere_; }
@@ -53,9 +58,6 @@ struct LockWait {
     std::function<Result<void>(const LockRecord& left)> may_adopt;
 };
 
-/// `exclusive`: nobody else. `shared`: beside other readers, never beside an exclusive holder.
-enum class LockMode : std::uint8_t { exclusive, shared };
-
 struct AdoptedFrom {
     LockRecord record;  ///< what the dead run left
 };
@@ -77,6 +79,9 @@ class [[nodiscard]] DirectoryLock {
     /// in use here. Readers that come while a writer waits for other readers to leave are let in after it.
     static Result<DirectoryLock> acquire(const LockPath& path, const LockRecord& record, const LockWait& wait,
                                          LockMode mode = LockMode::exclusive);
+
+    /// An exclusive lock that this process has taken by the steps of lock_steps.hpp, with at most the mark c.1 in it.
+    static DirectoryLock taken(LockPath path, UniqueFd directory, UniqueFd record);
 
     DirectoryLock(DirectoryLock&&) noexcept;
     DirectoryLock& operator=(DirectoryLock&&) noexcept;

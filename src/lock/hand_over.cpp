@@ -7,8 +7,7 @@
 
 #include <cerrno>
 
-#include "lock/lock_attempt.hpp"
-#include "lock/orphaned_commands.hpp"
+#include "lock/lock_steps.hpp"
 
 namespace lockstep {
 
@@ -63,19 +62,6 @@ int give_up_directory(int directory_fd, int parent_fd, const char* name, const s
     const int error = ::unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 ? 0 : errno;
     // Not empty after it was free: somebody held it meanwhile, and died. Not ours to speak of.
     return was_free ? 0 : error;
-}
-
-int give_up_share(int directory_fd, int parent_fd, const char* name, const struct stat& identity) {
-    if (!is_at(parent_fd, name, identity)) return ENOENT;
-    // The conversion drops our share first (flock(2)), so that of two who leave at once one gets it all. If it fails there is
-    // another reader, or an exclusive holder by now: theirs to remove.
-    if (::flock(directory_fd, LOCK_EX | LOCK_NB) != 0) return 0;
-    // Readers that were killed; the command of one may still be at work, for which the directory stays.
-    const auto orphan = clear_command_marks(directory_fd);
-    if (!orphan || orphan->file) return 0;
-    const int error = give_up_directory(directory_fd, parent_fd, name, identity);
-    // An exclusive holder that came in the gap of the conversion, and was killed: the next run takes over from it.
-    return error != 0 && ::faccessat(directory_fd, "record", F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : error;
 }
 
 void leave_queue(int directory_fd, int parent_fd, const char* name, const struct stat& identity) {

@@ -3,7 +3,7 @@
 
 #include <sys/stat.h>
 
-#include "lock/directory_lock.hpp"
+#include "lock/lock_mode.hpp"
 
 namespace lockstep {
 
@@ -25,9 +25,6 @@ bool is_writer_waiting(int directory_fd);
 /// @return 0: handed over or removed · ENOENT: it is not the one at the name (any more), and what is there was left alone ·
 /// another errno of rmdir(2), such as ENOTEMPTY
 int give_up_directory(int directory_fd, int parent_fd, const char* name, const struct stat& identity);
-
-/// The same for one who holds it shared: the last of those who do gives it up, and clears away what killed ones have left.
-int give_up_share(int directory_fd, int parent_fd, const char* name, const struct stat& identity);
 
 /// For a waiter that waits no longer, when no thread of it is in flock(2) for `directory_fd` any more. If the directory was
 /// handed to it in that moment it is given up as a holder would.

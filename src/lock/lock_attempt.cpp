@@ -1,20 +1,16 @@
 #include "lock/lock_attempt.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
-#include "lock/hand_over.hpp"
 
 namespace lockstep {
 
 namespace {
-
-constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 LockAttempt refuse(std::string text, int error = 0) {
     LockAttempt attempt;
@@ -76,17 +72,17 @@ LockAttempt foreign(const struct stat& info) {
     return attempt;
 }
 
-/// What the opened directory is, apart from its lock.
+/// What an opened directory is, apart from its lock; Kind::retry: ours.
 LockAttempt judge(const LockPath& path, const struct stat& info) {
-    if (info.st_uid != ::geteuid()) return refuse_owner(path, info.st_uid);
-    if ((info.st_mode & S_ISVTX) == 0) return foreign(info);
-    // A sticky directory that others may use is /tmp or its like, never one of ours: 01700 less the umask, with setgid
-    // where the parent has it.
-    if ((info.st_mode & 0077) != 0) {
-        return refuse(
-            shown(path) +
-                " is a directory that others may use, not a lock: refusing to touch it. Choose another lock with --lock",
-            EEXIST);
+    switch (kind_of_directory(info)) {
+        case DirectoryKind::another_uid: return refuse_owner(path, info.st_uid);
+        case DirectoryKind::foreign: return foreign(info);
+        case DirectoryKind::for_others:
+            return refuse(
+                shown(path) +
+                    " is a directory that others may use, not a lock: refusing to touch it. Choose another lock with --lock",
+                EEXIST);
+        case DirectoryKind::ours: break;
     }
     return {};
 }
@@ -114,24 +110,7 @@ LockAttempt judge_not_a_directory(const LockPath& path, int error) {
                   error);
 }
 
-/// There was a descriptor for mkdir's parent, but none for the directory that it made.
-void undo_mkdir(const LockPath& path, UniqueFd& spare) {
-    spare.reset();
-    const UniqueFd directory(::openat(path.parent_fd(), path.name().c_str(), kOpenDirectory));
-    struct stat info{};
-    if (!directory || ::fstat(directory.get(), &info) != 0 || judge(path, info).kind != LockAttempt::Kind::retry) return;
-    if (::flock(directory.get(), LOCK_EX | LOCK_NB) != 0 || !is_at(path.parent_fd(), path.name().c_str(), info)) return;
-    ::unlinkat(path.parent_fd(), path.name().c_str(), AT_REMOVEDIR);
-}
-
 }  // namespace
-
-bool is_at(int parent_fd, const char* name, const struct stat& identity, mode_t* mode) {
-    struct stat now{};
-    if (::fstatat(parent_fd, name, &now, AT_SYMLINK_NOFOLLOW) != 0) return false;
-    if (mode != nullptr) *mode = now.st_mode;
-    return now.st_ino == identity.st_ino && now.st_dev == identity.st_dev;
-}
 
 bool make_usable(int parent_fd, const std::string& name, mode_t required, mode_t mode) {
     const UniqueFd file(::openat(parent_fd, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
@@ -147,34 +126,28 @@ LockAttempt attempt_lock(const LockPath& path, UniqueFd& spare, LockMode mode) {
     const bool created = ::mkdirat(parent, name, kOurMode) == 0;
     if (!created && errno != EEXIST) return refuse_mkdir(path, errno);
 
+    DirectoryTry tried = try_directory(parent, name, mode);
     LockAttempt attempt;
-    attempt.created = created;
-    attempt.directory.reset(::openat(parent, name, kOpenDirectory));
-    if (!attempt.directory) {
-        const int error = errno;
-        if (error == ENOENT) return {};
-        if (error == EACCES) return judge_unreadable(path);
-        if (error == ENOTDIR || error == ELOOP) return judge_not_a_directory(path, error);
-        if (created) undo_mkdir(path, spare);
-        return refuse(shown(path) + ": the lock directory cannot be opened: " + errno_text(error), error);
+    switch (tried.end) {
+        case DirectoryTry::End::cannot_open:
+            if (tried.error == ENOENT) return {};
+            if (tried.error == EACCES) return judge_unreadable(path);
+            if (tried.error == ENOTDIR || tried.error == ELOOP) return judge_not_a_directory(path, tried.error);
+            if (created) undo_mkdir(parent, name, spare);
+            return refuse(shown(path) + ": the lock directory cannot be opened: " + errno_text(tried.error), tried.error);
+        case DirectoryTry::End::cannot_look:
+            return refuse(shown(path) + ": looking at the lock directory: " + errno_text(tried.error), tried.error);
+        case DirectoryTry::End::cannot_lock:
+            return refuse(shown(path) + ": flock(2) on the lock directory: " + errno_text(tried.error), tried.error);
+        case DirectoryTry::End::not_ours: return judge(path, tried.identity);
+        case DirectoryTry::End::retry: return {};
+        case DirectoryTry::End::busy: attempt.kind = LockAttempt::Kind::busy; break;
+        case DirectoryTry::End::held: attempt.kind = LockAttempt::Kind::held; break;
+        case DirectoryTry::End::writer_first: attempt.kind = LockAttempt::Kind::writer_first; break;
     }
-    if (::fstat(attempt.directory.get(), &attempt.identity) != 0) {
-        return refuse(shown(path) + ": looking at the lock directory: " + errno_text(errno), errno);
-    }
-    if (LockAttempt judged = judge(path, attempt.identity); judged.kind != LockAttempt::Kind::retry) return judged;
-    const bool shared = mode == LockMode::shared;
-    if (::flock(attempt.directory.get(), (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK) return refuse(shown(path) + ": flock(2) on the lock directory: " + errno_text(errno), errno);
-        attempt.kind = LockAttempt::Kind::busy;
-        return attempt;
-    }
-    // The creator, too, must look again: a contender or systemd-tmpfiles can have come between mkdir and flock.
-    mode_t mode_now = 0;
-    if (!is_at(parent, name, attempt.identity, &mode_now)) return {};
-    if ((mode_now & kHadReaders) != 0) attempt.created = false;
-    // The kernel gives a share to whoever asks, past any writer that waits for the other shares to go.
-    const bool writer_first = shared && is_writer_waiting(attempt.directory.get());
-    attempt.kind = writer_first ? LockAttempt::Kind::writer_first : LockAttempt::Kind::held;
+    attempt.created = created && !tried.had_readers;
+    attempt.directory = std::move(tried.directory);
+    attempt.identity = tried.identity;
     return attempt;
 }
 

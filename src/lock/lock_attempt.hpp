@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "lock/directory_lock.hpp"
+#include "lock/lock_steps.hpp"
 
 namespace lockstep {
 
@@ -27,21 +28,9 @@ struct LockAttempt {
 /// @param spare  a descriptor that may be closed if there is no other left to undo the mkdir with
 LockAttempt attempt_lock(const LockPath& path, UniqueFd& spare, LockMode mode);
 
-/// Is the directory with `identity`, which the caller holds open, still the one at the name? While it is open its inode
-/// number cannot be given to another (ext4 reuses it at once after that).
-///
-/// @param mode  if given: its mode now
-bool is_at(int parent_fd, const char* name, const struct stat& identity, mode_t* mode = nullptr);
-
 /// Gives the owner its permissions on `name` back, if it is a file or directory of ours that an odd umask (0777) made
 /// unusable. Opens it without permission (O_PATH) and changes that very inode, so that a name that is replaced
 /// meanwhile changes nothing. `required` are the file type and mode bits that it must have (S_IFDIR | S_ISVTX).
 bool make_usable(int parent_fd, const std::string& name, mode_t required, mode_t mode);
-
-/// 01000 (sticky) marks a directory as ours in the very system call that makes it.
-inline constexpr mode_t kOurMode = 01700;
-
-/// 04000 (set-user-ID, which means nothing for a directory) tells that readers have been in it, and may have left something.
-inline constexpr mode_t kHadReaders = S_ISUID;
 
 }  // namespace lockstep

@@ -86,26 +86,30 @@ void parse_line(LockRecord& record, std::string_view name, std::string_view valu
 
 }  // namespace
 
+RecordFields fields_of(const LockRecord& record) {
+    return {.run_id = record.run_id,
+            .job = record.job,
+            .guardian_pid = record.guardian_pid,
+            .guardian_start = record.guardian_start,
+            .front_pid = record.front_pid,
+            .front_start = record.front_start,
+            .boot_id = record.boot_id,
+            .pid_namespace = record.pid_namespace,
+            .host = record.host,
+            .uid = record.uid,
+            .since_ms = record.since_ms,
+            .stopping_since_ms = record.stopping_since_ms,
+            .stopping_by = record.stopping_by,
+            .stop_by_ms = record.stop_by_ms,
+            .kill_at_ms = record.kill_at_ms,
+            .phase = record.phase,
+            .journal = record.journal,
+            .command = record.command};
+}
+
 std::string to_text(const LockRecord& record) {
     RecordText out;
-    append_record(out, {.run_id = record.run_id,
-                        .job = record.job,
-                        .guardian_pid = record.guardian_pid,
-                        .guardian_start = record.guardian_start,
-                        .front_pid = record.front_pid,
-                        .front_start = record.front_start,
-                        .boot_id = record.boot_id,
-                        .pid_namespace = record.pid_namespace,
-                        .host = record.host,
-                        .uid = record.uid,
-                        .since_ms = record.since_ms,
-                        .stopping_since_ms = record.stopping_since_ms,
-                        .stopping_by = record.stopping_by,
-                        .stop_by_ms = record.stop_by_ms,
-                        .kill_at_ms = record.kill_at_ms,
-                        .phase = record.phase,
-                        .journal = record.journal,
-                        .command = record.command});
+    append_record(out, fields_of(record));
     return std::string(out.view());
 }
 

@@ -38,6 +38,8 @@ struct LockRecord {
     std::int64_t kill_at_ms = 0;         ///< wall clock: the supervisor's SIGKILL; 0: not known
 };
 
+/// Views of it.
+RecordFields fields_of(const LockRecord& record);
 /// The record's lines: see append_record.
 std::string to_text(const LockRecord& record);
 /// Unknown lines are skipped; a damaged record gives what could be read.

@@ -1,7 +1,13 @@
 #include "lock/readers.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
 
+#include "lock/hand_over.hpp"
+#include "lock/lock_steps.hpp"
 #include "lock/orphaned_commands.hpp"
 
 namespace lockstep {
@@ -39,6 +45,19 @@ std::string describe_readers(const std::vector<LockRecord>& readers) {
     std::string first = describe_holder(readers.front());
     if (readers.size() == 1) return first;
     return first + " and " + std::to_string(readers.size() - 1) + (readers.size() == 2 ? " more reader" : " more readers");
+}
+
+int give_up_share(int directory_fd, int parent_fd, const char* name, const struct stat& identity) {
+    if (!is_at(parent_fd, name, identity)) return ENOENT;
+    // The conversion drops our share first (flock(2)), so that of two who leave at once one gets it all. If it fails there is
+    // another reader, or an exclusive holder by now: theirs to remove.
+    if (::flock(directory_fd, LOCK_EX | LOCK_NB) != 0) return 0;
+    // Readers that were killed; the command of one may still be at work, for which the directory stays.
+    const auto orphan = clear_command_marks(directory_fd);
+    if (!orphan || orphan->file) return 0;
+    const int error = give_up_directory(directory_fd, parent_fd, name, identity);
+    // An exclusive holder that came in the gap of the conversion, and was killed: the next run takes over from it.
+    return error != 0 && ::faccessat(directory_fd, kRecordName, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : error;
 }
 
 }  // namespace lockstep

@@ -74,8 +74,7 @@ Result<Acquisition::Next> Acquisition::start_record() {
     if (is_reader() && (mode & kHadReaders) == 0 && ::fchmod(lock_.directory_.get(), mode | kOurMode | kHadReaders) != 0) {
         return os_error(Failure::lock, shown() + ": marking the lock directory as shared");
     }
-    constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    lock_.record_.reset(::openat(lock_.directory_.get(), lock_.record_name().c_str(), kFlags, 0600));
+    lock_.record_ = create_record(lock_.directory_.get(), lock_.record_name().c_str());
     if (!lock_.record_) {
         const int error = errno;
         if (error == EEXIST && is_reader()) {

@@ -1,5 +1,6 @@
 #include "run/command_marks.hpp"
 
+#include "lock/lock_steps.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
@@ -17,9 +18,7 @@ Result<UniqueFd> CommandMarks::command_mark() {
 void CommandMarks::command_started(pid_t pid, int mark) {
     table_.add(pid);
     if (mark < 0) return;
-    // For an adopter, should we be killed: whose mark this is.
-    const std::string text = "pid " + std::to_string(pid) + "\n";
-    [[maybe_unused]] const ssize_t written = ::pwrite(mark, text.data(), text.size(), 0);
+    write_mark_pid(mark, pid);
 }
 
 void CommandMarks::command_ended(pid_t pid, UniqueFd mark) {
