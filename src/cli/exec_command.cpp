@@ -51,14 +51,18 @@ const char kExecHelp[] =
     "75 when a lock is busy, 73 when it cannot be made or is not ours, 70 when the guardian was killed, 64 for a wrong\n"
     "command line.\n";
 
+int usage_error(const std::string& problem) {
+    log::write_now(STDERR_FILENO, "lockstep: exec: " + problem + "\nTry: lockstep exec --help\n");
+    return to_int(ExitStatus::usage);
+}
+
 }  // namespace
 
 int exec_command(const InheritedSignals& inherited, int argc, char** argv) {
     ExecOptions options;
     bool help = false;
     if (const std::string problem = parse_exec_arguments(argc, argv, options, help); !problem.empty()) {
-        log::write_now(STDERR_FILENO, "lockstep: exec: " + problem + "\nTry: lockstep exec --help\n");
-        return to_int(ExitStatus::usage);
+        return usage_error(problem);
     }
     if (help) {
         const ssize_t written = ::write(STDOUT_FILENO, kExecHelp, std::strlen(kExecHelp));
@@ -73,6 +77,17 @@ int exec_command(const InheritedSignals& inherited, int argc, char** argv) {
         return run_in_guardian(inherited, options.locks.front(), guardian, &options, duties);
     }
     return run_in_guardian(inherited, options.locks.front(), guardian, &options);
+}
+
+int go_on_with_exec(const start::Handover& handover, int argc, char** argv) {
+    ExecOptions options;
+    bool help = false;
+    // Never wrong: the plain road takes fewer command lines than we do.
+    if (const std::string problem = parse_exec_arguments(argc, argv, options, help); !problem.empty()) {
+        return usage_error(problem);
+    }
+    GuardianLink link{UniqueFd(handover.socket), handover.commands, handover.inherited};
+    return exec_under_locks(options, link, handover.progress);
 }
 
 }  // namespace lockstep

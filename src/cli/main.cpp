@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "base/exit_status.hpp"
 #include "cli/exec_command.hpp"
+#include "start/handover.hpp"
 #include "sys/log.hpp"
 #include "sys/stop_signals.hpp"
 
@@ -45,6 +46,7 @@ int become_job_program(char** argv) {
 
 int main(int argc, char** argv) {
     // No signal is blocked on the way to the other program: it blocks them first of all, and nothing has been made yet.
+    if (lockstep::start::handover.is_guardian) return lockstep::go_on_with_exec(lockstep::start::handover, argc - 2, argv + 2);
     if (argc < 2 || std::strcmp(argv[1], "exec") != 0) return become_job_program(argv);
     const lockstep::InheritedSignals inherited = lockstep::block_signals();
     return lockstep::exec_command(inherited, argc - 2, argv + 2);

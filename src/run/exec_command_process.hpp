@@ -12,6 +12,9 @@
 
 namespace lockstep {
 
+/// A wait status as an exit status: the command's own, or 128 + n.
+int exit_status_of_command(int wait_status);
+
 class ExecCommandProcess {
   public:
     /// Starts `argv` (argv[0] is looked up in PATH) as the leader of a process group of its own, with the streams, the
@@ -21,6 +24,9 @@ class ExecCommandProcess {
     /// @param marks  open in the command, too; its pid is written into each
     /// @return 0, or the errno of what went wrong; nothing runs then
     int start(char* const* argv, const std::vector<UniqueFd>& marks, const GuardianLink& link, bool interactive);
+
+    /// One that this process has started already.
+    void go_on_with(pid_t pid, char* const* argv);
 
     /// Something that waitpid(2) tells without waiting.
     struct Change {

@@ -25,7 +25,7 @@ class ExecGuardian {
     ExecGuardian(const ExecOptions& options, GuardianLink& link)
         : options_(options), link_(link), locks_(options), policy_(options.grace, true) {}
 
-    int run() {
+    int run(const ExecProgress& progress) {
         auto signals = open_signal_fd(link_.inherited, true);
         if (!signals) {
             say(signals.error().text);
@@ -33,15 +33,28 @@ class ExecGuardian {
         }
         signal_fd_ = std::move(*signals);
         if (link_.terminal != nullptr) continued_.open();
-        const UniqueFd wake = wake_for_waiting();
-        if (const auto refused = locks_.acquire(wake ? wake.get() : -1)) return *refused;
-        // Once more, now that the locks are ours: from here on a stop waits for the command.
-        const int status = take_notice() ? to_int(ExitStatus::try_again) : run_command();
+        if (progress.stage == ExecProgress::Stage::begun) {
+            const UniqueFd wake = wake_for_waiting();
+            if (const auto refused = locks_.acquire(wake ? wake.get() : -1)) return *refused;
+        } else {
+            locks_.go_on_with(progress);
+        }
+        const int status = status_from(progress);
         locks_.release();
         return status;
     }
 
   private:
+    int status_from(const ExecProgress& progress) {
+        switch (progress.stage) {
+            case ExecProgress::Stage::running: command_.go_on_with(progress.command, options_.argv); return end_of_command();
+            case ExecProgress::Stage::ended: return exit_status_of_command(progress.status);
+            default: break;
+        }
+        // Once more, now that the locks are ours: from here on a stop waits for the command.
+        return take_notice() ? to_int(ExitStatus::try_again) : run_command();
+    }
+
     /// Only a wait needs something to wake it: one descriptor that is readable when a signal or a notice is.
     UniqueFd wake_for_waiting() const {
         UniqueFd wake;
@@ -70,6 +83,10 @@ class ExecGuardian {
             return to_int(error == ENOENT ? ExitStatus::not_found : ExitStatus::cannot_execute);
         }
         if (options_.limit) limit_ = monotonic_now() + *options_.limit;
+        return end_of_command();
+    }
+
+    int end_of_command() {
         const int status = wait_for_command();
         link_.commands->remove(command_.pid());
         return timed_out_ ? to_int(ExitStatus::cut) : status;
@@ -207,6 +224,8 @@ class ExecGuardian {
 
 }  // namespace
 
-int exec_under_locks(const ExecOptions& options, GuardianLink& link) { return ExecGuardian(options, link).run(); }
+int exec_under_locks(const ExecOptions& options, GuardianLink& link, const ExecProgress& progress) {
+    return ExecGuardian(options, link).run(progress);
+}
 
 }  // namespace lockstep

@@ -29,6 +29,14 @@ std::optional<int> ExecLocks::acquire(int wake_fd) {
     return std::nullopt;
 }
 
+void ExecLocks::go_on_with(const ExecProgress& progress) {
+    at_ = options_.locks.front();
+    LockPath path = LockPath::of_parent(at_, UniqueFd(progress.parent));
+    paths_ = path.text();
+    held_.push_back(DirectoryLock::taken(std::move(path), UniqueFd(progress.directory), UniqueFd(progress.record)));
+    run_id_ = held_.front().record().run_id;
+}
+
 Result<void> ExecLocks::open_paths() {
     for (const char* name : options_.locks) {
         at_ = name;

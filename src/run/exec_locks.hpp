@@ -7,6 +7,7 @@
 
 #include "lock/directory_lock.hpp"
 #include "run/exec_options.hpp"
+#include "run/exec_progress.hpp"
 
 namespace lockstep {
 
@@ -25,6 +26,9 @@ class ExecLocks {
     /// @param wake_fd  as in LockWait
     /// @return nothing if all are held; else none is, and this is the exit status (0, too: --busy-status 0)
     std::optional<int> acquire(int wake_fd);
+
+    /// In place of acquire(): the one lock that this process has taken already.
+    void go_on_with(const ExecProgress& progress);
 
     /// A mark in each of them, for the command to inherit.
     Result<std::vector<UniqueFd>> mark_command();

@@ -75,10 +75,14 @@ sigset_t stop_signals(const InheritedSignals& inherited) {
     return set;
 }
 
-Result<UniqueFd> open_signal_fd(const InheritedSignals& inherited, bool with_children) {
+UniqueFd make_signal_fd(const InheritedSignals& inherited, bool with_children) {
     sigset_t set = stop_signals(inherited);
     if (with_children) ::sigaddset(&set, SIGCHLD);
-    UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    return UniqueFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+Result<UniqueFd> open_signal_fd(const InheritedSignals& inherited, bool with_children) {
+    UniqueFd fd = make_signal_fd(inherited, with_children);
     if (!fd) return os_error(Failure::os, "creating a signalfd");
     return fd;
 }

@@ -51,7 +51,8 @@ InheritedSignals block_signals();
 /// TERM, INT, HUP, QUIT without those that were ignored at the start.
 sigset_t stop_signals(const InheritedSignals& inherited);
 
-/// signalfd(2) on stop_signals(), and on SIGCHLD if asked; non-blocking, close-on-exec.
+/// signalfd(2) on stop_signals(), and on SIGCHLD if asked; non-blocking, close-on-exec. Or errno.
+UniqueFd make_signal_fd(const InheritedSignals& inherited, bool with_children);
 Result<UniqueFd> open_signal_fd(const InheritedSignals& inherited, bool with_children);
 
 /// The next signal from such a descriptor, or nullopt if none is waiting. A SIGCHLD is returned with its number, too.

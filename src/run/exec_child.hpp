@@ -1,0 +1,27 @@
+#pragma once
+// What becomes of a process between vfork(2) and execve(2) when it is to be the command of `exec`.
+
+#include <span>
+
+#include "run/front.hpp"
+#include "sys/stop_signals.hpp"
+#include "sys/unique_fd.hpp"
+
+namespace lockstep {
+
+/// What is to be the command's stdin, or nothing if ours is. A terminal belongs to the front's session: a command that reads
+/// from it would stop, or take what is typed for the shell.
+UniqueFd input_for_command();
+
+/// In the child, first: it stands in the front's table before it runs, for the guardian may be killed at any moment; then the
+/// front waits for this command, or it does not begin.
+void begin_command(pid_t guardian, CommandTable& commands);
+
+/// In the child, last. SIGCHLD and the stop signals still have the actions that we were started with: only the mask was
+/// changed.
+///
+/// @param input  from input_for_command(), or -1
+/// @param marks  stay open in the command, whose pid is written into them
+void prepare_command(int input, std::span<const UniqueFd> marks, const InheritedSignals& inherited);
+
+}  // namespace lockstep

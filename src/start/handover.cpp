@@ -1,0 +1,7 @@
+#include "start/handover.hpp"
+
+namespace lockstep::start {
+
+Handover handover;
+
+}  // namespace lockstep::start
