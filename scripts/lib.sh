@@ -9,6 +9,8 @@ BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config catch2 libspdlog-dev lib
 DEMO_PACKAGES=(libcurl4 util-linux python3)
 CHECK_PACKAGES=(clang-tidy-19 clang-format-19 git python3-jsonschema python3-yaml systemd supervisor cron faketime pdns-server
     pdns-backend-sqlite3 bind9-dnsutils strace procps openssl spin)
+# What people lock with today, to measure ourselves by. (run-one is not in Debian 12.)
+BENCH_PACKAGES=(util-linux daemontools s6 runit liblockfile-bin)
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; else bold='' dim='' plain=''; fi
 

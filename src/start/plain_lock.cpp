@@ -63,22 +63,20 @@ bool PlainLock::write_record(char** command) {
     const OwnIdentity self = own_identity();
     texts_.run_id = make_run_id();
     texts_.command = command_line(command);
-    append_record(texts_.record, {.run_id = texts_.run_id,
-                                  .job = texts_.name(),
-                                  .guardian_pid = ::getpid(),
-                                  .guardian_start = self.ticks_since_boot,
-                                  .front_pid = ::getppid(),
-                                  .front_start = self.ticks_since_boot,
-                                  .boot_id = self.boot_id,
-                                  .pid_namespace = self.pid_namespace,
-                                  .host = self.host,
-                                  .uid = self.uid,
-                                  .since_ms = wall_now_ms(),
-                                  .stopping_since_ms = 0,
-                                  .stopping_by = {},
-                                  .phase = {},
-                                  .journal = {},
-                                  .command = texts_.command});
+    RecordFields fields;
+    fields.run_id = texts_.run_id;
+    fields.job = texts_.name();
+    fields.guardian_pid = ::getpid();
+    fields.guardian_start = self.ticks_since_boot;
+    fields.front_pid = ::getppid();
+    fields.front_start = self.ticks_since_boot;
+    fields.boot_id = self.boot_id;
+    fields.pid_namespace = self.pid_namespace;
+    fields.host = self.host;
+    fields.uid = self.uid;
+    fields.since_ms = wall_now_ms();
+    fields.command = texts_.command;
+    append_record(texts_.record, fields);
     std::size_t length = 0;
     return lockstep::write_record(record_.get(), texts_.record, length) == 0;
 }
