@@ -17,16 +17,16 @@ bool is_overdue(const Expectation& expectation, std::int64_t now_ms) {
 }
 
 std::string expectation_text(const Expectation& expectation, std::int64_t now_ms) {
-    const std::string last = expectation.last_success_ms
-                                 ? "last success " + describe_duration(age(*expectation.last_success_ms, now_ms)) + " ago"
-                                 : "no success yet";
+    std::string last = expectation.last_success_ms
+                           ? "last success " + describe_duration(age(*expectation.last_success_ms, now_ms)) + " ago"
+                           : "no success yet";
     if (!expectation.every) return last;
     return last + ", expected every " + format_duration(*expectation.every) +
            (is_overdue(expectation, now_ms) ? ": overdue" : "");
 }
 
 void add_expectation(Json& json, const Expectation& expectation, std::int64_t now_ms) {
-    const auto& last = expectation.last_success_ms;
+    const std::optional<std::int64_t>& last = expectation.last_success_ms;
     json.set("lastSuccessAgeMs", last ? Json::of_number(age(*last, now_ms).count()) : Json());
     json.set("expectEveryMs", expectation.every ? Json::of_number(expectation.every->count()) : Json());
     json.set("overdue", expectation.every ? Json::of_boolean(is_overdue(expectation, now_ms)) : Json());

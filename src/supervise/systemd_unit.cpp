@@ -42,7 +42,7 @@ void read_stop_timeout(const UnitFiles& files, const UnitAssignment& default_tim
 }
 
 std::string specifier(char c, const std::string& unit) {
-    const std::string stem = unit.substr(0, unit.rfind('.'));
+    std::string stem = unit.substr(0, unit.rfind('.'));
     const std::size_t at = stem.find('@');
     switch (c) {
         case '%': return "%";

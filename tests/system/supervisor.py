@@ -51,7 +51,8 @@ class Supervisord:
                  f"logfile={test.root}/supervisord.log", f"pidfile={test.root}/supervisord.pid", f"childlogdir={test.root}",
                  "[unix_http_server]", f"file={self.socket}", "chmod=0700",
                  "[rpcinterface:supervisor]",
-                 "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface"]
+                 "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
+                 "[supervisorctl]", f"serverurl=unix://{self.socket}"]
         for name, settings in programs.items():
             settings = {"autorestart": "false", "startsecs": "0", "directory": self.directory(name),
                         "redirect_stderr": "true", "stdout_logfile": test.root / f"{name}.log", **settings}

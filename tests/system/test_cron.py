@@ -64,6 +64,27 @@ class UnderCron(SystemTest):
         self.assertEqual(set(self.lines("ends")), {"0", "75"})
         self.assertEqual(self.assert_whole_pairs(at_least=1), self.lines("ends").count("0"))
 
+    def test_60_minutes_with_a_job_each_minute_never_overlap_and_mail_only_what_failed(self):
+        # Its passes take from none to two and a half of cron's minutes; every tenth start fails.
+        work = self.root / "work.sh"
+        work.write_text('#!/bin/sh\n[ -e at-work ] && echo overlap >>overlaps\ntouch at-work\nn=$(wc -l <starts)\n'
+                        'sleep "$((n % 5 / 2)).$((n % 5 % 2 * 5))"\nrm at-work\n[ $((n % 10)) != 9 ] || { echo "work failed" >&2; exit 3; }\n')
+        work.chmod(0o755)
+        job = self.write_job({"lockstep": 1, "job": "hourly", "lock": str(self.lock),
+                              "steps": [{"step": "s", "first": self.command("./work.sh", refusedStatus=[3])}]})
+        self.start_cron(self.counted(f"{LOCKSTEP} run {job} --quiet --state-dir {self.state}"))
+        wait_until(lambda: len(self.lines("starts")) >= 60, "sixty minutes", 120)
+        self.stop_cron()
+        wait_until(lambda: len(self.lines("ends")) == len(self.lines("starts")), "the end of the last run")
+        self.assert_nothing_left()
+        ends = self.lines("ends")
+        self.assertEqual(self.lines("overlaps"), [])
+        self.assertGreater(ends.count("0"), 10, ends)
+        self.assertGreater(ends.count("75"), 10, ends)
+        self.assertEqual(len(self.mails()), ends.count("1"), self.mails())
+        for mail in self.mails():
+            self.assertIn("work failed", mail)
+
     def test_without_quiet_a_busy_run_sends_one_line_that_names_the_holder(self):
         holder = self.start_lockstep("exec", self.lock, "--", "sleep", "60")
         wait_until(lambda: (self.lock / "record").exists(), "the holder")

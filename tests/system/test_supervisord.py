@@ -9,6 +9,7 @@ from supervisor import Supervisord, needs_supervisord
 from support import LOCKSTEP, SystemTest, is_alive, wait_for_moment, wait_until
 
 MOMENTS = 20
+SUPERVISORCTL = "/usr/bin/supervisorctl"
 
 
 @needs_supervisord
@@ -109,6 +110,54 @@ class UnderSupervisord(SystemTest):
         self.assertEqual(self.assert_whole_pairs(self.root / "job"), 1)
         supervisord.shut_down()
         self.assert_nothing_left(*self.locks(["job"]))
+
+    def supervisorctl(self, *arguments):
+        result = self.run_to_end(SUPERVISORCTL, "-c", self.root / "supervisord.conf", *arguments, deadline=60)
+        self.assertEqual(result.status, 0, result.out + result.err)
+        return result.out
+
+    def test_50_deploys_while_items_flow_lose_nothing_and_do_nothing_twice(self):
+        directory = self.root / "job"
+        directory.mkdir()
+        keys = [f"i{number}" for number in range(700)]
+        (directory / "items.ndjson").write_text("".join(f'{{"id": "{key}"}}\n' for key in keys))
+        effect = directory / "effect.sh"
+        effect.write_text('#!/bin/sh\nsleep 0.02\necho "$1 $LOCKSTEP_ITEM_KEY" >>effects.log\n')
+        effect.chmod(0o755)
+        job = self.write_job({"lockstep": 1, "job": "flow", "lock": str(directory / "job.lock"), "every": "50ms", "maxConcurrency": 2,
+                              "items": {"ndjson": "items.ndjson", "key": "$inputs.id"},
+                              "steps": [{"step": "s", "first": self.command("./effect.sh", "first"),
+                                         "second": self.command("./effect.sh", "second")}]}, directory=directory)
+        supervisord = Supervisord(self, {"job": {"command": f"{LOCKSTEP} loop {job} --state-dir {self.state}", "stopwaitsecs": "60"}})
+        effects = directory / "effects.log"
+        wait_until(effects.exists, "the first item")
+        done_before = []
+        for _ in range(50):
+            self.supervisorctl("restart", "job")
+            done_before.append(len(effects.read_text().splitlines()))
+        wait_until(lambda: len(effects.read_text().splitlines()) >= 2 * len(keys), "the last item", 60)
+        supervisord.stop("job", True)
+        self.assertEqual(sorted(effects.read_text().splitlines()),
+                         sorted(f"{phase} {key}" for key in keys for phase in ("first", "second")))
+        self.assertGreater(len([lines for lines in done_before if 0 < lines < 2 * len(keys)]), 20, "most deploys came in the middle")
+        supervisord.shut_down()
+        self.assert_nothing_left(directory / "job.lock")
+
+    def test_a_changed_configuration_is_told_of_when_it_was_read_and_applied_by_a_stop_that_divides_no_pair(self):
+        supervisord = self.supervise(["job"], seconds=0.3, stopwaitsecs="60", autostart="true")
+        self.wait_for_story(5, self.root / "job")
+        self.assertNotIn("stopwaitsecs", supervisord.log("job"))
+        config = self.root / "supervisord.conf"
+        config.write_text(config.read_text().replace("stopwaitsecs=60", "stopwaitsecs=20"))
+        self.assertIn("job: changed", self.supervisorctl("reread"))
+        self.supervisorctl("restart", "job")
+        wait_until(lambda: "stopwaitsecs=20, which may be read and not yet applied" in supervisord.log("job"), "the warning")
+        self.assertIn("job: updated", self.supervisorctl("update"))
+        lines = len(self.story(self.root / "job"))
+        self.wait_for_story(lines + 1, self.root / "job")
+        supervisord.stop("job", True)
+        self.stopped_cleanly(supervisord, ["job"], at_least=2)
+        supervisord.shut_down()
 
     def test_a_shutdown_of_supervisord_with_ten_jobs_at_once_divides_no_pair(self):
         names = [f"job{n}" for n in range(10)]
