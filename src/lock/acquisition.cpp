@@ -172,7 +172,7 @@ std::string Acquisition::describe_current_holder() const {
     constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     const UniqueFd directory(::openat(path_.parent_fd(), path_.name().c_str(), kFlags));
     const auto record = directory ? read_lock_record(directory.get()) : std::nullopt;
-    if (!record) {
+    if (!record || record->passed_on) {
         const std::string readers = directory ? describe_readers(read_readers(directory.get())) : "";
         return readers.empty() ? "a run that has not written its record yet" : readers;
     }

@@ -29,6 +29,7 @@ class Acquisition {
     Result<Next> after_wait(WaitEnd end, const std::string& holder);
 
     Result<Next> take(LockAttempt attempt);
+    bool take_what_was_passed_on();
     Result<Next> join_readers();
     Result<Next> become_reader();
     Result<Next> start_record();

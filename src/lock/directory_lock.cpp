@@ -9,9 +9,14 @@
 //             fstatat                        not the same inode any more: from the start
 //             flock(LOCK_EX) of every c.*    held: the command of a killed run is still at work
 //             record                         there: its run died, adopted in place · ENOENT: from the start
-//   release   unlink c.*, unlink record
+//   release   unlink c.*
+//             fcntl(F_OFD_GETLK)             only such wait as want it alone:
+//                 "passed_on" in the record  to be written over by the next, who need not search: nothing else is inside
+//                 flock(LOCK_UN)             and on as below, behind the second flock(LOCK_UN)
+//             unlink record
 //             fstatat                        not the same inode any more: lost, and left alone
-//             fcntl(F_OFD_GETLK)             nobody has a mark: rmdir, close, which drops the flock
+//             fcntl(F_OFD_GETLK)             nobody has a mark: unlink a record that was passed on, rmdir, close, which drops
+//                                            the flock
 //                 flock(LOCK_UN)             somebody has: the directory stays, and goes to the first of them
 //                 fcntl(F_OFD_GETLK)         still somebody, or flock(LOCK_EX | LOCK_NB) fails: theirs · else from fstatat on
 //   leave     fcntl(F_UNLCK)                 a waiter that is told to stop, or whose time is up
@@ -23,8 +28,9 @@
 // Readers (LockMode::shared) do the same with LOCK_SH, and differ in this:
 //
 //   acquire   flock(LOCK_SH)               but if a writer waits (its mark says that it is one): not before it has come in or
-//   left
-//             record                       there: its run died. flock(LOCK_EX), adopted, back to LOCK_SH
+//                                          left
+//             record                       there: its run died. flock(LOCK_EX), adopted, our mark, back to LOCK_SH (which drops
+//                                          the lock for a moment: whoever gets it must see that we are there), no mark
 //             r.<run id>                   instead of the record, under a flock of its own: no reader minds another's
 //   release   unlink r.<run id>.*, r.<run id>
 //             flock(LOCK_EX | LOCK_NB)     fails: another reader is there, or a writer · else the last: unlink what dead
@@ -121,6 +127,10 @@ Result<void> DirectoryLock::release() {
     // Record, directory, then close. Closing first would hand the flock to a waiter while the name still exists, and we
     // would then delete the waiter's lock.
     for (const unsigned n : marks_) ::unlinkat(directory_.get(), mark_name(n).c_str(), 0);
+    if (pass_on()) {
+        forget();
+        return {};
+    }
     const bool removed = ::unlinkat(directory_.get(), record_name().c_str(), 0) == 0 || errno == ENOENT;
     const int unlink_error = removed ? 0 : errno;
     const auto give_up = mode_ == LockMode::shared ? give_up_share : give_up_directory;
@@ -144,6 +154,21 @@ Result<void> DirectoryLock::release() {
                     error);
     }
     return os_error(Failure::lock, shown + ": the lock is given up, but its directory could not be removed", error);
+}
+
+/// To a writer that waits, where no reader does: the record stays, with the word in it that its run is done, and the next
+/// holder writes over it. Making a file and unlinking one takes longer than all the rest of a hand-over.
+/// @return false: it is held as before
+bool DirectoryLock::pass_on() {
+    const int directory = directory_.get();
+    if (mode_ == LockMode::shared || !record_ || !is_writer_waiting(directory) || is_reader_waiting(directory)) return false;
+    written_.passed_on = true;
+    if (!write_record(written_) || !still_ours()) return false;
+    ::flock(directory, LOCK_UN);
+    // As in give_up_directory: if all have left, and none of them found it free, it is still ours to remove.
+    const bool deserted = !is_waited_for(directory) && ::flock(directory, LOCK_EX | LOCK_NB) == 0;
+    if (deserted) give_up_directory(directory, parent_.get(), name_.c_str(), identity_);
+    return true;
 }
 
 bool DirectoryLock::still_ours() const { return directory_ && is_at(parent_.get(), name_.c_str(), identity_); }

@@ -87,12 +87,11 @@ class [[nodiscard]] DirectoryLock {
     DirectoryLock& operator=(DirectoryLock&&) noexcept;
     ~DirectoryLock();
 
-    /// Removes marks and record, then hands the directory to those who wait or removes it, then closes: in that order. A
-    /// reader leaves that to the last one. Does
-    /// nothing in a process other than the one that acquired it, nothing if already released, and leaves a successor's
-    /// directory alone ("lock lost").
-    /// Error: Failure::lock, also when files of others keep the directory in place; it is given up in any case, and the
-    /// next run takes it as it is.
+    /// Removes marks and record, then hands the directory to those who wait or removes it, then closes: in that order; to
+    /// those who wait for the lock alone, the record goes with it. A reader leaves that to the last one. Does nothing in a
+    /// process other than the one that acquired it, nothing if already released, and leaves a successor's directory alone
+    /// ("lock lost"). Error: Failure::lock, also when files of others keep the directory in place; it is given up in any case,
+    /// and the next run takes it as it is.
     Result<void> release();
 
     /// Is the directory at the path still the one we hold? One system call.
@@ -121,6 +120,7 @@ class [[nodiscard]] DirectoryLock {
 
     DirectoryLock() = default;
     Result<void> write_record(const LockRecord& record);
+    bool pass_on();
     std::string record_name() const;
     std::string mark_name(unsigned n) const;
     void forget();

@@ -13,10 +13,11 @@ namespace lockstep {
 
 namespace {
 
-// Whoever waits has a mark on the first byte; who waits for the exclusive lock, on the second, too. A directory has no such
-// bytes, but locks are ranges of numbers.
-constexpr off_t kAnybody = 0;
-constexpr off_t kWriter = 1;
+// Whoever waits has a mark on the middle byte; who waits for the exclusive lock, on the one before it, too, and who waits for a
+// share, on the one behind it. A directory has no such bytes, but locks are ranges of numbers.
+constexpr off_t kWriter = 0;
+constexpr off_t kAnybody = 1;
+constexpr off_t kReader = 2;
 
 struct flock range(short type, off_t first, off_t last) {
     struct flock range{};
@@ -33,20 +34,30 @@ bool is_marked(int directory_fd, off_t byte) {
     return ::fcntl(directory_fd, F_OFD_GETLK, &probe) == 0 && probe.l_type != F_UNLCK;
 }
 
+/// Those whom it was meant for have all left.
+bool unlink_what_was_passed_on(int directory_fd) {
+    const UniqueFd file(::openat(directory_fd, kRecordName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    char text[kLongestRecord];
+    const ssize_t length = file ? ::read(file.get(), text, sizeof text) : 0;
+    return length > 0 && is_passed_on({text, static_cast<std::size_t>(length)}) &&
+           ::unlinkat(directory_fd, kRecordName, 0) == 0;
+}
+
 }  // namespace
 
 void mark_waiter(int directory_fd, LockMode mode) {
-    struct flock mark = range(F_RDLCK, kAnybody, mode == LockMode::exclusive ? kWriter : kAnybody);
+    struct flock mark = mode == LockMode::exclusive ? range(F_RDLCK, kWriter, kAnybody) : range(F_RDLCK, kAnybody, kReader);
     ::fcntl(directory_fd, F_OFD_SETLK, &mark);
 }
 
 void unmark_waiter(int directory_fd) {
-    struct flock mark = range(F_UNLCK, kAnybody, kWriter);
+    struct flock mark = range(F_UNLCK, kWriter, kReader);
     ::fcntl(directory_fd, F_OFD_SETLK, &mark);
 }
 
 bool is_waited_for(int directory_fd) { return is_marked(directory_fd, kAnybody); }
 bool is_writer_waiting(int directory_fd) { return is_marked(directory_fd, kWriter); }
+bool is_reader_waiting(int directory_fd) { return is_marked(directory_fd, kReader); }
 
 int give_up_directory(int directory_fd, int parent_fd, const char* name, const struct stat& identity) {
     if (!is_at(parent_fd, name, identity)) return ENOENT;
@@ -59,7 +70,9 @@ int give_up_directory(int directory_fd, int parent_fd, const char* name, const s
         if (is_waited_for(directory_fd)) return 0;
         if (::flock(directory_fd, LOCK_EX | LOCK_NB) != 0 || !is_at(parent_fd, name, identity)) return 0;
     }
-    const int error = ::unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 ? 0 : errno;
+    int error = ::unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 ? 0 : errno;
+    if ((error == ENOTEMPTY || error == EEXIST) && unlink_what_was_passed_on(directory_fd))
+        error = ::unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 ? 0 : errno;
     // Not empty after it was free: somebody held it meanwhile, and died. Not ours to speak of.
     return was_free ? 0 : error;
 }

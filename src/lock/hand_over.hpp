@@ -16,11 +16,13 @@ void unmark_waiter(int directory_fd);
 
 /// Has another open file of the directory such a mark?
 bool is_waited_for(int directory_fd);
-/// The same for those who wait for the exclusive lock.
+/// The same for those who wait for the exclusive lock, and for a share.
 bool is_writer_waiting(int directory_fd);
+bool is_reader_waiting(int directory_fd);
 
 /// Gives up a directory that the caller holds by flock on `directory_fd` and has emptied of what is its own: keeps it for those
-/// who wait and drops the flock, else removes it. The caller closes the descriptor, and only then.
+/// who wait and drops the flock, else removes it, with a record in it that was passed on to nobody. The caller closes the
+/// descriptor, and only then.
 ///
 /// @return 0: handed over or removed · ENOENT: it is not the one at the name (any more), and what is there was left alone ·
 /// another errno of rmdir(2), such as ENOTEMPTY

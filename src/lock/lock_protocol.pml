@@ -26,6 +26,7 @@ typedef Inode {
     bool ours = false;    // sticky: not made by a script's mkdir
     bool gone = false;    // removed, though somebody may have it open
     bool record = false;
+    bool passed_on = false;  // the record says that its run gave the lock up to whoever waits
     byte readers = 0;     // r.<run id>, one bit each
     bool had_readers = false;
     byte opens = 0;
@@ -56,6 +57,7 @@ inline make_directory(by_us) {
         inode[path].ours = by_us;
         inode[path].gone = false;
         inode[path].record = false;
+        inode[path].passed_on = false;
         inode[path].readers = 0;
         inode[path].had_readers = false
     }
@@ -161,6 +163,17 @@ locked:
         :: else
         fi
     }
+    // Passed on, from writer to writer: there is nothing else in it, and the record is ours to write over.
+    if
+#ifdef TRUST_WHAT_WAS_PASSED_ON
+    :: !reads && !created && inode[fd].record && inode[fd].passed_on ->
+#else
+    :: !reads && !created && inode[fd].record && inode[fd].passed_on && !inode[fd].had_readers ->
+#endif
+
+        atomic { STEP; inode[fd].passed_on = false; goto hold }
+    :: else
+    fi;
     // Exclusive: what readers have left is of dead ones. Whoever made the directory need not look if none has been in it.
     atomic {
         STEP;
@@ -195,7 +208,7 @@ locked:
             if :: created -> goto hold :: else fi;
 #endif
             close_directory(); goto again  // ENOENT
-        :: else -> inode[fd].record = true   // made, or adopted
+        :: else -> inode[fd].record = true; inode[fd].passed_on = false   // made, or adopted
         fi
     }
 hold:
@@ -208,6 +221,21 @@ hold:
         assert(inode[fd].readers == 0)
     }
     atomic { STEP; inside = false; writers_inside-- }
+    if
+    :: IS_WAITED_FOR ->  // and by writers alone; if not, nothing is lost by going on below
+        atomic { STEP; inode[fd].passed_on = true }
+        atomic { STEP; if :: IS_AT_PATH :: else -> goto unlink fi }
+        atomic { STEP; inode[fd].ex = NONE }
+#ifndef NO_SECOND_LOOK
+        atomic { STEP; if :: IS_WAITED_FOR -> goto closing :: else fi }
+        atomic { STEP; if :: CAN_LOCK_EX -> LOCK_EX :: else -> goto closing fi }
+        goto give_up
+#else
+        goto closing
+#endif
+    :: true
+    fi;
+unlink:
     atomic { STEP; inode[fd].record = false }
 #ifdef CLOSE_BEFORE_RMDIR
     atomic { STEP; close_directory() };
@@ -227,6 +255,13 @@ give_up:  // an exclusive lock of a directory without anything of ours in it
         goto closing
 #endif
     od;
+#ifndef LEAVE_THE_RECORD
+    // rmdir failed for a record that was passed on, and nobody wants it any more.
+    if
+    :: inode[fd].record && inode[fd].passed_on -> atomic { STEP; inode[fd].record = false; inode[fd].passed_on = false }
+    :: else
+    fi;
+#endif
     atomic { STEP; remove_directory() }
 closing:
     atomic { STEP; close_directory(); if :: once_more -> goto again :: else -> goto leave fi }
@@ -268,16 +303,20 @@ take_over_and_share:
         :: else -> inode[fd].readers = inode[fd].readers | BIT(me)
         fi
     }
-    atomic { STEP; inode[fd].record = false; alone = false }
-    // flock(2) converts a lock by dropping it first.
+    atomic { STEP; inode[fd].record = false; inode[fd].passed_on = false; alone = false }
+    // flock(2) converts a lock by dropping it first: whoever has it in between must see that we are there.
+#ifndef CONVERT_WITHOUT_A_MARK
+    atomic { STEP; inode[fd].marks = inode[fd].marks | BIT(me) }
+#endif
     atomic { STEP; inode[fd].ex = NONE }
     atomic {
         STEP;
         if
         :: CAN_LOCK_SH -> LOCK_SH
-        :: else -> inode[fd].readers = inode[fd].readers & ~BIT(me); close_directory(); goto again
+        :: else -> inode[fd].readers = inode[fd].readers & ~BIT(me); once_more = true; goto leave_queue
         fi
     }
+    atomic { STEP; inode[fd].marks = inode[fd].marks & ~BIT(me) }
 #ifndef TRUST_THE_CONVERSION
     atomic {
         STEP;
@@ -294,7 +333,8 @@ hold_share:
         inside = true;
         readers_inside++;
         assert(writers_inside == 0);
-        assert(IS_AT_PATH)
+        assert(IS_AT_PATH);
+        assert((inode[fd].readers & BIT(me)) != 0)
     }
     atomic { STEP; inside = false; readers_inside-- }
     atomic { STEP; inode[fd].readers = inode[fd].readers & ~BIT(me) }

@@ -80,6 +80,8 @@ void parse_line(LockRecord& record, std::string_view name, std::string_view valu
         record.kill_at_ms = number<std::int64_t>(value);
     else if (name == "phase")
         record.phase = unescaped(value);
+    else if (name == "passed_on")
+        record.passed_on = number<int>(value) != 0;
     else if (name == "command")
         record.command = unescaped(value);
 }
@@ -104,7 +106,8 @@ RecordFields fields_of(const LockRecord& record) {
             .kill_at_ms = record.kill_at_ms,
             .phase = record.phase,
             .journal = record.journal,
-            .command = record.command};
+            .command = record.command,
+            .passed_on = record.passed_on};
 }
 
 std::string to_text(const LockRecord& record) {
@@ -130,10 +133,14 @@ std::optional<LockRecord> read_lock_record(int directory_fd, const std::string& 
     // O_NONBLOCK: a fifo of that name must not hold us up.
     const UniqueFd file(::openat(directory_fd, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (!file) return std::nullopt;
+    return read_lock_record_of(file.get());
+}
+
+LockRecord read_lock_record_of(int file_fd) {
     std::string text;
     for (int attempt = 0; attempt < 20; ++attempt) {
         text.resize(kLongestRecord);
-        const ssize_t length = ::pread(file.get(), text.data(), text.size(), 0);
+        const ssize_t length = ::pread(file_fd, text.data(), text.size(), 0);
         text.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
         // Neither ext4 nor tmpfs makes a read atomic with a write of the same page: hence the check line.
         if (text.empty() || is_whole_record(text)) break;

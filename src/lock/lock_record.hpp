@@ -36,6 +36,7 @@ struct LockRecord {
     std::string stopping_by;             ///< "SIGTERM from pid 1 (uid 0)"
     std::int64_t stop_by_ms = 0;         ///< wall clock: the grace is used up then; 0: no bound
     std::int64_t kill_at_ms = 0;         ///< wall clock: the supervisor's SIGKILL; 0: not known
+    bool passed_on = false;              ///< that run is done, and has left the lock to whoever waits
 };
 
 /// Views of it.
@@ -48,6 +49,8 @@ LockRecord parse_lock_record(std::string_view text);
 /// The record `name` inside the lock directory `directory_fd`, or nothing if there is none. Takes no lock: a record that is
 /// being rewritten at this moment is read again until it is whole; one that stays damaged gives what could be read.
 std::optional<LockRecord> read_lock_record(int directory_fd, const std::string& name = "record");
+/// The same of the file itself.
+LockRecord read_lock_record_of(int file_fd);
 
 /// The front's pid as long as it lives, for that is the one people know, else the guardian's; 0 if none is written down.
 pid_t pid_to_show(const LockRecord& record);

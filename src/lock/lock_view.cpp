@@ -142,6 +142,7 @@ void judge_place(LockView& view, const LockPath& path, const KernelLockTable& ta
     view.kernel = table.of(info);
     if (!directory) return judge_closed(view, info, error);
     view.record = read_lock_record(directory.get());
+    if (view.record && view.record->passed_on) view.record.reset();  // of a run that is done
     if (view.record) return judge_record(view, directory.get());
     if (auto readers = read_readers(directory.get()); !readers.empty()) {
         return judge_readers(view, directory.get(), std::move(readers));

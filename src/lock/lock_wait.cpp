@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
@@ -57,11 +58,15 @@ class Watch {
     WaitEnd end() const { return end_; }
 
     /// The sleeping thread: no signal comes after this.
-    void finish() {
+    /// @param watcher  the thread that is in run()
+    void finish(pthread_t watcher) {
         {
             const std::lock_guard<std::mutex> guard(mutex_);
             is_over_ = true;
         }
+        // A thread of this policy takes no processor away when it wakes up (sched(7)): its end can wait, the new holder cannot.
+        constexpr sched_param kNone{};
+        ::pthread_setschedparam(watcher, SCHED_BATCH, &kNone);
         const std::uint64_t one = 1;
         [[maybe_unused]] const ssize_t written = ::write(over_.get(), &one, sizeof one);
     }
@@ -82,7 +87,7 @@ void* run_watch(void* argument) {
 }
 
 /// Starts the thread with all signals blocked: they are for the caller's threads.
-int start_thread(const std::shared_ptr<Watch>& watch) {
+int start_thread(const std::shared_ptr<Watch>& watch, pthread_t& thread) {
     sigset_t all;
     sigset_t before;
     ::sigfillset(&all);
@@ -92,7 +97,6 @@ int start_thread(const std::shared_ptr<Watch>& watch) {
     ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     ::pthread_attr_setstacksize(&attributes, kThreadStack);
     auto argument = std::make_unique<std::shared_ptr<Watch>>(watch);
-    pthread_t thread{};
     const int error = ::pthread_create(&thread, &attributes, run_watch, argument.get());
     if (error == 0) (void)argument.release();  // the thread's now
     ::pthread_attr_destroy(&attributes);
@@ -147,14 +151,15 @@ Result<WaitEnd> wait_in_flock(int fd, int operation, const Patience& patience) {
     const auto watch = std::make_shared<Watch>(patience);
     if (!watch->usable()) return os_error(Failure::os, "making an eventfd to wait for the lock");
     const Interruptible here;
-    if (const int error = start_thread(watch); error != 0) {
+    pthread_t watcher{};
+    if (const int error = start_thread(watch, watcher); error != 0) {
         return os_error(Failure::os, "starting a thread to wait for the lock", error);
     }
     int error = 0;
     do {
         error = ::flock(fd, operation) == 0 ? 0 : errno;
     } while (error == EINTR && watch->end() == WaitEnd::changed);
-    watch->finish();
+    watch->finish(watcher);
     if (error != 0 && error != EINTR) return os_error(Failure::lock, "waiting in flock(2)", error);
     // What was granted in the last moment counts, but not against a stop.
     return error == 0 && watch->end() == WaitEnd::timed_out ? WaitEnd::changed : watch->end();

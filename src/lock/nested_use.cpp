@@ -31,7 +31,7 @@ Result<void> refuse_nested_use(const LockPath& path, std::string_view runs) {
     const UniqueFd directory(::openat(path.parent_fd(), path.name().c_str(), kFlags));
     if (!directory) return {};
     auto holders = read_readers(directory.get());
-    if (auto record = read_lock_record(directory.get())) holders.push_back(std::move(*record));
+    if (auto record = read_lock_record(directory.get()); record && !record->passed_on) holders.push_back(std::move(*record));
     for (const auto word : std::views::split(runs, ' ')) {
         const std::string_view id(word.begin(), word.end());
         const auto holder = std::ranges::find(holders, id, &LockRecord::run_id);

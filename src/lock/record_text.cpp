@@ -66,6 +66,7 @@ void append_record(RecordText& out, const RecordFields& fields) {
     append_line(out, "pid_namespace", fields.pid_namespace);
     append_line(out, "host", fields.host, out.size() + 128);
     append_line(out, "uid", fields.uid);
+    append_line(out, "passed_on", static_cast<int>(fields.passed_on));
     append_line(out, "since_ms", fields.since_ms);
     append_line(out, "stopping_since_ms", fields.stopping_since_ms);
     append_line(out, "stop_by_ms", fields.stop_by_ms);
@@ -76,6 +77,8 @@ void append_record(RecordText& out, const RecordFields& fields) {
     append_line(out, "command", fields.command, std::min(kAll, out.size() + 384));
     out.append(check_line(out));
 }
+
+bool is_passed_on(std::string_view text) { return text.find("\npassed_on 1\n") != std::string_view::npos; }
 
 bool is_whole_record(std::string_view text) {
     const std::size_t last = text.find_last_not_of('\n');

@@ -34,6 +34,7 @@ struct RecordFields {
     std::string_view phase;
     std::string_view journal;
     std::string_view command;
+    bool passed_on = false;
 };
 
 using RecordText = TextBuffer<kLongestRecord>;
@@ -41,6 +42,9 @@ using RecordText = TextBuffer<kLongestRecord>;
 /// Control characters and backslashes in a value are written as \xHH; the longest values are cut where the whole would not
 /// fit. The last line is `check <FNV-1a of all before it>`: a reader can tell a torn record from a whole one.
 void append_record(RecordText& out, const RecordFields& fields);
+
+/// Does the record say that its run is done? Whole or not: nothing else has such a line.
+bool is_passed_on(std::string_view text);
 
 /// Does the text, apart from newlines behind it, end in a `check` line that is true?
 bool is_whole_record(std::string_view text);

@@ -25,12 +25,29 @@ Result<Acquisition::Next> Acquisition::take(LockAttempt attempt) {
     // No run writes a mark before its record, but for readers: so a directory of our own making needs no search as long as it
     // has none.
     fresh_ = attempt.created;
+    if (!fresh_ && !is_reader() && take_what_was_passed_on()) return Next::done;
     if (!fresh_) {
         auto orphan = clear_command_marks(lock_.directory_.get());
         if (!orphan) return fail(Failure::lock, shown() + ": " + orphan.error().text, orphan.error().errno_value);
         if (orphan->file) return wait_for_orphan(std::move(*orphan));
     }
     return is_reader() ? become_reader() : start_record();
+}
+
+/// From writer to writer, without a search for what is left inside: who passed it on had searched, and nobody else has been
+/// in since, if there were never readers.
+bool Acquisition::take_what_was_passed_on() {
+    struct stat directory{};
+    if (::fstat(lock_.directory_.get(), &directory) != 0 || (directory.st_mode & kHadReaders) != 0) return false;
+    lock_.record_.reset(::openat(lock_.directory_.get(), "record", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    struct stat record{};
+    if (lock_.record_ && ::fstat(lock_.record_.get(), &record) == 0 && S_ISREG(record.st_mode) &&
+        read_lock_record_of(lock_.record_.get()).passed_on) {
+        lock_.record_bytes_ = std::min(static_cast<std::size_t>(record.st_size), kLongestRecord);
+        if (lock_.write_record(record_)) return true;
+    }
+    lock_.record_.reset();
+    return false;
 }
 
 Result<Acquisition::Next> Acquisition::join_readers() {
@@ -47,24 +64,32 @@ Result<Acquisition::Next> Acquisition::join_readers() {
 Result<Acquisition::Next> Acquisition::become_reader() {
     const int directory = lock_.directory_.get();
     auto left = read_lock_record(directory);
-    if (left) {
+    if (left && !left->passed_on) {
         if (auto wanted = may_adopt(*left); !wanted) return std::unexpected(std::move(wanted.error()));
     }
     auto next = start_record();  // first, so that the directory is never empty
     if (!next || *next == Next::again) return next;
     if (left) {
         ::unlinkat(directory, "record", 0);
-        lock_.adopted_ = AdoptedFrom{std::move(*left)};
+        if (!left->passed_on) lock_.adopted_ = AdoptedFrom{std::move(*left)};
     }
     alone_ = false;
     // The conversion is not atomic (flock(2)): others may hold it by now, or have held it in between, and taken our record for
-    // that of a dead reader.
+    // that of a dead reader. Whoever gives it up in between keeps the directory, which our record would keep him from removing,
+    // for the sake of our mark.
+    mark_waiter(directory, LockMode::shared);
     const bool shared = ::flock(directory, LOCK_SH | LOCK_NB) == 0;
+    if (shared) unmark_waiter(directory);
     struct stat record{};
     if (shared && ::fstat(lock_.record_.get(), &record) == 0 && record.st_nlink > 0) return Next::done;
     ::unlinkat(directory, lock_.record_name().c_str(), 0);
     lock_.record_.reset();
-    if (shared) give_up_share(directory, path_.parent_fd(), path_.name().c_str(), lock_.identity_);
+    const char* name = path_.name().c_str();
+    if (shared) {
+        give_up_share(directory, path_.parent_fd(), name, lock_.identity_);
+    } else {
+        leave_queue(directory, path_.parent_fd(), name, lock_.identity_);
+    }
     lock_.directory_.reset();
     return Next::again;
 }
@@ -121,10 +146,12 @@ Result<Acquisition::Next> Acquisition::adopt() {
                     EEXIST);
     }
     LockRecord left = read_lock_record(directory).value_or(LockRecord{});
-    if (auto wanted = may_adopt(left); !wanted) return std::unexpected(std::move(wanted.error()));
+    if (!left.passed_on) {
+        if (auto wanted = may_adopt(left); !wanted) return std::unexpected(std::move(wanted.error()));
+    }
     lock_.record_bytes_ = std::min(static_cast<std::size_t>(info.st_size), kLongestRecord);
     if (auto written = lock_.write_record(record_); !written) return std::unexpected(std::move(written.error()));
-    lock_.adopted_ = AdoptedFrom{std::move(left)};
+    if (!left.passed_on) lock_.adopted_ = AdoptedFrom{std::move(left)};
     return Next::done;
 }
 

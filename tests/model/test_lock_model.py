@@ -42,6 +42,7 @@ class LockModel(unittest.TestCase):
 
     DIRECTORY_LOST = "assertion violated (path==fd)"
     SCRIPTS_LOCK_REMOVED = "assertion violated (path==mine)"
+    RECORD_LOST = "assertion violated ((inode[fd].readers&(1<<me))!=0)"
     LEFT_BEHIND = "assertion violated ((path==15)"
 
     def test_three_contenders_and_a_script(self):
@@ -81,7 +82,16 @@ class LockModel(unittest.TestCase):
         self.fails("assertion violated (inode[fd].readers==0)", "READERS", "CREATOR_NEVER_SEARCHES", "CONTENDERS=2")
 
     def test_wrong_a_reader_that_trusts_the_conversion_of_its_lock(self):
-        self.fails(self.DIRECTORY_LOST, "READERS", "TRUST_THE_CONVERSION")
+        self.fails(self.RECORD_LOST, "READERS", "TRUST_THE_CONVERSION")
+
+    def test_wrong_a_reader_that_converts_its_lock_without_a_mark(self):
+        self.fails(self.LEFT_BEHIND, "READERS", "CONVERT_WITHOUT_A_MARK", "CONTENDERS=2")
+
+    def test_wrong_not_searching_what_was_passed_on_where_readers_have_been(self):
+        self.fails("assertion violated (inode[fd].readers==0)", "READERS", "TRUST_WHAT_WAS_PASSED_ON", "CONTENDERS=2")
+
+    def test_wrong_a_leaver_that_leaves_a_record_that_was_passed_on(self):
+        self.fails(self.LEFT_BEHIND, "LEAVE_THE_RECORD")
 
     def test_known_a_remover_between_the_last_look_and_rmdir_lets_a_script_lose_its_lock(self):
         """rmdir(2) goes by the name. It takes somebody who removes the emptied directory between two system calls."""

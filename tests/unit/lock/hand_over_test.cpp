@@ -10,6 +10,7 @@
 #include <barrier>
 #include <random>
 
+#include "lock/lock_attempt.hpp"
 #include "lock_support.hpp"
 
 using namespace lock_test;
@@ -74,16 +75,77 @@ TEST_CASE("the directory stays where it is from hand to hand, in the order of co
     std::vector<std::unique_ptr<Process>> waiters;
     for (int i = 0; i < 4; ++i) waiters.push_back(sleeping_waiter(dir / "a.lock"));
     const ino_t inode = inode_of(dir / "a.lock");
+    const ino_t record = inode_of(dir / "a.lock/record");
     holder.go_on();
     CHECK(holder.join() == 0);
     for (auto& waiter : waiters) {
         REQUIRE(waiter->ready());
         CHECK(inode_of(dir / "a.lock") == inode);
+        CHECK(inode_of(dir / "a.lock/record") == record);
+        CHECK_FALSE(parse_lock_record(read_all(dir / "a.lock/record")).passed_on);
         CHECK(parse_lock_record(read_all(dir / "a.lock/record")).guardian_pid == waiter->pid());
         waiter->go_on();
         CHECK(waiter->join() == 0);
     }
     CHECK_FALSE(exists(dir / "a.lock"));
+}
+
+TEST_CASE("a record that was passed on to nobody is no dead run's: the next writes over it, and a leaver removes it",
+          "[lock][handover]") {
+    const Place place;
+    LockRecord done = record_of("done");
+    done.passed_on = true;
+    write_all(place.lock() + "/record", to_text(done));
+    SECTION("the next run, of another journal") {
+        LockRecord next = record_of("next");
+        next.journal = "/elsewhere";
+        auto lock = acquire(place.lock(), {}, next);
+        REQUIRE(lock);
+        CHECK_FALSE(lock->adopted());
+        CHECK(parse_lock_record(read_all(place.lock() + "/record")).run_id == "next");
+        CHECK(lock->release());
+    }
+    SECTION("a reader") {
+        auto lock = acquire(place.lock(), {}, record_of("reader"), LockMode::shared);
+        REQUIRE(lock);
+        CHECK_FALSE(lock->adopted());
+        CHECK_FALSE(exists(place.lock() + "/record"));
+        CHECK(lock->release());
+    }
+    SECTION("one that waited and leaves") {
+        const Contender leaver = place.open();
+        mark_waiter(leaver.fd.get(), LockMode::exclusive);
+        place.leave(leaver);
+    }
+    CHECK_FALSE(place.stands());
+}
+
+TEST_CASE("where readers have been, what was passed on is searched for what they left", "[lock][handover]") {
+    const Place place;
+    LockRecord done = record_of("done");
+    done.passed_on = true;
+    write_all(place.lock() + "/record", to_text(done));
+    write_all(place.lock() + "/r.dead", to_text(record_of("dead")));
+    REQUIRE(::chmod(place.lock().c_str(), 01700 | kHadReaders) == 0);
+    auto lock = acquire(place.lock());
+    REQUIRE(lock);
+    CHECK_FALSE(exists(place.lock() + "/r.dead"));
+    CHECK(lock->release());
+    CHECK_FALSE(place.stands());
+}
+
+TEST_CASE("nothing is passed on where a reader waits, who would have to clear it away", "[lock][handover]") {
+    TemporaryDirectory dir;
+    auto held = acquire(dir / "a.lock");
+    REQUIRE(held);
+    const Contender writer(dir / "a.lock");
+    const Contender reader(dir / "a.lock");
+    mark_waiter(writer.fd.get(), LockMode::exclusive);
+    const bool reader_waits = GENERATE(false, true);
+    if (reader_waits) mark_waiter(reader.fd.get(), LockMode::shared);
+    CHECK(held->release());
+    CHECK(exists(dir / "a.lock/record") == !reader_waits);
+    CHECK(writer.take());
 }
 
 TEST_CASE("a waiter that is killed keeps the directory for nobody", "[lock][handover]") {
