@@ -89,7 +89,8 @@ PassResult run_pass(const JobSpec& job, Journal& journal) {
     DirectoryLock lock = checked(DirectoryLock::acquire(path, record, {}));
     CommandTable commands{};
     CommandMarks marks(&lock, commands);
-    PassContext context{job, run_id, run_date, journal, lock, stop, secrets, activity, only};
+    const std::atomic<bool> shield = false;
+    PassContext context{job, run_id, run_date, journal, lock, stop, secrets, activity, only, shield};
     return Pass(context, marks, 1).run();
 }
 
