@@ -213,7 +213,7 @@ std::optional<SupervisordFacts> facts_in_answer(std::string_view xml, std::strin
 Result<SupervisordFacts> ask_supervisord(const std::string& url, const std::string& group, const std::string& process,
                                          MonotonicTime deadline) {
     const auto place = parse_url(url);
-    if (!place) return fail(Failure::os, "asking supervisord: " + url + " is not a place that can be asked");
+    if (!place) return fail(Failure::os, "asking supervisord: its URL names no place that can be asked");
     const UniqueFd fd = place->path.empty() ? connect_inet(*place, deadline) : connect_unix(place->path, deadline);
     // The address without its credentials is not worth a line of code: it is not said.
     if (!fd || !send_all(fd.get(), request(*place), deadline)) return fail(Failure::os, "asking supervisord: no connection");
