@@ -3,9 +3,9 @@
 // `start`), and for what must not fail when memory is short.
 
 #include <array>
-#include <charconv>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace lockstep {
@@ -19,8 +19,14 @@ class TextBuffer {
         return *this;
     }
     TextBuffer& append(std::integral auto number) {
+        // Not to_chars(3), whose table of digits would be shared with the program by those who run before it.
         std::array<char, 24> digits;
-        return append({digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr});
+        std::size_t first = digits.size();
+        auto rest = number < 0 ? 0 - static_cast<std::uint64_t>(number) : static_cast<std::uint64_t>(number);
+        do digits[--first] = static_cast<char>('0' + rest % 10);
+        while ((rest /= 10) > 0);
+        if (number < 0) push_back('-');
+        return append({digits.data() + first, digits.size() - first});
     }
     /// At least `width` digits: "007".
     TextBuffer& append_padded(std::unsigned_integral auto number, std::size_t width) {

@@ -174,7 +174,7 @@ ssize_t send(int fd, const void* bytes, std::size_t size, int flags) {
 }
 
 void* mmap(void* place, std::size_t size, int protection, int flags, int fd, off_t offset) noexcept {
-    return reinterpret_cast<void*>(
+    return reinterpret_cast<void*>(  // NOLINT(performance-no-int-to-ptr)
         checked(system_call(SYS_mmap, address(place), static_cast<long>(size), protection, flags, fd, offset)));
 }
 int munmap(void* place, std::size_t size) noexcept { return call(SYS_munmap, address(place), size); }
@@ -212,5 +212,5 @@ long sysconf(int) noexcept { return 100; }
 
 // string_view::substr() beyond its end: a bug of ours.
 namespace std {
-[[noreturn]] void __throw_out_of_range_fmt(const char*, ...) { __builtin_trap(); }
+[[noreturn]] void __throw_out_of_range_fmt(const char*, ...) { __builtin_trap(); }  // NOLINT(bugprone-reserved-identifier)
 }  // namespace std

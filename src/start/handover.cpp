@@ -2,6 +2,6 @@
 
 namespace lockstep::start {
 
-Handover handover;
+constinit Handover handover;
 
 }  // namespace lockstep::start

@@ -16,6 +16,6 @@ struct Handover {
 };
 
 /// Written before the C library starts, and read by main().
-extern Handover handover;
+extern constinit Handover handover;
 
 }  // namespace lockstep::start

@@ -392,6 +392,24 @@ class EveryCallFails(PlainRoadTest):
                     self.assertFalse(os.path.lexists(self.lock))
         self.assertGreater(struck, len(self.CALLS))
 
+    def test_of_both_roads_the_same_steps_make_the_lock_and_give_it_back(self):
+        steps = {"mkdirat", "openat", "flock", "newfstatat", "fcntl", "pwrite64", "unlinkat"}
+
+        def of_the_lock(*options):
+            trace = self.root / "trace"
+            result = self.run_to_end("strace", "-f", "-o", trace, "-e", "trace=" + ",".join(sorted(steps)), LOCKSTEP, "exec", *options, self.lock, "--",
+                                     "/bin/true")
+            self.assertEqual(result.status, 0, result.err)
+            told = []
+            for line in trace.read_text().splitlines():
+                call = line.split(maxsplit=1)[1]
+                if any(word in call for word in ('job.lock"', '"record"', '"c.1"', "LOCK_", "OFD")):
+                    told.append(call.split(" = ")[0].split("<unfinished")[0].strip())
+            return [re.sub(r"\b\d+\b", "N", call) for call in told if not call.startswith("openat(AT_FDCWD")]
+        plain, other = of_the_lock(), of_the_lock("--wait", "0000s")
+        self.assertEqual(plain, other)
+        self.assertGreater(len(plain), 8)
+
 
 if __name__ == "__main__":
     unittest.main()
