@@ -162,6 +162,9 @@ ssize_t pwrite(int fd, const void* bytes, std::size_t size, off_t at) {
 ssize_t readlink(const char* path, char* buffer, std::size_t size) noexcept {
     return checked(system_call(SYS_readlink, address(path), address(buffer), static_cast<long>(size)));
 }
+char* getcwd(char* buffer, std::size_t size) noexcept {
+    return checked(system_call(SYS_getcwd, address(buffer), static_cast<long>(size))) > 0 ? buffer : nullptr;
+}
 int poll(pollfd* fds, nfds_t count, int timeout) { return call(SYS_poll, address(fds), count, timeout); }
 int socketpair(int domain, int type, int protocol, int* pair) noexcept {
     return call(SYS_socketpair, domain, type, protocol, address(pair));

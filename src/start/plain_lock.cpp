@@ -27,10 +27,10 @@ bool PlainLock::take(const char* lock, const char* root, char** command, UniqueF
 
 bool PlainLock::open_parent(const char* lock, const char* root) {
     const auto place = lock_place(lock, lock_root(root));
-    if (!place || !place->parent.starts_with('/')) return false;  // what a relative path means is the program's business
+    if (!place) return false;
     texts_.variable.append("LOCKSTEP_LOCK=");
     const std::size_t path = texts_.variable.size();
-    append_lock_path(texts_.variable, place->parent, "");
+    if (!append_parent(place->parent)) return false;
     texts_.name_at = texts_.variable.size();
     if (texts_.variable.c_str() == nullptr) return false;  // too long for here
     parent_ = open_lock_parent(texts_.variable.c_str() + path);
@@ -40,6 +40,20 @@ bool PlainLock::open_parent(const char* lock, const char* root) {
     struct statfs system;
     return ::fstat(parent_.get(), &info) == 0 && !others_may_replace_in(info) && ::fstatfs(parent_.get(), &system) == 0 &&
            is_local_file_system(static_cast<long>(system.f_type));
+}
+
+/// With the '/' behind it.
+bool PlainLock::append_parent(std::string_view parent) {
+    if (!parent.starts_with('/')) {
+        char here[512];
+        if (::getcwd(here, sizeof here) == nullptr || here[0] != '/') return false;
+        texts_.variable.append(here);
+        if (parent == ".") parent = "";
+        if (!parent.empty()) texts_.variable.append("/");
+        if (std::string_view(here) == "/") return false;  // "//x": what that means is the program's business
+    }
+    append_lock_path(texts_.variable, parent, "");
+    return true;
 }
 
 bool PlainLock::take_directory(UniqueFd& spare) {
@@ -95,6 +109,7 @@ void PlainLock::unmark_command() const { ::unlinkat(directory_.get(), kMarkName,
 
 bool PlainLock::release() const {
     unmark_command();
+    if (is_writer_waiting(directory_.get())) return false;  // to whom it is passed on with its record
     ::unlinkat(directory_.get(), kRecordName, 0);
     return give_up_directory(directory_.get(), parent_.get(), texts_.name(), identity_) == 0;
 }

@@ -46,6 +46,7 @@ class PlainLock {
 
   private:
     bool open_parent(const char* lock, const char* root);
+    bool append_parent(std::string_view parent);
     bool take_directory(UniqueFd& spare);
     bool write_record(char** command);
     void undo();

@@ -323,6 +323,20 @@ class HandingOver(PlainRoadTest):
         wait_until(lambda: not self.lock.exists(), "the guardian to give the lock back")
         self.assert_nothing_left()
 
+    def test_a_relative_path_is_on_the_plain_road_too(self):
+        (self.root / "sub").mkdir()
+        for place in ("./job.lock", "sub/../job.lock"):
+            holder = self.start_lockstep("exec", place, "--", "sh", "-c", 'echo "$LOCKSTEP_LOCK"; exec sleep 30')
+            wait_until(holder.out, "the command")
+            self.assertEqual(holder.out(), f"{self.root}/{place.removeprefix('./')}\n")
+            self.assertFalse(has_heap(holder.guardian()))
+            holder.send(signal.SIGKILL)
+            for pid in self.my_processes():
+                if command_line_of(pid) == "sleep 30":
+                    kill(pid)
+            wait_until(lambda: self.reap() or not self.my_processes(), "the end of all")
+        self.assert_nothing_left()
+
     def test_a_waiter_gets_the_directory_itself_from_the_plain_road(self):
         holder = self.hold(seconds=0.4)
         inode = self.lock.stat().st_ino
