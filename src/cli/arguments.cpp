@@ -11,11 +11,6 @@ namespace lockstep {
 
 namespace {
 
-/// `exec` is parsed elsewhere; here it only appears in the list, and in `lockstep help exec`.
-void add_exec(CLI::App& app) {
-    app.add_subcommand("exec", "Run any command under a lock, as flock(1) does; see lockstep exec --help")->prefix_command();
-}
-
 /// `convert … -- LINE…`: CLI11 would take the first of the lines for the file. @return what is left of argc
 int take_lines(int argc, char** argv, ConvertArguments& arguments) {
     if (argc < 2 || std::string_view(argv[1]) != "convert") return argc;
@@ -24,6 +19,11 @@ int take_lines(int argc, char** argv, ConvertArguments& arguments) {
     if (dashes == end) return argc;
     arguments.lines.assign(dashes + 1, end);
     return static_cast<int>(dashes - argv);
+}
+
+int print(const std::string& text) {
+    const bool printed = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+    return printed ? 0 : to_int(ExitStatus::os);
 }
 
 }  // namespace
@@ -59,7 +59,9 @@ Arguments parse_arguments(int argc, char** argv) {
         {options::add_setup(app, setup), [&] { return setup; }},
         {options::add_init(app, init), [&] { return init; }},
     };
-    add_exec(app);
+    options::add_exec(app);
+    std::string text;
+    options::add_manual(app, text);
     const auto used = [&] { return std::ranges::find_if(commands, [](const auto& one) { return one.first->parsed(); }); };
     try {
         app.parse(take_lines(argc, argv, convert), argv);
@@ -69,6 +71,7 @@ Arguments parse_arguments(int argc, char** argv) {
         std::fprintf(stderr, "lockstep: %s\nTry: lockstep %s--help\n", problem.what(), name.c_str());
         return Finished{to_int(ExitStatus::usage)};
     }
+    if (!text.empty()) return Finished{print(text)};
     return used() != commands.end() ? used()->second() : Finished{to_int(ExitStatus::usage)};
 }
 

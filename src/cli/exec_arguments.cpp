@@ -10,14 +10,6 @@ namespace lockstep {
 
 namespace {
 
-/// An option and what it does. A setter that takes no value gets nullptr; it returns what is wrong with the value, or "".
-struct Option {
-    std::string_view name;
-    char letter;  ///< '\0': none
-    bool takes_value;
-    std::string (*set)(ExecOptions& options, const char* value);
-};
-
 /// A duration, or "forever", for which `forever` is called.
 template <class Set, class Forever>
 std::string read_duration(const char* value, Set set, Forever forever) {
@@ -90,22 +82,32 @@ std::string set_verbose(ExecOptions& options, const char*) {
     return "";
 }
 
-constexpr Option kOptions[] = {
-    {"--wait", 'w', true, set_wait},
-    {"--quiet", 'q', false, set_quiet},
-    {"--grace", '\0', true, set_grace},
-    {"--busy-status", 'E', true, set_busy_status},
-    {"--lock", '\0', true, set_lock},
-    {"--shared", 's', false, set_shared},
-    {"--shell", 'c', true, set_shell},
-    {"--limit", '\0', true, set_limit},
-    {"--interactive", 'i', false, set_interactive},
-    {"--verbose", 'v', false, set_verbose},
+constexpr const char* kLocks = "Which locks";
+constexpr const char* kCommand = "The command";
+constexpr const char* kSaid = "What is said";
+
+constexpr ExecOption kOptions[] = {
+    {"--lock", '\0', "NAME|PATH", kLocks, "a lock, in place of NAME; may be given several times: all of them, or none",
+     set_lock},
+    {"--shared", 's', nullptr, kLocks,
+     "beside others that share the lock, but never beside one that holds it alone; applies to all locks", set_shared},
+    {"--wait", 'w', "D|forever", kLocks,
+     "wait so long, in all, for busy locks: 500ms, 10s, 2m, 1h, or forever (default: do not wait)", set_wait},
+    {"--busy-status", 'E', "N", kLocks, "exit status when a lock is busy (default: 75)", set_busy_status},
+    {"--shell", 'c', "CMD", kCommand, "run CMD by /bin/sh -c", set_shell},
+    {"--interactive", 'i', nullptr, kCommand,
+     "give it the terminal: it reads what is typed, Ctrl-C and Ctrl-Z (then fg, bg) are for it", set_interactive},
+    {"--limit", '\0', "D", kCommand, "its time: then SIGTERM, 5 s later SIGKILL to all of its process group, and status 124",
+     set_limit},
+    {"--grace", '\0', "D|forever", kCommand,
+     "a stop request is deferred so long, then SIGTERM goes to the command (default: 30s; 0 passes it on at once)", set_grace},
+    {"--quiet", 'q', nullptr, kSaid, "nothing about a busy lock or a deferred stop", set_quiet},
+    {"--verbose", 'v', nullptr, kSaid, "how long it waited for each lock, and who held it", set_verbose},
 };
 
 std::string unknown_option(std::string_view word) {
     std::vector<std::string_view> names{"--help"};
-    for (const Option& option : kOptions) names.push_back(option.name);
+    for (const ExecOption& option : kOptions) names.push_back(option.name);
     const std::string_view close = closest_match(word, names);
     return "unknown option " + printable(word) + (close.empty() ? "" : "; did you mean " + std::string(close) + "?");
 }
@@ -133,10 +135,10 @@ class Arguments {
     /// --name, --name VALUE or --name=VALUE
     std::string long_option(std::string_view word) {
         const std::string_view name = word.substr(0, word.find('='));
-        for (const Option& option : kOptions) {
+        for (const ExecOption& option : kOptions) {
             if (option.name != name) continue;
             const char* value = name.size() < word.size() ? word.data() + name.size() + 1 : nullptr;
-            if (value != nullptr && !option.takes_value) return std::string(name) + " takes no value";
+            if (value != nullptr && option.value == nullptr) return std::string(name) + " takes no value";
             return set(option, std::string(name), value);
         }
         return unknown_option(name);
@@ -145,20 +147,20 @@ class Arguments {
     /// -q, -sq, -w VALUE or -wVALUE
     std::string letters(std::string_view word) {
         for (std::size_t at = 1; at < word.size(); ++at) {
-            const Option* found = nullptr;
-            for (const Option& option : kOptions) {
+            const ExecOption* found = nullptr;
+            for (const ExecOption& option : kOptions) {
                 if (option.letter == word[at]) found = &option;
             }
             if (found == nullptr) return unknown_option(word);
-            const char* value = found->takes_value && at + 1 < word.size() ? word.data() + at + 1 : nullptr;
+            const char* value = found->value != nullptr && at + 1 < word.size() ? word.data() + at + 1 : nullptr;
             if (auto problem = set(*found, std::string("-") + word[at], value); !problem.empty()) return problem;
-            if (found->takes_value) break;
+            if (found->value != nullptr) break;
         }
         return "";
     }
 
-    std::string set(const Option& option, const std::string& shown, const char* value) {
-        if (option.takes_value && value == nullptr) {
+    std::string set(const ExecOption& option, const std::string& shown, const char* value) {
+        if (option.value != nullptr && value == nullptr) {
             if (next_ + 1 >= argc_) return shown + " needs a value";
             value = argv_[++next_];
         }
@@ -203,6 +205,8 @@ class Arguments {
 };
 
 }  // namespace
+
+std::span<const ExecOption> exec_options() { return kOptions; }
 
 std::string parse_exec_arguments(int argc, char** argv, ExecOptions& options, bool& help) {
     return Arguments(argc, argv, options).parse(help);

@@ -2,8 +2,9 @@
 
 #include <unistd.h>
 
-#include <cstring>
+#include <algorithm>
 #include <string>
+#include <string_view>
 
 #include "base/exit_status.hpp"
 #include "cli/exec_arguments.hpp"
@@ -15,31 +16,17 @@ namespace lockstep {
 
 namespace {
 
-const char kExecHelp[] =
+const char kUsage[] =
     "Run any command under a lock directory, as flock(1) does under a lock file.\n"
     "\n"
     "Usage: lockstep exec [OPTIONS] NAME|PATH -- COMMAND [ARG…]\n"
     "       lockstep exec [OPTIONS] NAME|PATH -c 'COMMAND LINE'\n"
     "       lockstep exec [OPTIONS] --lock NAME|PATH --lock NAME|PATH … -- COMMAND [ARG…]\n"
     "\n"
-    "  NAME              a bare name means /tmp/NAME.lock, or NAME.lock in $LOCKSTEP_LOCK_ROOT; anything with a '/' is a path\n"
-    "\n"
-    "Which locks:\n"
-    "      --lock NAME   a lock, in place of NAME; may be given several times: all of them, or none\n"
-    "  -s, --shared      beside others that share the lock, but never beside one that holds it alone; applies to all locks\n"
-    "  -w, --wait D      wait so long, in all, for busy locks: 500ms, 10s, 2m, 1h, or forever (default: do not wait)\n"
-    "  -E, --busy-status N   exit status when a lock is busy (default: 75)\n"
-    "\n"
-    "The command:\n"
-    "  -c, --shell CMD   run CMD by /bin/sh -c\n"
-    "  -i, --interactive give it the terminal: it reads what is typed, Ctrl-C and Ctrl-Z (then fg, bg) are for it\n"
-    "      --limit D     its time: then SIGTERM, 5 s later SIGKILL to all of its process group, and status 124\n"
-    "      --grace D     a stop request is deferred so long, then SIGTERM goes to the command: a duration or forever\n"
-    "                    (default: 30s; 0 passes it on at once)\n"
-    "\n"
-    "What is said:\n"
-    "  -q, --quiet       nothing about a busy lock or a deferred stop\n"
-    "  -v, --verbose     how long it waited for each lock, and who held it\n"
+    "  NAME              a bare name means /tmp/NAME.lock, or NAME.lock in $LOCKSTEP_LOCK_ROOT; anything with a '/' is a "
+    "path\n";
+
+const char kMore[] =
     "  -h, --help        this text\n"
     "\n"
     "stdin, stdout, stderr, working directory, environment and exit status pass unchanged (a terminal's stdin becomes\n"
@@ -50,6 +37,42 @@ const char kExecHelp[] =
     "Exit status: the command's own, 128+n when signal n ended it, 126/127 when it could not be started, 124 at --limit,\n"
     "75 when a lock is busy, 73 when it cannot be made or is not ours, 70 when the guardian was killed, 64 for a wrong\n"
     "command line.\n";
+
+/// Two columns; what does not fit beside an option stands below it.
+std::string option_line(const ExecOption& option) {
+    constexpr std::size_t kColumn = 20;
+    constexpr std::size_t kWidth = 118;
+    std::string line = option.letter != '\0' ? std::string("  -") + option.letter + ", " : "      ";
+    line += option.name;
+    if (option.value != nullptr) line += std::string(" ") + option.value;
+    const std::string indent(kColumn, ' ');
+    line.size() < kColumn ? line.resize(kColumn, ' ') : (void)(line += "\n" + indent);
+    std::size_t column = kColumn;
+    for (std::string_view rest = option.help; !rest.empty();) {
+        const std::string_view word = rest.substr(0, rest.find(' '));
+        rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+        if (column + word.size() > kWidth) {
+            line.back() = '\n';
+            line += indent;
+            column = kColumn;
+        }
+        (line += word) += ' ';
+        column += word.size() + 1;
+    }
+    line.back() = '\n';
+    return line;
+}
+
+std::string exec_help() {
+    std::string text = kUsage;
+    std::string_view section;
+    for (const ExecOption& option : exec_options()) {
+        if (section != option.section) text += std::string("\n") + option.section + ":\n";
+        section = option.section;
+        text += option_line(option);
+    }
+    return text + kMore;
+}
 
 int usage_error(const std::string& problem) {
     log::write_now(STDERR_FILENO, "lockstep: exec: " + problem + "\nTry: lockstep exec --help\n");
@@ -65,7 +88,8 @@ int exec_command(const InheritedSignals& inherited, int argc, char** argv) {
         return usage_error(problem);
     }
     if (help) {
-        const ssize_t written = ::write(STDOUT_FILENO, kExecHelp, std::strlen(kExecHelp));
+        const std::string text = exec_help();
+        const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
         return written < 0 ? to_int(ExitStatus::os) : 0;
     }
     const auto guardian = [](GuardianLink& link, void* context) {

@@ -21,6 +21,10 @@ CLI::App* add_unlock(CLI::App& app, UnlockArguments& arguments);
 CLI::App* add_convert(CLI::App& app, ConvertArguments& arguments);
 CLI::App* add_setup(CLI::App& app, SetupArguments& arguments);
 CLI::App* add_init(CLI::App& app, InitArguments& arguments);
+/// `exec` is parsed elsewhere; here it only appears in the list, in `lockstep help exec` and in the manual.
+CLI::App* add_exec(CLI::App& app);
+/// `completion` and `manual`: each prints, when it is met, what it knows of all that was added before it.
+void add_manual(CLI::App& app, std::string& text);
 
 // ---- what several of them have in common ---------------------------------------------------------------------------------
 

@@ -1,0 +1,227 @@
+// What each shell needs to complete our command lines.
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <string_view>
+
+#include "base/text.hpp"
+#include "cli/manual.hpp"
+
+namespace lockstep {
+
+namespace {
+
+bool is_literal(std::string_view word) {
+    return !word.empty() &&
+           std::ranges::all_of(word, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+}
+
+std::string joined(const std::vector<std::string>& words, const char* between = " ") {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
+    return text;
+}
+
+std::vector<std::string> names_of(const CommandManual& command) {
+    std::vector<std::string> names;
+    for (const OptionManual& option : command.options) names.insert(names.end(), option.names.begin(), option.names.end());
+    return names;
+}
+
+/// A help text as one line of a shell word in single quotes.
+std::string brief(std::string text) {
+    std::ranges::replace(text, '\n', ' ');
+    std::erase(text, '\'');
+    return text;
+}
+
+// ---- bash ------------------------------------------------------------------------------------------------------------------
+
+std::string bash_value(const OptionManual& option) {
+    if (const auto words = option.words(); !words.empty())
+        return "COMPREPLY=($(compgen -W '" + joined(words) + "' -- \"$cur\"))";
+    if (option.is_directory()) return "COMPREPLY=($(compgen -d -- \"$cur\"))";
+    if (option.is_file()) return "COMPREPLY=($(compgen -f -- \"$cur\"))";
+    return ":";
+}
+
+std::string bash_command(const CommandManual& command) {
+    std::string text = "        " + command.name + ")\n            case $prev in\n";
+    std::string positional;
+    for (const OptionManual& option : command.options) {
+        if (option.is_positional()) {
+            // Which of several it is would have to be counted; what any of them can be is offered.
+            positional += "                " + bash_value(option) + "; all+=(\"${COMPREPLY[@]}\")\n";
+        } else if (!option.value.empty()) {
+            text += "                " + joined(option.names, " | ") + ") " + bash_value(option) + "; return ;;\n";
+        }
+    }
+    return text + "            esac\n            if [[ $cur == -* ]]; then\n                COMPREPLY=($(compgen -W '" +
+           joined(names_of(command)) + "' -- \"$cur\"))\n            else\n" + positional +
+           "                COMPREPLY=(\"${all[@]}\")\n            fi\n            ;;\n";
+}
+
+std::string bash_script(const Manual& manual) {
+    std::vector<std::string> commands;
+    std::string cases;
+    for (const CommandManual& command : manual.commands) {
+        commands.push_back(command.name);
+        cases += bash_command(command);
+    }
+    return "# bash completion for lockstep(1)\n"
+           "_lockstep() {\n"
+           "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command='' at i all=()\n"
+           "    COMPREPLY=()\n"
+           "    for ((at = 1; at < COMP_CWORD; ++at)); do\n"
+           "        if [[ ${COMP_WORDS[at]} != -* ]]; then command=${COMP_WORDS[at]}; break; fi\n"
+           "    done\n"
+           "    if [[ $command == exec ]]; then\n"
+           "        for ((i = at + 1; i < COMP_CWORD; ++i)); do\n"
+           "            if [[ ${COMP_WORDS[i]} == -- ]]; then\n"
+           "                if declare -F _command_offset >/dev/null; then _command_offset $((i + 1)); else "
+           "COMPREPLY=($(compgen -c -f -- "
+           "\"$cur\")); fi\n"
+           "                return\n"
+           "            fi\n"
+           "        done\n"
+           "    fi\n"
+           "    case $command in\n"
+           "        '') COMPREPLY=($(compgen -W '" +
+           joined(commands) + " --help --version' -- \"$cur\")) ;;\n" + cases +
+           "    esac\n"
+           "}\n"
+           "complete -o filenames -F _lockstep lockstep\n";
+}
+
+// ---- zsh -------------------------------------------------------------------------------------------------------------------
+
+/// _arguments(1) gives ':' and brackets a meaning of their own.
+std::string zsh_text(const std::string& help) {
+    std::string out;
+    for (const char c : brief(help)) {
+        if (c == ':' || c == '[' || c == ']' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out;
+}
+
+std::string zsh_value(const OptionManual& option) {
+    if (option.value.empty()) return "";
+    const std::string action = !option.words().empty() ? "(" + joined(option.words()) + ")"
+                               : option.is_directory() ? "_files -/"
+                               : option.is_file()      ? "_files"
+                                                       : " ";
+    return ":" + zsh_text(option.value) + ":" + action;
+}
+
+std::string zsh_command(const CommandManual& command) {
+    std::string text = "                " + command.name + ")\n                    _arguments -s";
+    for (const OptionManual& option : command.options) {
+        if (option.is_positional()) {
+            text += " \\\n                        '" + zsh_value(option) + "'";
+            continue;
+        }
+        for (const std::string& name : option.names)
+            text += " \\\n                        '*" + name + "[" + zsh_text(option.help) + "]" + zsh_value(option) + "'";
+    }
+    if (command.runs_a_command) text += " \\\n                        '*::command:_normal'";
+    return text + "\n                    ;;\n";
+}
+
+std::string zsh_script(const Manual& manual) {
+    std::string commands;
+    std::string cases;
+    for (const CommandManual& command : manual.commands) {
+        commands += "                '" + command.name + ":" + zsh_text(command.description) + "'\n";
+        cases += zsh_command(command);
+    }
+    return "#compdef lockstep\n"
+           "_lockstep() {\n"
+           "    local curcontext=$curcontext state line\n"
+           "    _arguments -C '(- *)--help[tell what there is]' '(- *)--version[tell which lockstep this is]' "
+           "'1:command:->command' "
+           "'*::arguments:->arguments'\n"
+           "    case $state in\n"
+           "        command)\n"
+           "            local -a commands=(\n" +
+           commands +
+           "            )\n"
+           "            _describe command commands\n"
+           "            ;;\n"
+           "        arguments)\n"
+           "            case $words[1] in\n" +
+           cases +
+           "            esac\n"
+           "            ;;\n"
+           "    esac\n"
+           "}\n"
+           "if [[ $funcstack[1] == _lockstep ]]; then _lockstep \"$@\"; else compdef _lockstep lockstep; fi\n";
+}
+
+// ---- fish ------------------------------------------------------------------------------------------------------------------
+
+std::string fish_option(const std::string& condition, const OptionManual& option) {
+    std::string text = "complete -c lockstep -n '" + condition + "'";
+    for (const std::string& name : option.names)
+        text += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
+    if (const auto words = option.words(); !words.empty()) {
+        text += std::string(option.is_positional() ? "" : " -x") + " -a '" + joined(words) + "'";
+    } else if (option.is_directory()) {
+        text += std::string(option.is_positional() ? "" : " -x") + " -a '(__fish_complete_directories)'";
+    } else if (option.is_file()) {
+        text += option.is_positional() ? " -F" : " -r -F";
+    } else if (!option.value.empty()) {
+        text += " -x";
+    }
+    return text + (option.is_positional() ? "" : " -d '" + brief(option.help) + "'") + "\n";
+}
+
+std::string fish_script(const Manual& manual) {
+    std::string text = "# fish completion for lockstep(1)\ncomplete -c lockstep -f\n";
+    text += "complete -c lockstep -n __fish_use_subcommand -l help -d 'tell what there is'\n";
+    text += "complete -c lockstep -n __fish_use_subcommand -l version -d 'tell which lockstep this is'\n";
+    for (const CommandManual& command : manual.commands) {
+        text +=
+            "complete -c lockstep -n __fish_use_subcommand -a " + command.name + " -d '" + brief(command.description) + "'\n";
+        const std::string condition = "__fish_seen_subcommand_from " + command.name;
+        for (const OptionManual& option : command.options) {
+            const bool silent = option.is_positional() && !option.is_file() && !option.is_directory() && option.words().empty();
+            if (!silent) text += fish_option(condition, option);
+        }
+        if (command.runs_a_command) {
+            text += "complete -c lockstep -n '" + condition + "; and contains -- -- (commandline -opc)' -x -a '(" +
+                    "__fish_complete_subcommand --fcs-skip=(math (contains -i -- -- (commandline -opc))))'\n";
+        }
+    }
+    return text;
+}
+
+}  // namespace
+
+std::vector<std::string> OptionManual::words() const {
+    std::vector<std::string> words;
+    for (std::size_t at = 0; at <= value.size();) {
+        const std::size_t end = std::min(value.find('|', at), value.size());
+        if (const std::string word = value.substr(at, end - at); is_literal(word)) words.push_back(word);
+        at = end + 1;
+    }
+    return words;
+}
+
+bool OptionManual::is_directory() const { return value == "DIR"; }
+bool OptionManual::is_file() const {
+    constexpr std::string_view kFiles[] = {"JOB.json", "JOB.json…", "JOB",  "PATH",  "NAME|PATH",
+                                           "FILE",     "CONF",      "UNIT", "FILE|-"};
+    return std::ranges::find(kFiles, value) != std::end(kFiles);
+}
+
+std::string completion_script(const Manual& manual, Shell shell) {
+    switch (shell) {
+        case Shell::bash: return bash_script(manual);
+        case Shell::zsh: return zsh_script(manual);
+        case Shell::fish: return fish_script(manual);
+    }
+    return "";
+}
+
+}  // namespace lockstep

@@ -1,0 +1,104 @@
+"""The manual page and the shells' completions, each as its own program takes them."""
+
+import re
+import shutil
+import subprocess
+import unittest
+
+from support import SystemTest
+
+COMMANDS = ("run", "loop", "exec", "check", "status", "history", "resolve", "locks", "unlock", "convert", "setup", "init")
+
+
+class Manual(SystemTest):
+    def said(self, *argv):
+        result = self.lockstep(*argv)
+        self.assertEqual((result.status, result.err), (0, ""))
+        return result.out
+
+    def test_every_option_of_every_help_text_stands_in_the_manual_and_in_each_completion(self):
+        # roff writes a dash that is to be typed as \\-
+        texts = {"manual": self.said("manual").replace("\\-", "-")}
+        texts.update({shell: self.said("completion", shell) for shell in ("bash", "zsh")})
+        fish = self.said("completion", "fish")
+        for command in COMMANDS:
+            options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(
+                line for line in self.said(command, "--help").splitlines() if re.match(r" +(-\w, ?)?--", line))))
+            self.assertTrue(options, command)
+            for option in options - {"--help"}:
+                for name, text in texts.items():
+                    with self.subTest(command=command, option=option, text=name):
+                        self.assertTrue(option in text, "it is missing")
+                with self.subTest(command=command, option=option, text="fish"):
+                    self.assertTrue(re.search(rf"seen_subcommand_from {command}' .*-l {option[2:]} ", fish), "it is missing")
+
+    @unittest.skipUnless(shutil.which("man"), "man is not installed")
+    def test_man_shows_the_page_without_a_warning(self):
+        page = self.root / "lockstep.1"
+        page.write_text(self.said("manual"))
+        shown = subprocess.run(["man", "--warnings", "-l", page], capture_output=True, text=True, timeout=60, check=False,
+                               env=self.environment(MANWIDTH="100", PAGER="cat"))
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        for section in ("NAME", "SYNOPSIS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES"):
+            self.assertRegex(shown.stdout, rf"(?m)^{section}$")
+
+
+class Completions(SystemTest):
+    def script(self, shell):
+        path = self.root / f"completion.{shell}"
+        path.write_text(self.lockstep("completion", shell).out)
+        return path
+
+    def bash(self, *words):
+        """What bash offers for the last of `words`."""
+        code = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lockstep; '
+                'for word in "${COMPREPLY[@]}"; do echo "$word"; done')
+        done = self.run_to_end("bash", "--norc", "-c", code, "bash", self.script("bash"), *words)
+        self.assertEqual(done.err, "")
+        return set(done.out.split())
+
+    def test_bash(self):
+        (self.root / "ship.json").touch()
+        self.assertEqual(self.bash("lockstep", "r"), {"run", "resolve"})
+        self.assertEqual(self.bash("lockstep", "run", "--l"), {"--lock", "--log-format", "--log-level"})
+        self.assertEqual(self.bash("lockstep", "run", "--log-format", ""), {"text", "json"})
+        self.assertEqual(self.bash("lockstep", "run", "sh"), {"ship.json"})
+        self.assertIn("systemd", self.bash("lockstep", "setup", "s"))
+        self.assertEqual(self.bash("lockstep", "exec", "--wait", "f"), {"forever"})
+        self.assertIn("sleep", self.bash("lockstep", "exec", "x", "--", "slee"))
+
+    @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
+    def test_fish(self):
+        def fish(line):
+            done = self.run_to_end("fish", "--no-config", "-c", "source $argv[1]; complete -C $argv[2]", self.script("fish"), line)
+            self.assertEqual(done.err, "")
+            return {text.split("\t")[0] for text in done.out.splitlines()}
+        self.assertEqual(fish("lockstep re"), {"resolve"})
+        self.assertEqual(fish("lockstep run --log-f"), {"--log-format"})
+        self.assertEqual(fish("lockstep run --log-format "), {"text", "json"})
+        self.assertLessEqual({"systemd", "supervisord"}, fish("lockstep setup s"))
+
+    @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
+    def test_zsh(self):
+        """In a zsh on a terminal of its own, as nothing else runs its completion."""
+        script = self.script("zsh")
+        code = r'''
+            zmodload zsh/zpty
+            zpty inner zsh -f -i
+            inner() { zpty -w inner "$1"; zpty -r inner text "*$2*" }
+            zpty -w inner "PS1=; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -D -u; source $1; LISTMAX=1000; echo rea''dy"
+            zpty -r inner text "*ready*"
+            zpty -w -n inner "lockstep run --log-f"$'\t'
+            zpty -r inner text "*--log-format*" && print -r -- option
+            zpty -w -n inner $'\x15'"lockstep conv"$'\t'
+            zpty -r inner text "*convert*" && print -r -- command
+            zpty -w -n inner $'\x15'"lockstep setup syst"$'\t'
+            zpty -r inner text "*systemd*" && print -r -- word
+            zpty -d inner
+        '''
+        done = self.run_to_end("zsh", "-f", "-c", code, "zsh", script, deadline=60)
+        self.assertEqual(done.out.split(), ["option", "command", "word"], done.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
