@@ -11,7 +11,7 @@ CHECK_PACKAGES=(clang-tidy-19 clang-format-19 git python3-jsonschema python3-yam
     pdns-backend-sqlite3 bind9-dnsutils strace procps openssl spin runit s6 tini dumb-init
     man-db zsh fish)
 # What people lock with today, to measure ourselves by. (run-one is not in Debian 12.)
-BENCH_PACKAGES=(util-linux daemontools s6 runit liblockfile-bin)
+BENCH_PACKAGES=(util-linux daemontools s6 runit liblockfile-bin supervisor)
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; else bold='' dim='' plain=''; fi
 

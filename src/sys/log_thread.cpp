@@ -21,7 +21,9 @@ namespace lockstep::log {
 
 namespace {
 
-constexpr std::size_t kQueueLength = 8192;  // lines; a line is at most some hundred bytes, so a few MB at the worst
+// Lines, or pieces of 4 KiB of what commands print. spdlog makes room for all of them at once, 470 bytes each: with 8192 this
+// was most of an idle daemon.
+constexpr std::size_t kQueueLength = 2048;
 constexpr Millis kPatience{500};
 
 // The lines are put together by those who write them; the queue only has to say where each goes.
