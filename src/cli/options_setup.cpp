@@ -23,7 +23,7 @@ CLI::App* add_setup(CLI::App& app, SetupArguments& arguments) {
     setup->add_option("supervisor", arguments.supervisor, "whose entry")
         ->required()
         ->check(CLI::IsMember({"supervisord", "systemd", "cron", "kubernetes"}))
-        ->type_name("supervisord|systemd|cron|kubernetes");
+        ->option_text("supervisord|systemd|cron|kubernetes");
     setup->add_option("job", arguments.job_file, "the job file")->required()->type_name("JOB.json");
     add_writing(*setup, arguments.directory, arguments.force, "write the files there instead of printing them");
     auto* every = setup->add_option_function<std::string>(
@@ -56,7 +56,7 @@ CLI::App* add_init(CLI::App& app, InitArguments& arguments) {
             "pair: two API calls · batch: two for each item of a file · loop: passes until stopped · command: one command")
         ->required()
         ->check(CLI::IsMember(std::vector<std::string>(kStartingJobs.begin(), kStartingJobs.end())))
-        ->type_name("pair|batch|loop|command");
+        ->option_text("pair|batch|loop|command");
     init->add_option("name", arguments.name, "the job's name")->required()->type_name("NAME");
     add_writing(*init, arguments.directory, arguments.force, "where (default: here)");
     init->footer("Exit status: 0 · 64 there is another file of that name, or NAME is no name · 71 it cannot be written\n");

@@ -118,6 +118,15 @@ class OneThatDoesNotAnswer(SystemTest):
         self.assertLess(time.monotonic() - start, 4, "it asks for 5 s")
         self.assert_nothing_left()
 
+    def test_a_run_inside_another_asks_nobody_for_the_outer_one_is_stopped(self):
+        self.article(seconds=0)
+        hanging = dict(self.serve(), LOCKSTEP_RUN_ID="20261124T120000Z-0badcafe")
+        self.until_the_first_command("--strict", env=hanging)
+        self.assertEqual(self.asked, 0)
+        del hanging["LOCKSTEP_RUN_ID"]
+        self.until_the_first_command("--strict", env=hanging)
+        self.assertEqual(self.asked, 1)
+
     def test_an_answer_of_nonsense_or_of_a_refusal_is_no_answer(self):
         for answer in (b"", b"nonsense\n", b"HTTP/1.0 401 Unauthorized\r\n\r\n", b"HTTP/1.0 200 OK\r\nContent-Length: 99999\r\n\r\n<",
                        b"HTTP/1.0 200 OK\r\n\r\n<struct><member><name>name</name><value><string>job</string></value>"):
