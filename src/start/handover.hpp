@@ -16,6 +16,6 @@ struct Handover {
 };
 
 /// Written before the C library starts, and read by main().
-extern constinit Handover handover;
+extern constinit Handover handover;  // NOLINT(bugprone-dynamic-static-initializers): constinit
 
 }  // namespace lockstep::start
