@@ -15,7 +15,7 @@ constexpr std::chrono::milliseconds kLinger{1};
 constexpr int kCheckpointFrames = 2000;
 
 int remember_frames(void* frames, sqlite3*, const char*, int count) {
-    *static_cast<int*>(frames) = count;
+    *static_cast<std::atomic<int>*>(frames) = count;
     return SQLITE_OK;
 }
 

@@ -2,6 +2,7 @@
 // Whatever has queued up goes into one transaction. A worker that finds the journal idle writes its own entry at once; what
 // queues up meanwhile is written by a thread of the journal's own, one transaction after the other until nobody waits.
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -96,7 +97,8 @@ class GroupCommit {
     std::uint64_t enqueued_ = 0;
     std::uint64_t committed_ = 0;
     std::uint64_t durable_ = 0;
-    int frames_ = 0;  // in the write-ahead log, told by SQLite after each commit
+    std::atomic<int> frames_ =
+        0;  // in the write-ahead log, told by SQLite after each commit: by whoever writes, without the mutex
     int checkpoint_at_;
     bool writing_ = false;  // somebody uses the database
     bool ticking_ = false;  // the thread will look by itself within a moment
