@@ -1,6 +1,7 @@
 """A real supervisord on a unix socket of its own, told what to do by its own XML-RPC."""
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -11,7 +12,28 @@ from support import wait_until
 
 SUPERVISORD = "/usr/bin/supervisord"
 
+# supervisord's own reading of a configuration, a program a line. Run by Debian's Python, which has the package.
+READ_CONFIG = """
+import json, shlex, sys
+from supervisor.options import ServerOptions
+options = ServerOptions()
+options.realize(["-n", "-c", sys.argv[1]])
+for group in options.process_group_configs:
+    for program in group.process_configs:
+        print(json.dumps({"group": group.name, "name": program.name, "words": shlex.split(program.command), "uid": program.uid,
+                          "stopwaitsecs": program.stopwaitsecs, "stopasgroup": program.stopasgroup,
+                          "killasgroup": program.killasgroup, "startsecs": program.startsecs, "exitcodes": program.exitcodes,
+                          "stopsignal": int(program.stopsignal)}))
+"""
+
 needs_supervisord = unittest.skipUnless(os.path.exists(SUPERVISORD), "Debian's package supervisor is not installed")
+
+
+def read_by_supervisord(test, config):
+    """What supervisord's own parser makes of a configuration: a dictionary of each process's settings."""
+    result = test.run_to_end("/usr/bin/python3", "-c", READ_CONFIG, config)
+    test.assertEqual(result.status, 0, result.err)
+    return [json.loads(line) for line in result.out.splitlines()]
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -4,18 +4,8 @@ import json
 import os
 import unittest
 
-from supervisor import needs_supervisord
+from supervisor import needs_supervisord, read_by_supervisord
 from support import LOCKSTEP, SystemTest
-
-# supervisord's own reading of a configuration, as JSON. Run by Debian's Python, which has the package.
-READ_SUPERVISORD = """
-import json, sys
-from supervisor.options import ServerOptions
-options = ServerOptions()
-options.realize(["-n", "-c", sys.argv[1]])
-print(json.dumps({(program.name if program.name == group.name else group.name + ":" + program.name): program.stopwaitsecs
-                  for group in options.process_group_configs for program in group.process_configs}))
-"""
 
 # Each program runs a job of its own, {job}; what is odd about it is odd in a way that people write.
 CONFIG = """
@@ -94,9 +84,8 @@ class OfSupervisord(CheckTest):
         (self.root / f"more/{os.uname().nodename}.ini").write_text(
             f"[program:by-host]\ncommand={LOCKSTEP} loop {self.root}/by-host.json\nstopwaitsecs=55\n")
         files = [self.job(name) for name in JOBS]
-        result = self.run_to_end("/usr/bin/python3", "-c", READ_SUPERVISORD, config)
-        self.assertEqual(result.status, 0, result.err)
-        theirs = json.loads(result.out)
+        theirs = {one["name"] if one["name"] == one["group"] else f"{one['group']}:{one['name']}": one["stopwaitsecs"]
+                  for one in read_by_supervisord(self, config)}
         ours = {}
         for plan in self.check(*files, "--supervisord", config, status=1):
             one, = plan["supervised"]

@@ -1,30 +1,15 @@
 """What `lockstep setup` and `lockstep init` write, read by the programs that it is written for."""
 
-import json
 import os
 import shutil
 import unittest
 
 import yaml
 
-from supervisor import Supervisord, needs_supervisord
+from supervisor import Supervisord, needs_supervisord, read_by_supervisord
 from support import LOCKSTEP, SystemTest
 
 ODD = "a b; c #d 100% $HOME it's"  # a directory whose name means something in every syntax
-
-# supervisord's own reading of a configuration, as JSON: {name: settings}. Run by Debian's Python, which has the package.
-READ_SUPERVISORD = """
-import json, shlex, sys
-from supervisor.options import ServerOptions
-options = ServerOptions()
-options.realize(["-n", "-c", sys.argv[1]])
-for group in options.process_group_configs:
-    for program in group.process_configs:
-        print(json.dumps({"name": program.name, "words": shlex.split(program.command), "stopwaitsecs": program.stopwaitsecs,
-                          "stopasgroup": program.stopasgroup, "killasgroup": program.killasgroup, "startsecs": program.startsecs,
-                          "exitcodes": program.exitcodes, "stopsignal": int(program.stopsignal), "uid": program.uid,
-                          "environment": program.environment}))
-"""
 
 
 class SetupTest(SystemTest):
@@ -44,9 +29,7 @@ class ForSupervisord(SetupTest):
     def read(self, entry):
         config = self.root / "supervisord.conf"
         config.write_text(f"[supervisord]\nuser=root\nlogfile={self.root}/supervisord.log\n[include]\nfiles={entry}\n")
-        result = self.run_to_end("/usr/bin/python3", "-c", READ_SUPERVISORD, config)
-        self.assertEqual(result.status, 0, result.err)
-        return [json.loads(line) for line in result.out.splitlines()]
+        return read_by_supervisord(self, config)
 
     @needs_supervisord
     def test_supervisords_own_parser_reads_the_entry_as_it_is_meant(self):
