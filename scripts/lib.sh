@@ -7,7 +7,7 @@ BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config catch2 libspdlog-dev lib
     libcurl4-openssl-dev libmd-dev libsqlite3-dev libcpp-httplib-dev)
 # libcurl4: lockstep loads it when a job speaks HTTP.  util-linux: flock(1), for one build at a time.
 DEMO_PACKAGES=(libcurl4 util-linux python3)
-CHECK_PACKAGES=(clang-tidy-19 clang-format-19 git python3-jsonschema python3-yaml systemd supervisor cron faketime pdns-server
+CHECK_PACKAGES=(clang-tidy-19 clang-format-19 git python3-jsonschema python3-yaml systemd dbus supervisor cron faketime pdns-server
     pdns-backend-sqlite3 bind9-dnsutils strace procps openssl spin runit s6 tini dumb-init
     man-db zsh fish)
 # What people lock with today, to measure ourselves by. (run-one is not in Debian 12.)

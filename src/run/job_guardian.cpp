@@ -10,6 +10,7 @@
 #include "run/runner.hpp"
 #include "run/stop_policy.hpp"
 #include "sys/service_manager.hpp"
+#include "sys/shutdown_delay.hpp"
 
 namespace lockstep {
 
@@ -25,7 +26,8 @@ class JobGuardian {
           phase_begun_(std::move(phase_begun)),
           signals_(std::move(signals)),
           policy_(job.stop.grace, job.stop.at_deadline == AtDeadline::cut),
-          runner_(job, options, run_id, stop_, *link.commands, phase_begun_),
+          delay_(ShutdownDelay::start(job.name + " finishes what it has begun")),
+          runner_(job, options, run_id, stop_, *link.commands, phase_begun_, delay_),
           notifier_(options.watchdog),
           supervisor_(std::move(supervisor)),
           supervisor_limit_(options.supervisor_limit),
@@ -49,11 +51,13 @@ class JobGuardian {
   private:
     void wait_for_something() {
         const bool publishing = next_publication_ <= monotonic_now();
-        pollfd wait[5] = {{finished_.fd(), POLLIN, 0},
+        const bool hears_logind = delay_ != nullptr && !policy_.stopping();
+        pollfd wait[6] = {{finished_.fd(), POLLIN, 0},
                           {signals_.get(), POLLIN, 0},
                           {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0},
                           {publishing ? phase_begun_.fd() : -1, POLLIN, 0},
-                          {supervisor_ ? supervisor_->fd() : -1, POLLIN, 0}};
+                          {supervisor_ ? supervisor_->fd() : -1, POLLIN, 0},
+                          {hears_logind ? delay_->announced().fd() : -1, POLLIN, 0}};
         if (shows_progress_ && next_progress_ <= monotonic_now()) say_progress();
         if (link_.listened_to && notifier_.next() <= monotonic_now()) notify();
         auto wake_at = policy_.deadline();
@@ -61,9 +65,10 @@ class JobGuardian {
         if (shows_progress_) wake_by(next_progress_);
         if (link_.listened_to) wake_by(notifier_.next());
         if (!publishing) wake_by(next_publication_);
-        ::poll(wait, 5, wake_at ? millis_until(*wake_at) : -1);
+        ::poll(wait, 6, wake_at ? millis_until(*wake_at) : -1);
         if (wait[3].revents != 0) publish_activity();
         if (wait[4].revents != 0) hear_supervisor();
+        if (wait[5].revents != 0) act(policy_.on_request(StopNotice{}, monotonic_now()), "the machine is about to shut down");
         while (const auto notice = next_notice()) act(policy_.on_request(*notice, monotonic_now()), describe(*notice));
         if (policy_.deadline() && monotonic_now() >= *policy_.deadline()) pass_deadline();
     }
@@ -118,7 +123,7 @@ class JobGuardian {
         switch (action) {
             case StopPolicy::Action::begin:
                 // The log line first: an idle run ends within milliseconds of the flag.
-                log::info("{}: {}; {}", why == "the death of the front" ? "stop request" : "signal received", why, finishing);
+                log::info("{}: {}; {}", why.starts_with("SIG") ? "signal received" : "stop request", why, finishing);
                 stop_.requested.fire();
                 stopped_by_ = why;
                 note_stop();
@@ -181,6 +186,7 @@ class JobGuardian {
     Bell phase_begun_;
     UniqueFd signals_;
     StopPolicy policy_;
+    ShutdownDelay* delay_;
     Runner runner_;
     Notifier notifier_;
     std::optional<SupervisorWatch> supervisor_;  ///< as long as it has not answered

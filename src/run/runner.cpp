@@ -10,11 +10,12 @@
 namespace lockstep {
 
 Runner::Runner(const JobSpec& job, const RunOptions& options, std::string run_id, const StopState& stop, CommandTable& commands,
-               Bell& begun)
+               Bell& begun, ShutdownDelay* delay)
     : job_(job),
       options_(options),
       stop_(stop),
       commands_(commands),
+      delay_(delay),
       activity_(static_cast<std::size_t>(job.max_concurrency), begun),
       secrets_(job.secrets),
       run_id_(std::move(run_id)),
@@ -81,6 +82,7 @@ PassResult Runner::locked_pass() {
     auto lock = acquire();
     if (!lock) return failed(lock.error());
     ++passes_;
+    if (delay_ != nullptr) delay_->hold(true);
     PassResult result = pass_under(*lock);
     {
         const std::lock_guard guard(record_mutex_);
@@ -90,6 +92,7 @@ PassResult Runner::locked_pass() {
         log::error("{}", released.error().text);
         result.status = graver(result.status, ExitStatus::lock);
     }
+    if (delay_ != nullptr) delay_->hold(false);
     return result;
 }
 

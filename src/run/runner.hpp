@@ -9,14 +9,16 @@
 #include "run/front.hpp"
 #include "run/pass.hpp"
 #include "run/run_options.hpp"
+#include "sys/shutdown_delay.hpp"
 
 namespace lockstep {
 
 class Runner {
   public:
     /// @param begun  rung when a phase begins: publish_activity() is due
+    /// @param delay  held while pairs may be open; nullptr: nobody delays a shutdown for us
     Runner(const JobSpec& job, const RunOptions& options, std::string run_id, const StopState& stop, CommandTable& commands,
-           Bell& begun);
+           Bell& begun, ShutdownDelay* delay);
 
     /// The whole life of the run. Never throws; every failure has been logged when it returns.
     ExitStatus run();
@@ -51,6 +53,7 @@ class Runner {
     const RunOptions& options_;
     const StopState& stop_;
     CommandTable& commands_;
+    ShutdownDelay* delay_;
     ActivityBoard activity_;
     SecretStore secrets_;
     const std::string run_id_;

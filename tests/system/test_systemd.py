@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 from support import LOCKSTEP, SystemTest, wait_until
-from systemd import Systemd, needs_systemd
+from systemd import FOR_ALL, Systemd, needs_systemd
 
 TOO_SHORT = "a stop can be cut"  # the article's longest pair takes 50 s
 
@@ -157,6 +157,52 @@ class UnderSystemd(SystemTest):
         for name in names:
             self.assertEqual(self.systemd.show(name, "ActiveState"), "inactive")
             self.stopped_cleanly(name, self.root / name)
+
+    def start_logind(self):
+        """A real logind on a bus of its own. Its reboot is a target of ours, in which nothing happens."""
+        self.systemd.add("reboot.target", "[Unit]\nDefaultDependencies=no\n")
+        # By these names systemd itself finds the bus, on which logind asks it for the reboot.
+        self.systemd.add("dbus.socket", FOR_ALL + "[Socket]\nListenStream=/run/dbus/system_bus_socket\n")
+        self.systemd.service("dbus", "/usr/bin/dbus-daemon --system --address=systemd: --nofork --nopidfile --systemd-activation",
+                             "Type=notify", unit="Requires=dbus.socket")
+        self.systemd.do("start", "dbus.socket", "dbus")
+        wait_until(lambda: self.systemd.run("busctl", "list").status == 0, "the bus")
+        self.systemd.service("logind", "/lib/systemd/systemd-logind", "RuntimeDirectory=systemd/seats systemd/inhibit systemd/users "
+                             "systemd/sessions", "RuntimeDirectoryPreserve=yes", unit="After=dbus.service")
+        self.systemd.do("start", "logind")
+        wait_until(lambda: "org.freedesktop.login1 " in self.systemd.run("busctl", "list", "--no-pager", "--acquired").out, "logind")
+
+    def delays(self):
+        return self.systemd.run("systemd-inhibit", "--list", "--no-legend", "--no-pager").out
+
+    @unittest.skipUnless(os.access("/usr/bin/dbus-daemon", os.X_OK) and os.access("/lib/systemd/systemd-logind", os.X_OK),
+                         "Debian's package dbus is not installed")
+    def test_logind_lets_a_pair_end_before_the_machine_goes_down_and_only_a_pair(self):
+        self.boot()
+        self.start_logind()
+        self.loop(seconds=1.5, pause="60s")
+        self.wait_for_story(1)
+        wait_until(lambda: "article finishes what it has begun" in self.delays(), "the delay")
+        self.assertIn("delay", self.delays())
+        asked = self.systemd.run("busctl", "call", "org.freedesktop.login1", "/org/freedesktop/login1",
+                                 "org.freedesktop.login1.Manager", "Reboot", "b", "false")
+        self.assertEqual(asked.status, 0, asked.err + self.systemd.log("logind"))
+        self.assertEqual(self.systemd.systemctl("is-active", "reboot.target").out.strip(), "inactive")
+        wait_until(lambda: self.systemd.systemctl("is-active", "reboot.target").out.strip() == "active", "the reboot")
+        self.assert_whole_pairs(at_least=1)
+        self.assertEqual(len(self.story()), 4)
+        self.assertIn("stop request: the machine is about to shut down; finishing", self.systemd.log("job"))
+
+    @unittest.skipUnless(os.access("/usr/bin/dbus-daemon", os.X_OK) and os.access("/lib/systemd/systemd-logind", os.X_OK),
+                         "Debian's package dbus is not installed")
+    def test_a_pause_delays_no_shutdown(self):
+        self.boot()
+        self.start_logind()
+        self.loop(seconds=0.1, pause="60s")
+        self.wait_for_story(4)
+        wait_until(lambda: "article" not in self.delays(), "the end of the delay")
+        self.systemd.do("stop", "job")
+        self.stopped_cleanly()
 
     def test_the_machines_own_kernel_settings_cannot_be_written_from_inside(self):
         self.boot()
