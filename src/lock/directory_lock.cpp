@@ -201,8 +201,8 @@ Result<UniqueFd> DirectoryLock::mark_command(unsigned n, const std::string& text
 void DirectoryLock::unmark_command(unsigned n) {
     if (!directory_) return;
     const std::lock_guard guard(marks_mutex_);
-    std::erase(marks_, n);
-    ::unlinkat(directory_.get(), mark_name(n).c_str(), 0);
+    // What could not be removed now is tried once more by release().
+    if (::unlinkat(directory_.get(), mark_name(n).c_str(), 0) == 0 || errno == ENOENT) std::erase(marks_, n);
 }
 
 }  // namespace lockstep

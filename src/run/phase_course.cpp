@@ -97,6 +97,7 @@ Result<Attempt> PhaseCourse::attempt(const RenderedRequest& request) {
     options.timeout = std::min(phase_.timeout, std::max(Millis{1}, Millis{millis_until(deadline_)}));
     options.resend = doubtful_;
     Attempt answer = perform(phase_, request, scope_, options, bench_);
+    doubtful_ = doubtful_ || answer.sent_twice;
     result_.not_connected = answer.not_connected;
     pair_.reason = answer.reason;
     if (log::shows(log::Level::debug)) {

@@ -16,6 +16,7 @@ struct ActionEnd {
     std::optional<Millis> retry_after;
     bool not_connected = false;
     bool was_cut = false;
+    bool sent_twice = false;  ///< by libcurl itself: the answer may be true of the second time alone
 
     /// "exit status 3: out of stock"
     std::string reason() const { return detail.empty() ? text : text + ": " + detail; }

@@ -23,6 +23,7 @@ struct Attempt {
     Json outputs = Json::object();  ///< if done
     std::optional<Millis> retry_after;  ///< the server's own wish (RFC 9110 10.2.3), capped by nobody yet
     bool not_connected = false;         ///< there was no connection at all
+    bool sent_twice = false;            ///< below us, so that "not applied" may be true of the second time alone
     bool was_cut = false;               ///< the cut interrupt ended it
     bool keep_waiting = false;          ///< 409 on a resend: the first request is still at work there; ask again later
     bool park = false;                  ///< 422 on a resend: the key was used for another request; no rule can finish this

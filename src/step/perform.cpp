@@ -126,8 +126,9 @@ Attempt perform(const PhaseSpec& phase, const RenderedRequest& request, const Sc
     limits.timeout = options.timeout;
     limits.cut = options.cut_on_interrupt ? bench.cut : nullptr;
     const ActionEnd end = run_action(request, keeper.scope(), limits, bench);
-    const RequestTraits traits{.keyed = phase.idempotency.has_value(), .resend = options.resend};
+    const RequestTraits traits{.keyed = phase.idempotency.has_value(), .resend = options.resend || end.sent_twice};
     Attempt attempt = Judgement(phase, end, traits, keeper.with_answer(end.answer)).attempt();
+    attempt.sent_twice = end.sent_twice;
     attempt.reason = keeper.redact(std::move(attempt.reason));
     return attempt;
 }

@@ -54,7 +54,9 @@ ActionEnd run_http(const Json& http, const Scope& scope, const ActionLimits& lim
         bench.http = std::make_unique<HttpClient>(std::move(*client));
     }
     HttpExchange exchange = bench.http->exchange(*request, limits.timeout, limits.cut);
-    return exchange.answered ? of_response(std::move(exchange.response)) : of_failure(exchange.failure);
+    ActionEnd end = exchange.answered ? of_response(std::move(exchange.response)) : of_failure(exchange.failure);
+    end.sent_twice = exchange.sent_twice;
+    return end;
 }
 
 ActionEnd of_status(CommandEnd&& command) {

@@ -64,6 +64,9 @@ struct HttpExchange {
     bool answered = false;
     HttpResponse response;  ///< if answered
     HttpFailure failure;    ///< if not
+    /// libcurl itself has sent it again, for a connection that was used before had closed without a word: what the answer says
+    /// may be true of the second time alone.
+    bool sent_twice = false;
 };
 
 /// The most that an answer's body may hold.

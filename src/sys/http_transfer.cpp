@@ -64,6 +64,7 @@ HttpExchange HttpTransfer::run(Millis timeout, const Interrupt* cut) {
         exchange.response = std::move(incoming_.response);
         exchange.response.status = static_cast<int>(status);
     }
+    exchange.sent_twice = times_sent_ > 1;
     curl_.multi_remove_handle(handles_.multi, handles_.easy);  // closes the connection of an unfinished transfer
     return exchange;
 }

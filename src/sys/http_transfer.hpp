@@ -53,6 +53,7 @@ class HttpTransfer {
 
   private:
     std::string kind() const;
+    static int count_request(void* transfer, char* to, char* from, int to_port, int from_port);
     void set_manners();
     void set_exchange(Millis timeout);
     std::optional<std::string> set_method_and_body();
@@ -70,6 +71,7 @@ class HttpTransfer {
     curl_mime* mime_ = nullptr;
     HttpBodyFile file_;
     IncomingAnswer incoming_;
+    int times_sent_ = 0;
 };
 
 }  // namespace lockstep

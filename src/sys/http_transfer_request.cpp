@@ -44,6 +44,11 @@ std::string HttpTransfer::kind() const {
            (has_header(request_.headers, "Accept-Encoding") ? " encoding" : "");
 }
 
+int HttpTransfer::count_request(void* transfer, char*, char*, int, int) {
+    ++static_cast<HttpTransfer*>(transfer)->times_sent_;
+    return CURL_PREREQFUNC_OK;
+}
+
 void HttpTransfer::set_manners() {
     handles_.set(CURLOPT_ERRORBUFFER, handles_.error.data());
     handles_.set(CURLOPT_NOSIGNAL, 1L);
@@ -63,7 +68,11 @@ void HttpTransfer::set_exchange(Millis timeout) {
     handles_.set(CURLOPT_URL, request_.url.c_str());
     handles_.set(CURLOPT_TIMEOUT_MS, limit);
     handles_.set(CURLOPT_CONNECTTIMEOUT_MS, limit);
-    handles_.set(CURLOPT_FRESH_CONNECT, request_.fresh_connection ? 1L : 0L);
+    // Called whenever the request is about to be sent. Before libcurl 7.80 there is no such call: then no connection is used
+    // twice, and libcurl has no reason to send anything again.
+    const bool counted =
+        handles_.set(CURLOPT_PREREQFUNCTION, &count_request) == CURLE_OK && handles_.set(CURLOPT_PREREQDATA, this) == CURLE_OK;
+    handles_.set(CURLOPT_FRESH_CONNECT, request_.fresh_connection || !counted ? 1L : 0L);
     handles_.set(CURLOPT_HEADERDATA, &incoming_);
     handles_.set(CURLOPT_WRITEDATA, &incoming_);
 }

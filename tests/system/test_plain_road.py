@@ -13,7 +13,7 @@ import signal
 import subprocess
 import unittest
 
-from support import LOCKSTEP, SystemTest, Terminal, command_line_of, is_alive, kill, wait_until
+from support import LOCKSTEP, SystemTest, Terminal, children_of, command_line_of, is_alive, kill, wait_until
 
 OTHER_ROAD = ("--wait", "0000s")
 ROADS = {"plain": (), "other": OTHER_ROAD}
@@ -109,7 +109,7 @@ class WhichRoad(PlainRoadTest):
             return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
         holder = self.hold()
         flock = self.start("flock", "-n", self.root / "file", "sleep", "30")
-        wait_until(lambda: "sleep" in " ".join(map(command_line_of, self.my_processes())), "flock's command")
+        wait_until(lambda: [pid for pid in children_of(flock.pid) if command_line_of(pid).startswith("sleep ")], "flock's command")
         self.assertLess(memory(holder.pid) + memory(holder.guardian()), 0.5 * memory(flock.pid))
 
 

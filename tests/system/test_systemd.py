@@ -117,12 +117,14 @@ class UnderSystemd(SystemTest):
 
     def test_a_private_tmp_is_warned_of(self):
         self.boot()
-        # A unit with a /tmp of its own does not see the test's directory.
+        # A unit with a /tmp of its own does not see the test's directory, nor a program that was built in /tmp.
         outside = pathlib.Path(tempfile.mkdtemp(prefix="lockstep-system-", dir="/dev/shm"))
         self.addCleanup(shutil.rmtree, outside)
+        for program in (LOCKSTEP, LOCKSTEP + "-job"):
+            shutil.copy(program, outside)
         lock = f"/tmp/lockstep-test-{self.mark}.lock"
         job = self.article(seconds=0, directory=outside, lock=lock)
-        self.systemd.service("job", f"{LOCKSTEP} run {job} --state-dir {outside}/state", "Type=oneshot", "PrivateTmp=yes",
+        self.systemd.service("job", f"{outside}/lockstep run {job} --state-dir {outside}/state", "Type=oneshot", "PrivateTmp=yes",
                              "KillMode=mixed", "TimeoutStopSec=60s")
         self.systemd.do("start", "job")
         self.assert_whole_pairs(outside, at_least=1)

@@ -37,12 +37,17 @@ TEST_CASE("a request on a fresh connection reaches the server once, whatever hap
     const auto times_paid = [&] { return std::ranges::count(server.requests(), std::string("/pay"), &ServerRequest::target); };
 
     SECTION("the fault: on a reused connection libcurl itself sends it twice") {
-        REQUIRE(client.exchange(pay, kPatience, nullptr).answered);
+        const HttpExchange exchange = client.exchange(pay, kPatience, nullptr);
+        REQUIRE(exchange.answered);
+        CHECK(exchange.sent_twice);
         CHECK(times_paid() == 2);
+        CHECK_FALSE(client.exchange(request_to("GET", server.url("/")), kPatience, nullptr).sent_twice);
     }
     SECTION("a fresh connection prevents it") {
         pay.fresh_connection = true;
-        REQUIRE(client.exchange(pay, kPatience, nullptr).answered);
+        const HttpExchange exchange = client.exchange(pay, kPatience, nullptr);
+        REQUIRE(exchange.answered);
+        CHECK_FALSE(exchange.sent_twice);
         CHECK(times_paid() == 1);
     }
 }
