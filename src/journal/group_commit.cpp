@@ -109,7 +109,9 @@ void GroupCommit::work() {
     std::unique_lock lock(mutex_);
     std::uint64_t seen = 0;
     while (!failed_) {
-        if (writing_) {
+        const bool nothing_new = open_->entries.empty() && seen == enqueued_;
+        const bool idle = nothing_new && !checkpoint_is_due() && !must_be_written() && !stopping_;
+        if (writing_ || idle) {
             work_.wait(lock);
         } else if (checkpoint_is_due() && !must_be_written()) {
             checkpoint(lock);
@@ -118,8 +120,6 @@ void GroupCommit::work() {
             if (checkpoint_is_due() && !writing_ && !failed_) checkpoint(lock);
         } else if (stopping_) {
             return;
-        } else if (open_->entries.empty() && seen == enqueued_) {
-            work_.wait(lock);
         } else {
             // Where entries come and go all the time, looking after them once a millisecond is cheaper than being woken.
             seen = enqueued_;

@@ -30,7 +30,7 @@ bool looks_like_a_lock_file(std::string_view path) {
 
 /// `/tmp/NAME.lock` is what a bare NAME means.
 std::string name_or_path(const ShellToken& word) {
-    const std::string text(word.text);
+    std::string text(word.text);
     if (word.value) {
         std::string_view path = *word.value;
         if (path.starts_with("/tmp/") && path.ends_with(".lock")) {
