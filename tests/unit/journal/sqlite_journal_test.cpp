@@ -119,7 +119,8 @@ TEST_CASE("a long run does not let the write-ahead log grow", "[journal]") {
         if (i % 200 == 0) REQUIRE(journal->unfinished());
     }
     REQUIRE(journal->flush());
-    // Without checkpoints it would be many times as much; how far the thread that makes them lags behind is the machine's affair.
+    // Without checkpoints it would be many times as much; how far the thread that makes them lags behind is the machine's
+    // affair.
     CHECK(std::filesystem::file_size(directory / "ship.sqlite3-wal") < 60'000'000);
 }
 
