@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <functional>
 
+#include "base/text.hpp"
 #include "cli/options.hpp"
 
 namespace lockstep {
@@ -19,6 +20,17 @@ int take_lines(int argc, char** argv, ConvertArguments& arguments) {
     if (dashes == end) return argc;
     arguments.lines.assign(dashes + 1, end);
     return static_cast<int>(dashes - argv);
+}
+
+/// CLI11 says of a wrong word only that a command is required. @return "", or what is wrong
+std::string wrong_command(const CLI::App& app, int argc, char** argv) {
+    if (argc < 2 || argv[1][0] == '-') return "";
+    std::vector<std::string_view> names;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+        names.push_back(command->get_name());
+    if (std::ranges::find(names, argv[1]) != names.end()) return "";
+    const std::string_view close = closest_match(argv[1], names);
+    return "unknown command " + printable(argv[1]) + (close.empty() ? "" : "; did you mean " + std::string(close) + "?");
 }
 
 int print(const std::string& text) {
@@ -62,6 +74,12 @@ Arguments parse_arguments(int argc, char** argv) {
     options::add_exec(app);
     std::string text;
     options::add_manual(app, text);
+    static char help[] = "--help";
+    if (argc == 2 && std::string_view(argv[1]) == "help") argv[1] = help;
+    if (const std::string problem = wrong_command(app, argc, argv); !problem.empty()) {
+        std::fprintf(stderr, "lockstep: %s\nTry: lockstep --help\n", problem.c_str());
+        return Finished{to_int(ExitStatus::usage)};
+    }
     const auto used = [&] { return std::ranges::find_if(commands, [](const auto& one) { return one.first->parsed(); }); };
     try {
         app.parse(take_lines(argc, argv, convert), argv);

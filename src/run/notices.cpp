@@ -1,9 +1,12 @@
 #include "run/notices.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <climits>
+#include <system_error>
+#include <thread>
 
 #include "step/action_end.hpp"
 #include "sys/log.hpp"
@@ -54,12 +57,57 @@ bool taken(const ActionEnd& end) {
     return end.answered && (end.answer.exit_status == 0 || (status >= 200 && status < 300));
 }
 
+/// An interrupt that fires two seconds after a stop request, whenever that comes, and at once with a cut: notices are sent when
+/// the work is over, and nobody counts on them to last.
+class Hurry {
+  public:
+    explicit Hurry(const StopState& stop) : stop_(stop) {
+        auto over = Interrupt::create();
+        auto late = Interrupt::create();
+        if (!over || !late) return;  // no descriptors left: a stop waits for the timeout, then
+        over_.emplace(std::move(*over));
+        late_.emplace(std::move(*late));
+        try {
+            watch_ = std::thread([this] { watch(); });
+        } catch (const std::system_error&) {
+            late_.reset();  // no thread: as without descriptors
+        }
+    }
+    Hurry(const Hurry&) = delete;
+    Hurry& operator=(const Hurry&) = delete;
+    ~Hurry() {
+        if (over_) over_->fire();
+        if (watch_.joinable()) watch_.join();
+    }
+
+    const Interrupt& interrupt() const { return late_ ? *late_ : stop_.cut; }
+
+  private:
+    /// @return what is readable first, or -1 when the time is up
+    int wait(int first, int second, int timeout) const {
+        pollfd wait[2] = {{first, POLLIN, 0}, {second, POLLIN, 0}};
+        if (::poll(wait, 2, timeout) <= 0) return -1;
+        return wait[0].revents != 0 ? first : second;
+    }
+
+    void watch() {
+        if (wait(over_->fd(), stop_.requested.fd(), -1) == over_->fd()) return;
+        if (wait(over_->fd(), stop_.cut.fd(), static_cast<int>(kWhenStopping.count())) != over_->fd()) late_->fire();
+    }
+
+    const StopState& stop_;
+    std::optional<Interrupt> over_;
+    std::optional<Interrupt> late_;
+    std::thread watch_;
+};
+
 class Messenger {
   public:
     Messenger(const PassStory& story, const SecretStore& secrets, const StopState& stop, CommandHost& commands)
-        : secrets_(secrets), stop_(stop), summary_(summary_of(story)) {
+        : secrets_(secrets), stop_(stop), hurry_(stop), summary_(summary_of(story)) {
         bench_.commands = &commands;
-        bench_.cut = &stop.cut;
+        bench_.cut = &hurry_.interrupt();
+        bench_.shield = true;  // so that a cut ends a command at once
         scope_.inputs = &summary_;
         scope_.params = &story.job.params;
         scope_.run_id = story.run_id;
@@ -68,12 +116,11 @@ class Messenger {
     }
 
     void send(const char* name, const std::optional<NoticeSpec>& notice) {
-        if (!notice || stop_.cut.fired()) return;
+        if (!notice || hurry_.interrupt().fired()) return;
         auto request = render_request(notice->action, std::nullopt, scope_);
         if (!request) return log::warning("{} was not sent: {}", name, request.error().text);
         put_in(summary_, notice->action, *request);
-        const Millis patience = stop_.requested.fired() ? std::min(kWhenStopping, notice->timeout) : notice->timeout;
-        if (const std::string why = try_to_send(*request, monotonic_now() + patience); !why.empty())
+        if (const std::string why = try_to_send(*request, monotonic_now() + notice->timeout); !why.empty())
             log::warning("{} was not taken: {}", name, secrets_.redact(why));
     }
 
@@ -83,7 +130,7 @@ class Messenger {
         for (int attempt = 1;; ++attempt) {
             const Millis left{millis_until(deadline)};
             const ActionEnd end =
-                run_action(request, scope_, {.timeout = std::max(Millis{1}, left), .cut = &stop_.cut}, bench_);
+                run_action(request, scope_, {.timeout = std::max(Millis{1}, left), .cut = bench_.cut}, bench_);
             if (taken(end)) return "";
             const MonotonicTime next = monotonic_now() + kPause * attempt;
             // Who waits for our end is not kept waiting for a second try.
@@ -93,6 +140,7 @@ class Messenger {
 
     const SecretStore& secrets_;
     const StopState& stop_;
+    const Hurry hurry_;
     Json summary_;
     Scope scope_;
     Workbench bench_;
@@ -136,7 +184,10 @@ void send_notices(const PassStory& story, const SecretStore& secrets, const Stop
     // Busy, or stopped with work left: neither a success nor a failure.
     const bool undecided = status == ExitStatus::try_again;
     Messenger messenger(story, secrets, stop, commands);
-    if (!undecided && status != ExitStatus::ok && has_new_trouble(story.result)) messenger.send("onFailure", job.on_failure);
+    const bool only_parked = !story.result.error && story.result.failed_items.empty() && !story.result.parked_items.empty();
+    const bool told_otherwise = only_parked && job.on_parked;
+    if (!undecided && status != ExitStatus::ok && has_new_trouble(story.result) && !told_otherwise)
+        messenger.send("onFailure", job.on_failure);
     if (!story.result.parked_items.empty()) messenger.send("onParked", job.on_parked);
     if (story.result.totals.recovered > 0) messenger.send("onRecovered", job.on_recovered);
     if (status == ExitStatus::ok && story.result.begun) messenger.send("heartbeat", job.heartbeat);

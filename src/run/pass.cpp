@@ -128,6 +128,7 @@ std::optional<Item> Pass::take_item() {
             if (only_) continue;
             log::warning("{}", bad->what);
             ++result_.totals.failed;
+            remember(result_.failed_items, bad->what);
             check_tolerated();
             continue;
         }

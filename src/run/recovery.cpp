@@ -79,9 +79,12 @@ Result<PairEnd> Recovery::resume(const Pair& pair, const Json& inputs, bool& fou
         return PairEnd::open;
     }
     const StepSpec* now = pass_.job.step(pair.step);
-    log::warning("{}: {} was left {} by run {}{}: settled first{}", pair.item_key, pair.step, to_string(pair.state),
-                 pair.run_id, is_in_doubt(pair.state) ? ", whether that took effect is not known" : "",
-                 now != nullptr && now->definition == pair.definition ? "" : ", under the definition that it began with");
+    log::write(
+        log::Level::warning,
+        fmt::format("{}: {} was left {} by run {}{}: settled first{}", pair.item_key, pair.step, to_string(pair.state),
+                    pair.run_id, is_in_doubt(pair.state) ? ", whether that took effect is not known" : "",
+                    now != nullptr && now->definition == pair.definition ? "" : ", under the definition that it began with"),
+        {{"item", pair.item_key}, {"step", pair.step}, {"outcome", to_string(pair.state)}});
     StepOutputs outputs;
     auto earlier = pass_.journal.pairs_of(pair.item_key);
     if (!earlier) return std::unexpected(earlier.error());
@@ -93,7 +96,10 @@ Result<PairEnd> Recovery::resume(const Pair& pair, const Json& inputs, bool& fou
     PairExecutor executor(pass_, bench_, 0);
     const auto end = executor.resume(pair, definition->step, inputs, terms, outputs);
     found_nobody = executor.found_nobody();
-    if (end && *end == PairEnd::done) log::info("{}: {} is done now", pair.item_key, pair.step);
+    if (end && *end == PairEnd::done) {
+        log::write(log::Level::info, pair.item_key + ": " + pair.step + " is done now",
+                   {{"item", pair.item_key}, {"step", pair.step}, {"outcome", "done"}});
+    }
     return end;
 }
 

@@ -56,7 +56,9 @@ PassResult Runner::failed(const Error& error) const {
     result.uneventful = error.failure == Failure::busy || error.failure == Failure::stopped;
     if (error.failure == Failure::busy) {
         if (!options_.loop) result.status = static_cast<ExitStatus>(options_.busy_status);
-        if (!options_.quiet) log::plain("lockstep: " + job_.name + ": " + error.text);
+        if (options_.quiet) return result;
+        options_.log_format == log::Format::json ? log::warning("{}", error.text)
+                                                 : log::plain("lockstep: " + job_.name + ": " + error.text);
     } else if (error.failure == Failure::stopped) {
         if (!options_.loop) log::info("stopped before anything was begun");
     } else {

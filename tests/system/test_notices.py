@@ -178,6 +178,22 @@ class Notices(SystemTest):
         self.assertLess(time.monotonic() - before, 15)  # and not 60 s
         self.assertEqual(self.pager.paths(), ["/heartbeat"])
 
+    def test_a_stop_that_comes_while_a_notice_hangs_ends_it_within_seconds(self):
+        self.pager.hangs.set()
+        hanging = self.job(heartbeat={"http": {"method": "POST", "url": f"{self.pager.url}/heartbeat"}, "timeout": "60s"}).read_text()
+        deaf = self.job(heartbeat={"command": ["sh", "-c", "trap '' TERM; echo >deaf; sleep 60"], "timeout": "60s"}).read_text()
+        for job in (hanging, deaf):
+            with self.subTest(job=json.loads(job)["heartbeat"]):
+                (self.root / "job.json").write_text(job)
+                process = self.start_lockstep("loop", self.root / "job.json", "--state-dir", self.state)
+                wait_until(lambda: self.pager.taken or (self.root / "deaf").exists(), "the notice")
+                before = time.monotonic()
+                process.send(signal.SIGTERM)
+                self.assertEqual(process.wait(), 0)
+                self.assertLess(time.monotonic() - before, 15)  # and not 60 s
+                self.pager.taken.clear()
+        self.assert_nothing_left()
+
     def test_a_command_has_the_summary_on_stdin_and_a_get_can_name_its_numbers(self):
         note = {"command": {"argv": ["sh", "-c", 'cat >summary; echo "$1 $TOKEN" >words', "sh", "{$inputs.done} of {$inputs.job}"],
                             "env": {"TOKEN": "{$secrets.token}"}}}

@@ -252,6 +252,12 @@ class CommandLine(RunTest):
         result = self.run_job(job, "--quiet")
         self.assertEqual((result.status, result.out, result.err), (0, "a\tb\nno newline", "to stderr\n"))
 
+    def test_an_unknown_command_is_named_with_what_was_probably_meant(self):
+        result = self.lockstep("statsu")
+        self.assertEqual(result.status, 64)
+        self.assertIn("unknown command statsu; did you mean status?", result.err)
+        self.assertEqual(self.lockstep("help").status, 0)
+
     def test_loop_without_a_pause_is_a_usage_error(self):
         job = self.article()
         text = json.loads(job.read_text())
