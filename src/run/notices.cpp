@@ -1,13 +1,12 @@
 #include "run/notices.hpp"
 
 #include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 #include <system_error>
 #include <thread>
 
+#include "lock/own_identity.hpp"
 #include "step/action_end.hpp"
 #include "sys/log.hpp"
 
@@ -18,12 +17,6 @@ namespace {
 constexpr Millis kWhenStopping{2000};
 constexpr int kMostAttempts = 3;
 constexpr Millis kPause{500};
-
-std::string host_name() {
-    char name[HOST_NAME_MAX + 1] = "";
-    ::gethostname(name, HOST_NAME_MAX);
-    return name;
-}
 
 Json names(const std::vector<std::string>& keys) {
     Json list = Json::array();
@@ -115,12 +108,12 @@ class Messenger {
         scope_.secret = [&secrets](std::string_view name) { return secrets.resolve(name); };
     }
 
-    void send(const char* name, const std::optional<NoticeSpec>& notice) {
-        if (!notice || hurry_.interrupt().fired()) return;
-        auto request = render_request(notice->action, std::nullopt, scope_);
+    void send(const char* name, const NoticeSpec& notice) {
+        if (hurry_.interrupt().fired()) return;
+        auto request = render_request(notice.action, std::nullopt, scope_);
         if (!request) return log::warning("{} was not sent: {}", name, request.error().text);
-        put_in(summary_, notice->action, *request);
-        if (const std::string why = try_to_send(*request, monotonic_now() + notice->timeout); !why.empty())
+        put_in(summary_, notice.action, *request);
+        if (const std::string why = try_to_send(*request, monotonic_now() + notice.timeout); !why.empty())
             log::warning("{} was not taken: {}", name, secrets_.redact(why));
     }
 
@@ -160,7 +153,7 @@ Json summary_of(const PassStory& story) {
     summary.set("job", Json::of_string(story.job.name));
     summary.set("run", Json::of_string(story.run_id));
     summary.set("pass", Json::of_number(story.number));
-    summary.set("host", Json::of_string(host_name()));
+    summary.set("host", Json::of_string(std::string(own_identity().host.view())));
     summary.set("startedAt", Json::of_string(format_utc(wall_now_ms() - story.elapsed.count())));
     summary.set("ms", Json::of_number(story.elapsed.count()));
     summary.set("result", Json::of_number(to_int(story.result.status)));
@@ -179,18 +172,28 @@ Json summary_of(const PassStory& story) {
 
 void send_notices(const PassStory& story, const SecretStore& secrets, const StopState& stop, CommandHost& commands) {
     const JobSpec& job = story.job;
-    if (!job.on_failure && !job.on_parked && !job.on_recovered && !job.heartbeat) return;
     const ExitStatus status = story.result.status;
     // Busy, or stopped with work left: neither a success nor a failure.
     const bool undecided = status == ExitStatus::try_again;
-    Messenger messenger(story, secrets, stop, commands);
     const bool only_parked = !story.result.error && story.result.failed_items.empty() && !story.result.parked_items.empty();
     const bool told_otherwise = only_parked && job.on_parked;
-    if (!undecided && status != ExitStatus::ok && has_new_trouble(story.result) && !told_otherwise)
-        messenger.send("onFailure", job.on_failure);
-    if (!story.result.parked_items.empty()) messenger.send("onParked", job.on_parked);
-    if (story.result.totals.recovered > 0) messenger.send("onRecovered", job.on_recovered);
-    if (status == ExitStatus::ok && story.result.begun) messenger.send("heartbeat", job.heartbeat);
+    const bool failed = !undecided && status != ExitStatus::ok && has_new_trouble(story.result) && !told_otherwise;
+    struct Due {
+        const char* name;
+        const std::optional<NoticeSpec>& notice;
+        bool now;
+    };
+    const Due all[] = {{"onFailure", job.on_failure, failed},
+                       {"onParked", job.on_parked, !story.result.parked_items.empty()},
+                       {"onRecovered", job.on_recovered, story.result.totals.recovered > 0},
+                       {"heartbeat", job.heartbeat, status == ExitStatus::ok && story.result.begun}};
+    const auto is_due = [](const Due& due) { return due.now && due.notice; };
+    // A pass of which nobody is told costs no summary and no thread.
+    if (std::ranges::none_of(all, is_due)) return;
+    Messenger messenger(story, secrets, stop, commands);
+    for (const Due& due : all) {
+        if (is_due(due)) messenger.send(due.name, *due.notice);
+    }
 }
 
 }  // namespace lockstep
