@@ -17,7 +17,8 @@ import traceback
 import uuid
 
 from crash_world import FULL, LOCKSTEP, CrashTest, kill_one_of, wait_until
-from support import MARK, PATIENCE, is_alive
+from processes import MARK, kill, processes_marked
+from support import PATIENCE
 from world_api import APPLIED, Fault, WorldApi
 
 AT_SYSCALL = os.path.abspath(os.environ.get("AT_SYSCALL", pathlib.Path(LOCKSTEP).parent / "tests/crash/at_syscall"))
@@ -94,8 +95,9 @@ class Place:
         self.job = self.write_job()
 
     def close(self):
-        for pid in self.my_processes():
-            os.kill(pid, signal.SIGKILL)
+        while left := self.my_processes():
+            for pid in left:
+                kill(pid)
         if self.api:
             self.api.close()
 
@@ -219,15 +221,7 @@ class Place:
     # ---- what must be true ------------------------------------------------------------------------------------------------------------
 
     def my_processes(self):
-        wanted = f"{MARK}={self.mark}".encode()
-        found = []
-        for name in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                if wanted in pathlib.Path(f"/proc/{name}/environ").read_bytes().split(b"\0") and is_alive(name):
-                    found.append(int(name))
-            except (FileNotFoundError, ProcessLookupError, PermissionError):
-                pass
-        return found
+        return processes_marked(self.mark)
 
     def effects(self, key):
         """(all first phases that took effect, those not compensated, second phases)"""

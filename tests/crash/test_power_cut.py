@@ -173,10 +173,8 @@ class PowerCut(CrashTest):
             process = self.start_load(False, before=("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync",
                                                      "-e", "inject=fsync,fdatasync:retval=0"))
             self.disk.cut()
-            for pid in set(self.my_processes()) - {self.api.process.pid}:
-                kill(pid)
+            self.kill_everything(self.api.process)
             process.wait()
-            self.wait_for_the_dead(self.api.process)
             self.disk.come_back()
             self.run_job(self.root / "job.json", deadline=60)
             if self.api.ledger()["totals"]["duplicates"] > 0:

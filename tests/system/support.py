@@ -20,11 +20,12 @@ import time
 import unittest
 import uuid
 
+from processes import MARK, children_of, command_line_of, is_alive, kill, open_files_of, parent_of, processes_marked, stat_of
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 LOCKSTEP = os.path.abspath(os.environ.get("LOCKSTEP", REPOSITORY / "build/release/lockstep"))
 DEMO_API = os.path.abspath(os.environ.get("DEMO_API", REPOSITORY / "build/release/demo_api"))
 
-MARK = "LOCKSTEP_SYSTEM_TEST"
 PATIENCE = 20.0  # seconds; generous, for it is only ever used up when something is wrong
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -58,61 +59,6 @@ def wait_until(condition, what, deadline=PATIENCE):
 def wait_for_moment(moment):
     """Until a point of the monotonic clock: for tests that vary when something happens, never to let something finish."""
     wait_until(lambda: time.monotonic() >= moment, "a moment of the clock", max(0.0, moment - time.monotonic()) + PATIENCE)
-
-
-def stat_of(pid):
-    """The fields of /proc/PID/stat from the state on (field 3), or None if there is no such process."""
-    try:
-        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return text[text.rindex(")") + 2:].split()
-
-
-def is_alive(pid):
-    fields = stat_of(pid)
-    return fields is not None and fields[0] not in "ZX"
-
-
-def parent_of(pid):
-    fields = stat_of(pid)
-    return int(fields[1]) if fields else None
-
-
-def children_of(pid):
-    found = []
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            found += [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    return found
-
-
-def command_line_of(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def open_files_of(pid):
-    """What /proc/PID/fd names, sorted."""
-    names = []
-    for number in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            names.append(os.readlink(f"/proc/{pid}/fd/{number}"))
-        except FileNotFoundError:
-            pass
-    return sorted(names)
-
-
-def kill(pid, number=signal.SIGKILL):
-    try:
-        os.kill(pid, number)
-        return True
-    except ProcessLookupError:
-        return False
 
 
 def free_port():
@@ -231,27 +177,22 @@ class SystemTest(unittest.TestCase):
 
     def my_processes(self):
         """Every live process that carries this test's mark."""
-        wanted = f"{MARK}={self.mark}".encode()
-        found = []
-        for name in os.listdir("/proc"):
-            if not name.isdigit():
-                continue
-            try:
-                with open(f"/proc/{name}/environ", "rb") as file:
-                    if wanted in file.read().split(b"\0") and is_alive(int(name)):
-                        found.append(int(name))
-            except (FileNotFoundError, ProcessLookupError, PermissionError):
-                pass
-        return found
+        return processes_marked(self.mark)
+
+    def kill_everything(self, *others):
+        """SIGKILL to all that the test has started, but for `others`, until nothing is left: also what was just being started."""
+        stay = {process.pid for process in others}
+
+        def gone():
+            left = [pid for pid in self.my_processes() if pid not in stay]
+            for pid in left:
+                kill(pid)
+            self.reap()
+            return not left
+        wait_until(gone, "the end of every process")
 
     def _end_everything(self):
-        end = time.monotonic() + PATIENCE
-        while (left := self.my_processes()) and time.monotonic() < end:
-            for pid in left:
-                kill(pid, signal.SIGCONT)
-                kill(pid, signal.SIGKILL)
-            self.reap()
-            time.sleep(0.002)
+        self.kill_everything()
         for process in self.processes:
             # Not poll(): the first thread of a killed program is a zombie while its other threads still end.
             process.popen.wait(PATIENCE)

@@ -250,12 +250,7 @@ class SaidOnce(JournalTest):
     def park(self, job):
         self.start_lockstep("run", job, "--state-dir", self.state)
         wait_until((self.root / "reached").exists, "the effect")
-        for pid in self.my_processes():
-            try:
-                os.kill(pid, 9)
-            except ProcessLookupError:
-                pass
-        wait_until(lambda: self.reap() or not self.my_processes(), "the end of every process")
+        self.kill_everything()
 
     def test_a_parked_pair_is_told_once_not_at_every_run_though_each_exits_1(self):
         (self.root / "items.ndjson").write_text('{"id": "i1"}\n')

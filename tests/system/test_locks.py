@@ -289,9 +289,7 @@ class Unlocking(LocksTest):
         self.start_lockstep("run", job, "--state-dir", self.state)
         self.wait_for_story(1)
         run = self.run_of()
-        for pid in self.my_processes():
-            kill(pid)
-        wait_until(lambda: self.reap() or not self.my_processes(), "the end of every process")
+        self.kill_everything()
         result = self.unlock(self.lock, "--run", run)
         self.assertEqual(result.status, 0, result.err)
         self.assertIn(f"1 pair is open in {self.state}/article.sqlite3: the next run of article settles it first", result.out)
@@ -337,9 +335,7 @@ class Terminating(LocksTest):
         run = self.run_of()
         unlocking = self.start_lockstep("unlock", self.lock, "--run", run, "--terminate", "--wait", "forever")
         unlocking.says("waiting until")
-        for pid in self.my_processes():
-            if pid != unlocking.pid:
-                kill(pid)
+        self.kill_everything(unlocking)
         self.assertEqual(unlocking.wait(), 0, unlocking.err())
         self.assertIn("removed what run", unlocking.out())
         holder.wait()

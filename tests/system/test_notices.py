@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from support import PATIENCE, SystemTest, is_alive, wait_until
+from support import PATIENCE, SystemTest, wait_until
 
 TOKEN = "tok-notice-51c2"
 
@@ -119,12 +119,7 @@ class Notices(SystemTest):
         self.write_job(text)
         killed = self.start_lockstep("run", self.root / "job.json", "--state-dir", self.state)
         wait_until((self.root / "second").exists, "the command")
-        guardian = killed.guardian()
-        for pid in (killed.pid, guardian):
-            os.kill(pid, signal.SIGKILL)
-        for pid in self.my_processes():
-            os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not is_alive(guardian), "the guardian's end")
+        self.kill_everything()
         self.assertEqual(self.run_job("--wait", "20s").status, 0)
         self.assertEqual(self.pager.paths(), ["/onRecovered", "/heartbeat"])
         self.assertEqual(self.pager.summary("/onRecovered")["recovered"], 1)

@@ -55,16 +55,6 @@ class RecoveryTest(SystemTest):
         path = self.root / f"{name}.mode"
         path.write_text(mode) if mode else path.unlink()
 
-    def kill_everything(self):
-        """Killed, dead, and their descriptors closed."""
-        for pid in self.my_processes():
-            kill(pid, signal.SIGKILL)
-
-        def gone():
-            self.reap()
-            return not self.my_processes()
-        wait_until(gone, "the end of every process")
-
     def kill_in(self, name, mode, job):
         """Front, guardian and command are killed while effect `name` is at work."""
         self.mode(name, mode)

@@ -46,16 +46,6 @@ class ResolveTest(SystemTest):
         path = self.root / f"{name}.mode"
         path.write_text(mode) if mode else path.unlink()
 
-    def kill_everything(self):
-        """Killed, dead, and their descriptors closed."""
-        for pid in self.my_processes():
-            kill(pid, signal.SIGKILL)
-
-        def gone():
-            self.reap()
-            return not self.my_processes()
-        wait_until(gone, "the end of every process")
-
     def park_in(self, name, job):
         """Everything is killed while the effect is at work; the next run cannot know what became of it, and parks the pair."""
         if name == "undo":

@@ -302,8 +302,7 @@ class Kills(StoppingTest):
         self.assertTrue(is_alive(daemon))
         self.assertFalse(self.lock.exists())
         self.assertEqual(self.run_job(job).status, 0)
-        for pid in self.my_processes():
-            kill(pid)
+        self.kill_everything()
         self.assert_nothing_left()
 
 
