@@ -17,7 +17,8 @@ os.environ["LOCKSTEP"] = sys.argv[1]
 ROUNDS, STOPS = (int(word) for word in (sys.argv[2:] + ["5", "100"][len(sys.argv) - 2:])[:2])
 
 from supervisor import Supervisord  # noqa: E402
-from support import LOCKSTEP, SystemTest, children_of, wait_until  # noqa: E402
+from processes import children_of  # noqa: E402
+from support import LOCKSTEP, SystemTest, wait_until  # noqa: E402
 
 DAEMONS = 20
 # The least that can be told to stop: it ends as soon as it hears of it.

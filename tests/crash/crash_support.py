@@ -16,9 +16,9 @@ import subprocess
 import traceback
 import uuid
 
-from crash_world import FULL, LOCKSTEP, CrashTest, kill_one_of, wait_until
+from crash_world import FULL, CrashTest, kill_one_of
 from processes import MARK, kill, processes_marked
-from support import PATIENCE
+from support import LOCKSTEP, PATIENCE, wait_until
 from world_api import APPLIED, Fault, WorldApi
 
 AT_SYSCALL = os.path.abspath(os.environ.get("AT_SYSCALL", pathlib.Path(LOCKSTEP).parent / "tests/crash/at_syscall"))

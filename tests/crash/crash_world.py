@@ -12,7 +12,8 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
-from support import LOCKSTEP, DemoApi, SystemTest, children_of, kill, stat_of, wait_for_moment, wait_until  # noqa: E402  pylint: disable=wrong-import-position,unused-import
+from processes import guardian_of, kill  # noqa: E402  pylint: disable=wrong-import-position
+from support import SystemTest, wait_until  # noqa: E402  pylint: disable=wrong-import-position
 
 FULL = os.environ.get("LOCKSTEP_CRASH_FULL", "") not in ("", "0")
 VICTIMS = ("guardian", "front", "both", "both, the front first")
@@ -22,15 +23,6 @@ def seed_of_this_run():
     """LOCKSTEP_SEED repeats a run; what depends on the scheduler does not repeat exactly."""
     given = os.environ.get("LOCKSTEP_SEED")
     return int(given) if given else random.randrange(1 << 32)
-
-
-def guardian_of(front):
-    """The child of `front` that leads a session, or None: it has not been forked yet, or is no more."""
-    for child in children_of(front):
-        fields = stat_of(child)
-        if fields and int(fields[3]) == child:
-            return child
-    return None
 
 
 def kill_one_of(front, victim):

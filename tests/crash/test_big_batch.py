@@ -6,7 +6,10 @@ import threading
 import time
 import unittest
 
-from crash_world import FULL, VICTIMS, CrashTest, DemoApi, guardian_of, kill_one_of, seed_of_this_run, wait_until
+from crash_world import FULL, VICTIMS, CrashTest, kill_one_of, seed_of_this_run
+from demo_api import DemoApi
+from processes import guardian_of
+from support import wait_until
 
 ITEMS = 100_000 if FULL else 10_000
 INTERRUPTIONS = 20

@@ -12,7 +12,8 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
-from support import LOCKSTEP, SystemTest, children_of, kill, wait_until  # noqa: E402  pylint: disable=wrong-import-position
+from processes import children_of, kill  # noqa: E402  pylint: disable=wrong-import-position
+from support import LOCKSTEP, SystemTest, wait_until  # noqa: E402  pylint: disable=wrong-import-position
 
 CONTENDERS = 8
 SECTIONS = int(os.environ.get("LOCK_LEAK_SECTIONS", "2000"))

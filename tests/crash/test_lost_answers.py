@@ -2,7 +2,8 @@
 
 import unittest
 
-from crash_world import CrashTest, DemoApi
+from crash_world import CrashTest
+from demo_api import DemoApi
 
 ORDERS = 30
 FEW = 4  # passes

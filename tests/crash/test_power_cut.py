@@ -15,7 +15,10 @@ import struct
 import subprocess
 import unittest
 
-from crash_world import FULL, LOCKSTEP, CrashTest, DemoApi, guardian_of, kill, seed_of_this_run, wait_until
+from crash_world import FULL, CrashTest, seed_of_this_run
+from demo_api import DemoApi
+from processes import guardian_of, kill
+from support import LOCKSTEP, wait_until
 
 CUTS = 40 if FULL else 10
 ORDERS_A_CUT = 12

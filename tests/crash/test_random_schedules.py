@@ -13,7 +13,9 @@ import threading
 import time
 import unittest
 
-from crash_world import FULL, VICTIMS, CrashTest, kill, kill_one_of, seed_of_this_run, wait_for_moment
+from crash_world import FULL, VICTIMS, CrashTest, kill_one_of, seed_of_this_run
+from processes import kill
+from support import wait_for_moment
 from world_api import MOMENTS, Fault, WorldApi
 
 SCHEDULES = int(os.environ.get("LOCKSTEP_SCHEDULES", "1000" if FULL else "60"))

@@ -41,6 +41,15 @@ def children_of(pid):
     return found
 
 
+def guardian_of(front):
+    """The child of this pid that leads a session, or None: it has not been forked yet, or is no more."""
+    for child in children_of(front):
+        fields = stat_of(child)
+        if fields and int(fields[3]) == child:
+            return child
+    return None
+
+
 def command_line_of(pid):
     try:
         return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()

@@ -5,26 +5,22 @@ its own processes and nobody else's, however they were forked, and two runs at o
 """
 
 import ctypes
-import fcntl
 import json
 import os
 import pathlib
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import tempfile
-import termios
 import time
 import unittest
 import uuid
 
-from processes import MARK, children_of, command_line_of, is_alive, kill, open_files_of, parent_of, processes_marked, stat_of
+from processes import MARK, children_of, command_line_of, guardian_of, kill, parent_of, processes_marked, stat_of
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 LOCKSTEP = os.path.abspath(os.environ.get("LOCKSTEP", REPOSITORY / "build/release/lockstep"))
-DEMO_API = os.path.abspath(os.environ.get("DEMO_API", REPOSITORY / "build/release/demo_api"))
 
 PATIENCE = 20.0  # seconds; generous, for it is only ever used up when something is wrong
 
@@ -109,14 +105,8 @@ class Process:
         wait_until(lambda: text in self.err(), f"{text!r} on stderr of {' '.join(map(str, self.argv))}", deadline)
 
     def guardian(self):
-        """The pid of the guardian: the child that leads a session."""
-        def look():
-            for child in children_of(self.pid):
-                fields = stat_of(child)
-                if fields and int(fields[3]) == child:
-                    return child
-            return None
-        return wait_until(look, "the guardian")
+        """The guardian's pid, once there is one."""
+        return wait_until(lambda: guardian_of(self.pid), "the guardian")
 
 
 class Result:
@@ -277,110 +267,3 @@ class SystemTest(unittest.TestCase):
         self.assertEqual(lines, self.WHOLE_PAIR * (len(lines) // 4), "a half pair, or one out of order")
         self.assertGreaterEqual(len(lines) // 4, at_least)
         return len(lines) // 4
-
-
-class Terminal:
-    """A pseudo-terminal with a program as the leader of its session, as a login gives it."""
-
-    def __init__(self, test, *argv, env=None, nohup=False):
-        self.master, slave = os.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))
-        modes = termios.tcgetattr(slave)
-        modes[1] &= ~termios.OPOST  # no CR before every LF in what we read
-        termios.tcsetattr(slave, termios.TCSANOW, modes)
-        os.set_blocking(self.master, False)
-        self.text = ""
-
-        def take_terminal():
-            os.setsid()
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-            if nohup:
-                signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        self.process = test.start(*argv, stdin=slave, stdout=slave, stderr=slave, preexec_fn=take_terminal,
-                                  env=env or test.environment())
-        os.close(slave)
-        test.addCleanup(self.hang_up)
-
-    def read(self):
-        """Everything that was shown so far."""
-        while self.master is not None:
-            try:
-                piece = os.read(self.master, 65536)
-            except (BlockingIOError, OSError):
-                break
-            if not piece:
-                break
-            self.text += piece.decode(errors="replace")
-        return self.text
-
-    def type(self, text):
-        os.write(self.master, text.encode())
-
-    def ctrl_c(self):
-        self.type("\x03")
-
-    def shows(self, text, deadline=PATIENCE):
-        try:
-            wait_until(lambda: text in self.read(), f"{text!r} on the terminal", deadline)
-        except AssertionError as late:
-            raise AssertionError(f"{late}; it shows:\n{self.read()}") from None
-
-    def leaves_foreground(self, group):
-        """Waits until another process group than this has the terminal: before that, what is typed is not for the other."""
-        wait_until(lambda: os.tcgetpgrp(self.master) not in (group, 0), f"another group than {group} in the foreground")
-
-    def hang_up(self):
-        if self.master is not None:
-            os.close(self.master)
-            self.master = None
-
-    def wait(self, deadline=PATIENCE):
-        """The exit status. Reads on meanwhile, as a terminal does."""
-        def ended():
-            self.read()
-            return not self.process.running()
-        try:
-            wait_until(ended, "the end of the program on the terminal", deadline)
-        except AssertionError as late:
-            raise AssertionError(f"{late}; it shows:\n{self.read()}") from None
-        self.read()
-        return self.process.wait()
-
-
-class DemoApi:
-    """The demo API on a port of its own, and what it has to say about what was done to it."""
-
-    def __init__(self, test, *arguments):
-        if not os.access(DEMO_API, os.X_OK):
-            test.fail(f"no demo_api at {DEMO_API}: build it, or name it by DEMO_API=")
-        port_file = test.root / f"demo_api.{test.started}.port"
-        self.process = test.start(DEMO_API, "--port", "0", "--port-file", port_file, *arguments)
-        wait_until(port_file.exists, "the demo API")
-        self.port = int(port_file.read_text())
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def request(self, method, path, body=None):
-        import http.client
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body))
-            response = connection.getresponse()
-            text = response.read()
-        finally:
-            connection.close()
-        if response.status >= 300:
-            raise AssertionError(f"{method} {path}: {response.status} {text!r}")
-        return json.loads(text) if text else None
-
-    def fault(self, do, **rule):
-        return self.request("POST", "/faults", dict(rule, do=do))
-
-    def no_faults(self):
-        self.request("DELETE", "/faults")
-
-    def ledger(self):
-        return self.request("GET", "/ledger")
-
-    def stop(self):
-        self.process.send(signal.SIGTERM)
-        self.process.wait()

@@ -6,7 +6,8 @@ import pathlib
 import subprocess
 import unittest
 
-from support import LOCKSTEP, kill, wait_until
+from processes import kill
+from support import LOCKSTEP, wait_until
 
 SYSTEMD = "/lib/systemd/systemd"
 

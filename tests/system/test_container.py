@@ -5,7 +5,9 @@ import shutil
 import signal
 import unittest
 
-from support import LOCKSTEP, SystemTest, Terminal, children_of, command_line_of, is_alive, kill, wait_until
+from processes import children_of, is_alive, kill
+from support import LOCKSTEP, SystemTest, wait_until
+from terminal import Terminal
 
 CONTAINER = ("unshare", "--pid", "--fork", "--mount-proc")
 
@@ -92,17 +94,7 @@ class FirstProcess(SystemTest):
         terminal = Terminal(self, *CONTAINER, LOCKSTEP, "exec", "-i", self.lock, "--", "bash", "--norc", "--noediting", "-i",
                             env=self.environment(PS1="ready> "))
         terminal.shows("ready> ")
-        terminal.type("sleep 60\n")
-        wait_until(lambda: any(command_line_of(pid) == "sleep 60" for pid in self.my_processes()), "the inner command")
-        sleeping = os.tcgetpgrp(terminal.master)
-        terminal.type("\x1a")
-        terminal.shows("Stopped")
-        terminal.leaves_foreground(sleeping)
-        terminal.text = ""
-        terminal.type("fg\n")
-        wait_until(lambda: os.tcgetpgrp(terminal.master) == sleeping, "the command in the foreground")
-        terminal.ctrl_c()
-        terminal.shows("ready> ")
+        terminal.check_job_control()
         terminal.type("exit 4\n")
         self.assertEqual(terminal.wait(), 4)
         self.assert_nothing_left()

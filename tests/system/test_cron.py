@@ -5,7 +5,8 @@ import os
 import shutil
 import unittest
 
-from support import LOCKSTEP, MARK, SystemTest, kill, wait_until
+from processes import MARK, kill
+from support import LOCKSTEP, SystemTest, wait_until
 
 CRON = "/usr/sbin/cron"
 FAKETIME = (glob.glob("/usr/lib/*/faketime/libfaketime.so.1") or [""])[0]

@@ -9,7 +9,9 @@ import subprocess
 import time
 import unittest
 
-from support import LOCKSTEP, SystemTest, Terminal, children_of, command_line_of, is_alive, kill, wait_until
+from processes import children_of, command_line_of, is_alive, kill
+from support import LOCKSTEP, SystemTest, wait_until
+from terminal import Terminal
 
 
 def as_root(test):

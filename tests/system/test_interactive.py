@@ -5,7 +5,9 @@ import signal
 import termios
 import unittest
 
-from support import LOCKSTEP, SystemTest, Terminal, children_of, command_line_of, is_alive, kill, stat_of, wait_until
+from processes import children_of, is_alive, kill, stat_of
+from support import LOCKSTEP, SystemTest, wait_until
+from terminal import Terminal
 
 PROMPT = "ready> "
 # Says what it is told, and by which signals; runs until it reads "end".
@@ -51,6 +53,14 @@ class Interactive(SystemTest):
     def echo_works(self, terminal, word):
         terminal.type(word + "\n")
         terminal.shows(f"heard {word}\n")
+
+    def echo_ends(self, terminal, word=None):
+        """The command, when it has heard the word, is told to end; then the shell ends, and nothing is left."""
+        if word:
+            self.echo_works(terminal, word)
+        terminal.type("end\n")
+        self.prompt(terminal)
+        self.end(terminal)
 
     def end(self, terminal):
         """The shell ends, and nothing is left."""
@@ -100,10 +110,7 @@ class InAShell(Interactive):
         terminal.ctrl_c()
         terminal.shows("told INT")
         self.assertNotIn("lockstep:", terminal.read())
-        self.echo_works(terminal, "more")
-        terminal.type("end\n")
-        self.prompt(terminal)
-        self.end(terminal)
+        self.echo_ends(terminal, "more")
 
     def test_control_c_that_ends_the_command_ends_a_loop_around_it(self):
         terminal = self.shell()
@@ -131,7 +138,7 @@ class InAShell(Interactive):
                 terminal = self.shell(*(shell or ()))
                 self.begin_echo(terminal)
                 for word in ("one", "two", "three"):
-                    terminal.type("\x1a")
+                    terminal.ctrl_z()
                     self.assertIn("Stopped", self.prompt(terminal) + self.run_line(terminal, "jobs"))
                     front = self.front(terminal)
                     [guardian] = children_of(front)
@@ -139,16 +146,14 @@ class InAShell(Interactive):
                     for pid in (front, guardian, command):
                         self.wait_for_state(pid, "T")
                     self.assertTrue(self.lock.exists())
-                    terminal.type("fg\n")
+                    terminal.fg()
                     self.echo_works(terminal, word)
-                terminal.type("end\n")
-                self.prompt(terminal)
-                self.end(terminal)
+                self.echo_ends(terminal)
 
     def test_the_lock_of_a_stopped_job_is_busy_and_names_it(self):
         terminal = self.shell()
         self.begin_echo(terminal)
-        terminal.type("\x1a")
+        terminal.ctrl_z()
         self.prompt(terminal)
         result = self.lockstep("exec", self.lock, "--", "true")
         self.assertEqual(result.status, 75)
@@ -164,7 +169,7 @@ class InAShell(Interactive):
                     'print("now I read", flush=True)\nprint("got", input())')
         terminal.type('"$L" exec -i "$N" -- python3 script\n')
         terminal.shows("begun\n")
-        terminal.type("\x1a")
+        terminal.ctrl_z()
         self.prompt(terminal)
         self.run_line(terminal, "bg")
         (self.root / "go").touch()
@@ -184,11 +189,8 @@ class InAShell(Interactive):
         terminal.shows("begun\n")
         self.wait_for_state(self.front(terminal), "T")
         self.assertIn("42", self.run_line(terminal, "echo $((6 * 7))") + self.run_line(terminal, ""))
-        terminal.type("fg\n")
-        self.echo_works(terminal, "one")
-        terminal.type("end\n")
-        self.prompt(terminal)
-        self.end(terminal)
+        terminal.fg()
+        self.echo_ends(terminal, "one")
 
     def test_fg_of_one_that_runs_in_the_background(self):
         """Of this no shell tells anybody: the command gets the terminal when it first wants it, and signals before that, too."""
@@ -198,9 +200,8 @@ class InAShell(Interactive):
         terminal.type('"$L" exec -i "$N" -- sh script &\n')
         terminal.shows("begun\n")
         self.prompt(terminal)
-        terminal.type("fg\n")
-        terminal.leaves_foreground(terminal.process.pid)
-        terminal.type("\x03")
+        terminal.fg()
+        terminal.ctrl_c()
         terminal.shows("told INT")
         self.assertNotIn("lockstep:", terminal.read())
         terminal.type("words\n")
@@ -213,12 +214,10 @@ class InAShell(Interactive):
         terminal.type('"$L" exec -i "$N" -- sh -c "echo begun; exec sleep 60" &\n')
         terminal.shows("begun\n")
         self.prompt(terminal)
-        terminal.type("fg\n")
-        terminal.leaves_foreground(terminal.process.pid)
-        terminal.type("\x1a")
+        terminal.fg()
+        terminal.ctrl_z()
         self.assertIn("Stopped", self.prompt(terminal))
-        terminal.type("fg\n")
-        terminal.leaves_foreground(terminal.process.pid)
+        terminal.fg()
         terminal.ctrl_c()
         self.prompt(terminal)
         self.end(terminal)
@@ -226,15 +225,12 @@ class InAShell(Interactive):
     def test_a_pipeline_stops_and_goes_on_as_a_whole(self):
         terminal = self.shell()
         self.begin_echo(terminal, '"$L" exec -i "$N" -- bash script | cat')
-        terminal.type("\x1a")
+        terminal.ctrl_z()
         self.assertIn("Stopped", self.prompt(terminal))
         for child in children_of(terminal.process.pid):
             self.wait_for_state(child, "T")
-        terminal.type("fg\n")
-        self.echo_works(terminal, "one")
-        terminal.type("end\n")
-        self.prompt(terminal)
-        self.end(terminal)
+        terminal.fg()
+        self.echo_ends(terminal, "one")
 
     def test_a_password_prompt(self):
         terminal = self.shell()
@@ -265,10 +261,10 @@ class InAShell(Interactive):
         terminal.shows("begun\n")
         self.assertFalse(self.echoes(terminal))
         for word in ("one", "two"):
-            terminal.type("\x1a")
+            terminal.ctrl_z()
             self.prompt(terminal)
             self.assertTrue(self.echoes(terminal), "at the shell's prompt")
-            terminal.type("fg\n")
+            terminal.fg()
             self.echo_works(terminal, word)
             self.assertFalse(self.echoes(terminal), "in the program")
         terminal.type("end\n")
@@ -307,58 +303,43 @@ class InAShell(Interactive):
         self.assertIn("status 124", self.run_line(terminal, "echo status $?"))
         self.end(terminal)
 
-    def test_control_z_while_it_waits_for_the_lock(self):
+    def begin_to_wait(self):
+        """A shell whose command waits for the lock, and what ends the other run that holds it."""
         holder = self.start_lockstep("exec", self.lock, "--", "sh", "-c", "touch held; while [ -e held ]; do sleep 0.02; done")
         wait_until((self.root / "held").exists, "the holder")
         terminal = self.shell()
         self.script(ECHO)
         terminal.type('"$L" exec -i -w forever "$N" -- sh script\n')
         terminal.shows("waiting: pid")
-        terminal.type("\x1a")
+
+        def let_go():
+            (self.root / "held").unlink()
+            self.assertEqual(holder.wait(), 0)
+        return terminal, let_go
+
+    def test_control_z_while_it_waits_for_the_lock(self):
+        terminal, let_go = self.begin_to_wait()
+        terminal.ctrl_z()
         self.assertIn("Stopped", self.prompt(terminal))
-        terminal.type("fg\n")
-        terminal.leaves_foreground(terminal.process.pid)
-        (self.root / "held").unlink()
-        self.assertEqual(holder.wait(), 0)
-        self.echo_works(terminal, "one")
-        terminal.type("end\n")
-        self.prompt(terminal)
-        self.end(terminal)
+        terminal.fg()
+        let_go()
+        self.echo_ends(terminal, "one")
 
     def test_it_gets_the_lock_while_it_is_stopped_and_the_terminal_later(self):
-        holder = self.start_lockstep("exec", self.lock, "--", "sh", "-c", "touch held; while [ -e held ]; do sleep 0.02; done")
-        wait_until((self.root / "held").exists, "the holder")
-        terminal = self.shell()
-        self.script(ECHO)
-        terminal.type('"$L" exec -i -w forever "$N" -- sh script\n')
-        terminal.shows("waiting: pid")
-        terminal.type("\x1a")
+        terminal, let_go = self.begin_to_wait()
+        terminal.ctrl_z()
         self.prompt(terminal)
-        (self.root / "held").unlink()
-        self.assertEqual(holder.wait(), 0)
+        let_go()
         terminal.shows("begun\n")
         self.assertIn("42", self.run_line(terminal, "echo $((6 * 7))") + self.run_line(terminal, ""))
-        terminal.type("fg\n")
-        self.echo_works(terminal, "one")
-        terminal.type("end\n")
-        self.prompt(terminal)
-        self.end(terminal)
+        terminal.fg()
+        self.echo_ends(terminal, "one")
 
     def test_a_shell_under_the_lock_has_its_own_job_control(self):
         terminal = self.shell()
-        inner = "\ninner> "
-        terminal.type(f'PS1="inner> " "$L" exec -i "$N" -- bash --norc --noprofile --noediting -i\n')
-        terminal.shows(inner)
-        terminal.type("sleep 60\n")
-        wait_until(lambda: any(command_line_of(pid) == "sleep 60" for pid in self.my_processes()), "the inner command")
-        sleeping = os.tcgetpgrp(terminal.master)
-        terminal.type("\x1a")
-        terminal.shows("Stopped")
-        terminal.leaves_foreground(sleeping)
-        terminal.type("fg\n")
-        wait_until(lambda: os.tcgetpgrp(terminal.master) == sleeping, "the inner command in the foreground")
-        terminal.ctrl_c()
-        terminal.leaves_foreground(sleeping)
+        terminal.type('PS1="inner> " "$L" exec -i "$N" -- bash --norc --noprofile --noediting -i\n')
+        terminal.shows("\ninner> ")
+        terminal.check_job_control()
         terminal.type("suspend\n")
         self.prompt(terminal)
         self.wait_for_state(self.front(terminal), "T")
@@ -374,10 +355,7 @@ class StopsAndEnds(Interactive):
         self.begin_echo(terminal)
         kill(self.front(terminal), signal.SIGTERM)
         terminal.shows("SIGTERM from pid")
-        self.echo_works(terminal, "one")
-        terminal.type("end\n")
-        self.prompt(terminal)
-        self.end(terminal)
+        self.echo_ends(terminal, "one")
 
     def test_the_guardian_is_killed_and_the_terminal_comes_back(self):
         terminal = self.shell()
@@ -387,7 +365,7 @@ class StopsAndEnds(Interactive):
         [guardian] = children_of(self.front(terminal))
         kill(guardian)
         terminal.shows("was killed by SIGKILL")
-        terminal.type("\x1a")  # nobody is left who could manage this: the command goes on
+        terminal.ctrl_z()  # nobody is left who could manage this: the command goes on
         terminal.type("words\n")
         terminal.shows("heard words\n")
         self.prompt(terminal)
@@ -419,7 +397,7 @@ class StopsAndEnds(Interactive):
     def test_the_window_is_closed_while_it_is_stopped(self):
         terminal = self.shell()
         self.begin_echo(terminal)
-        terminal.type("\x1a")
+        terminal.ctrl_z()
         self.prompt(terminal)
         terminal.hang_up()
         terminal.process.wait()
@@ -432,7 +410,7 @@ class WithoutJobControl(Interactive):
         self.script(ECHO)
         terminal = Terminal(self, LOCKSTEP, "exec", "-i", self.lock, "--", "sh", "script")
         terminal.shows("begun\n")
-        terminal.type("\x1a")
+        terminal.ctrl_z()
         self.echo_works(terminal, "one")
         terminal.type("end\n")
         self.assertEqual(terminal.wait(), 5)
@@ -447,9 +425,9 @@ class WithoutJobControl(Interactive):
                 terminal.type(line + "\n")
                 terminal.shows("begun\n")
                 self.echo_works(terminal, "one")
-                terminal.type("\x1a")
+                terminal.ctrl_z()
                 self.assertIn("Stopped", self.prompt(terminal))
-                terminal.type("fg\n")
+                terminal.fg()
                 self.echo_works(terminal, "two")
                 terminal.type("end\n")
                 terminal.shows("status 5\n")

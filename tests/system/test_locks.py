@@ -8,7 +8,9 @@ import signal
 import subprocess
 import unittest
 
-from support import LOCKSTEP, SystemTest, Terminal, children_of, kill, wait_until
+from processes import children_of, kill
+from support import LOCKSTEP, SystemTest, wait_until
+from terminal import Terminal
 
 
 def as_root(test):

@@ -4,8 +4,9 @@ import os
 import signal
 import unittest
 
+from processes import is_alive
 from supervisor import Supervisord, needs_supervisord
-from support import LOCKSTEP, SystemTest, is_alive, wait_until
+from support import LOCKSTEP, SystemTest, wait_until
 
 NAIVE_DAEMON = """#!/bin/sh
 mkdir daemon.lock || exit 1

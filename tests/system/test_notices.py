@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import os
 import signal
 import threading
 import time
@@ -117,7 +116,7 @@ class Notices(SystemTest):
         text = json.loads((self.root / "job.json").read_text())
         text["steps"][0]["first"].update(idempotent=True, inDoubt=["resend"])
         self.write_job(text)
-        killed = self.start_lockstep("run", self.root / "job.json", "--state-dir", self.state)
+        self.start_lockstep("run", self.root / "job.json", "--state-dir", self.state)
         wait_until((self.root / "second").exists, "the command")
         self.kill_everything()
         self.assertEqual(self.run_job("--wait", "20s").status, 0)

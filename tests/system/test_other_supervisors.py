@@ -6,7 +6,8 @@ import signal
 import subprocess
 import unittest
 
-from support import LOCKSTEP, SystemTest, children_of, kill, wait_until
+from processes import children_of, kill
+from support import LOCKSTEP, SystemTest, wait_until
 
 NAMESPACE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
 

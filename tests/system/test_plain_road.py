@@ -13,7 +13,9 @@ import signal
 import subprocess
 import unittest
 
-from support import LOCKSTEP, SystemTest, Terminal, children_of, command_line_of, is_alive, kill, wait_until
+from processes import children_of, command_line_of, is_alive, kill
+from support import LOCKSTEP, SystemTest, wait_until
+from terminal import Terminal
 
 OTHER_ROAD = ("--wait", "0000s")
 ROADS = {"plain": (), "other": OTHER_ROAD}

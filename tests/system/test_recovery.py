@@ -9,7 +9,9 @@ import sqlite3
 import threading
 import unittest
 
-from support import DemoApi, SystemTest, command_line_of, is_alive, kill, wait_until
+from demo_api import DemoApi
+from processes import command_line_of, is_alive
+from support import SystemTest, wait_until
 
 # effect.sh NAME MODE: leaves a line in effects.log, as an API call would; MODE says how far it gets this time.
 EFFECT = """#!/bin/sh

@@ -5,7 +5,9 @@ import os
 import signal
 import unittest
 
-from support import DemoApi, SystemTest, command_line_of, kill, wait_until
+from demo_api import DemoApi
+from processes import command_line_of, kill
+from support import SystemTest, wait_until
 
 # effect.sh NAME: leaves a line in effects.log, as an API call would, with the key that it was called under.
 EFFECT = """#!/bin/sh

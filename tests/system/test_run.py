@@ -7,7 +7,8 @@ import sqlite3
 import subprocess
 import unittest
 
-from support import LOCKSTEP, REPOSITORY, DemoApi, SystemTest, wait_until
+from demo_api import DemoApi
+from support import LOCKSTEP, REPOSITORY, SystemTest, wait_until
 
 ORDERS = 12
 TOKEN = "tok-9f1c77e2-secret"

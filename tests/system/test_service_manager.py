@@ -8,7 +8,8 @@ import socket
 import struct
 import threading
 
-from support import PATIENCE, SystemTest, is_alive, wait_until
+from processes import is_alive
+from support import PATIENCE, SystemTest, wait_until
 
 
 class Manager:

@@ -8,7 +8,8 @@ import socket
 import time
 import unittest
 
-from support import LOCKSTEP, SystemTest, children_of, is_alive, kill, open_files_of, parent_of, wait_for_moment, wait_until
+from processes import children_of, is_alive, kill, open_files_of, parent_of
+from support import SystemTest, wait_for_moment, wait_until
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 

@@ -5,8 +5,9 @@ import threading
 import time
 import unittest
 
+from processes import is_alive
 from supervisor import Supervisord, needs_supervisord
-from support import LOCKSTEP, SystemTest, is_alive, wait_for_moment, wait_until
+from support import LOCKSTEP, SystemTest, wait_for_moment, wait_until
 
 MOMENTS = 20
 SUPERVISORCTL = "/usr/bin/supervisorctl"

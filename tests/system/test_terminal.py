@@ -4,7 +4,9 @@ import signal
 import time
 import unittest
 
-from support import LOCKSTEP, SystemTest, Terminal, is_alive, wait_for_moment, wait_until
+from processes import is_alive
+from support import LOCKSTEP, SystemTest, wait_for_moment, wait_until
+from terminal import Terminal
 
 
 class TerminalTest(SystemTest):
