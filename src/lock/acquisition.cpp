@@ -77,7 +77,7 @@ Result<Acquisition::Next> Acquisition::wait_for_holder(LockAttempt attempt) {
     if (alone_) return wait_for_adoption(directory);
     if (!patience_.only_retries()) mark_waiter(directory, attempted_mode());
     if (may_announce()) announce(describe_current_holder());
-    const auto end = wait_in_flock(directory, attempted_mode() == LockMode::shared ? LOCK_SH : LOCK_EX, patience_);
+    const auto end = flock_wait_.run(directory, attempted_mode() == LockMode::shared ? LOCK_SH : LOCK_EX, patience_);
     if (end && *end == WaitEnd::changed) {
         if (patience_.only_retries()) return Next::again;
         // As holder we need no mark, and a copy of our descriptor in a forked child would keep it for ever.
@@ -86,6 +86,7 @@ Result<Acquisition::Next> Acquisition::wait_for_holder(LockAttempt attempt) {
         attempt.created = false;  // if it was, another has had it since
         return take(std::move(attempt));
     }
+    flock_wait_.finish();
     const std::string holder = end && *end == WaitEnd::timed_out ? describe_current_holder() : "";
     if (!patience_.only_retries()) leave_queue(directory, path_.parent_fd(), path_.name().c_str(), attempt.identity);
     if (!end) return std::unexpected(end.error());
@@ -115,7 +116,8 @@ Result<Acquisition::Next> Acquisition::wait_for_removal(const std::string& holde
 /// The directory's flock stays with us meanwhile, so that no other contender mistakes our look at the mark for an orphan's.
 Result<Acquisition::Next> Acquisition::wait_for_orphan(OrphanedCommand orphan) {
     announce(orphan.holder);
-    auto end = wait_in_flock(orphan.file.get(), LOCK_EX, patience_);
+    auto end = flock_wait_.run(orphan.file.get(), LOCK_EX, patience_);
+    flock_wait_.finish();
     lock_.directory_.reset();
     if (!end) return std::unexpected(std::move(end.error()));
     return after_wait(*end, orphan.holder);

@@ -50,6 +50,7 @@ class Acquisition {
     const LockMode mode_;
     Patience patience_;
     DirectoryLock lock_;
+    FlockWait flock_wait_;
     DirectoryWatch removals_;
     bool announced_ = false;
     bool fix_mode_ = false;

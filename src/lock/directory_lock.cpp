@@ -164,10 +164,7 @@ bool DirectoryLock::pass_on() {
     if (mode_ == LockMode::shared || !record_ || !is_writer_waiting(directory) || is_reader_waiting(directory)) return false;
     written_.passed_on = true;
     if (!write_record(written_) || !still_ours()) return false;
-    ::flock(directory, LOCK_UN);
-    // As in give_up_directory: if all have left, and none of them found it free, it is still ours to remove.
-    const bool deserted = !is_waited_for(directory) && ::flock(directory, LOCK_EX | LOCK_NB) == 0;
-    if (deserted) give_up_directory(directory, parent_.get(), name_.c_str(), identity_);
+    if (!hand_over(directory)) give_up_directory(directory, parent_.get(), name_.c_str(), identity_);
     return true;
 }
 

@@ -37,10 +37,7 @@ bool is_marked(int directory_fd, off_t byte) {
 /// Those whom it was meant for have all left.
 bool unlink_what_was_passed_on(int directory_fd) {
     const UniqueFd file(::openat(directory_fd, kRecordName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    char text[kLongestRecord];
-    const ssize_t length = file ? ::read(file.get(), text, sizeof text) : 0;
-    return length > 0 && is_passed_on({text, static_cast<std::size_t>(length)}) &&
-           ::unlinkat(directory_fd, kRecordName, 0) == 0;
+    return file && holds_passed_on_record(file.get()) && ::unlinkat(directory_fd, kRecordName, 0) == 0;
 }
 
 }  // namespace
@@ -59,16 +56,25 @@ bool is_waited_for(int directory_fd) { return is_marked(directory_fd, kAnybody);
 bool is_writer_waiting(int directory_fd) { return is_marked(directory_fd, kWriter); }
 bool is_reader_waiting(int directory_fd) { return is_marked(directory_fd, kReader); }
 
+bool holds_passed_on_record(int record_fd) {
+    char text[kLongestRecord];
+    const ssize_t length = ::read(record_fd, text, sizeof text);
+    return length > 0 && is_passed_on({text, static_cast<std::size_t>(length)});
+}
+
+bool hand_over(int directory_fd) {
+    ::flock(directory_fd, LOCK_UN);
+    // Whoever still waits, or has taken it meanwhile, is now the one to remove it. If all have left, it is still us: and
+    // they looked for the flock after they had taken their marks away, as we look for marks after the flock.
+    return is_waited_for(directory_fd) || ::flock(directory_fd, LOCK_EX | LOCK_NB) != 0;
+}
+
 int give_up_directory(int directory_fd, int parent_fd, const char* name, const struct stat& identity) {
     if (!is_at(parent_fd, name, identity)) return ENOENT;
     bool was_free = false;
     while (is_waited_for(directory_fd)) {
-        ::flock(directory_fd, LOCK_UN);
+        if (hand_over(directory_fd) || !is_at(parent_fd, name, identity)) return 0;
         was_free = true;
-        // Whoever still waits, or has taken it meanwhile, is now the one to remove it. If all have left, it is still us: and
-        // they looked for the flock after they had taken their marks away, as we look for marks after the flock.
-        if (is_waited_for(directory_fd)) return 0;
-        if (::flock(directory_fd, LOCK_EX | LOCK_NB) != 0 || !is_at(parent_fd, name, identity)) return 0;
     }
     int error = ::unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 ? 0 : errno;
     if ((error == ENOTEMPTY || error == EEXIST) && unlink_what_was_passed_on(directory_fd))

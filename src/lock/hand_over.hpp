@@ -20,6 +20,13 @@ bool is_waited_for(int directory_fd);
 bool is_writer_waiting(int directory_fd);
 bool is_reader_waiting(int directory_fd);
 
+/// Is the record in this file, open for reading and not read yet, one that was passed on? Only for the directory's holder.
+bool holds_passed_on_record(int record_fd);
+
+/// Drops the flock for those who wait, whose directory it is from then on.
+/// @return false: all have left in this moment, and the flock is the caller's again
+bool hand_over(int directory_fd);
+
 /// Gives up a directory that the caller holds by flock on `directory_fd` and has emptied of what is its own: keeps it for those
 /// who wait and drops the flock, else removes it, with a record in it that was passed on to nobody. The caller closes the
 /// descriptor, and only then.

@@ -29,15 +29,58 @@ constexpr int kInterrupt = SIGURG;
 
 void only_interrupts(int) {}
 
+}  // namespace
+
 /// Ends another thread's flock(2) when patience does. Shared by both threads; whoever goes last frees it.
-class Watch {
+class FlockWait::Watch {
   public:
     explicit Watch(const Patience& patience)
         : patience_(patience), sleeper_(::pthread_self()), over_(::eventfd(0, EFD_CLOEXEC)) {}
 
     bool usable() const { return static_cast<bool>(over_); }
 
-    /// The watching thread.
+    /// Starts the thread that watches, with all signals blocked: they are for the caller's threads.
+    /// @return 0, or the errno of pthread_create(3)
+    static int start(const std::shared_ptr<Watch>& watch) {
+        sigset_t all;
+        sigset_t before;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        pthread_attr_t attributes;
+        ::pthread_attr_init(&attributes);
+        ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        ::pthread_attr_setstacksize(&attributes, kThreadStack);
+        auto argument = std::make_unique<std::shared_ptr<Watch>>(watch);
+        const int error = ::pthread_create(&watch->thread_, &attributes, main, argument.get());
+        if (error == 0) (void)argument.release();  // the thread's now
+        ::pthread_attr_destroy(&attributes);
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        return error;
+    }
+
+    /// The sleeping thread, whose flock(2) was interrupted, or has ended: not `changed` if it is to leave.
+    WaitEnd end() const { return end_; }
+
+    /// The sleeping thread: no signal comes after this.
+    void finish() {
+        // A thread of this policy takes no processor away when it wakes up (sched(7)): its end can wait, the new holder cannot.
+        constexpr sched_param kNone{};
+        ::pthread_setschedparam(thread_, SCHED_BATCH, &kNone);
+        {
+            const std::lock_guard<std::mutex> guard(mutex_);
+            is_over_ = true;  // and the thread may be gone
+        }
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const ssize_t written = ::write(over_.get(), &one, sizeof one);
+    }
+
+  private:
+    static void* main(void* argument) {
+        const std::unique_ptr<std::shared_ptr<Watch>> watch(static_cast<std::shared_ptr<Watch>*>(argument));
+        (*watch)->run();
+        return nullptr;
+    }
+
     void run() {
         WaitEnd end = WaitEnd::changed;
         while (end == WaitEnd::changed) {
@@ -54,58 +97,17 @@ class Watch {
         } while (::poll(&over, 1, 1) == 0);
     }
 
-    /// The sleeping thread, whose flock(2) was interrupted, or has ended: not `changed` if it is to leave.
-    WaitEnd end() const { return end_; }
-
-    /// The sleeping thread: no signal comes after this.
-    /// @param watcher  the thread that is in run()
-    void finish(pthread_t watcher) {
-        {
-            const std::lock_guard<std::mutex> guard(mutex_);
-            is_over_ = true;
-        }
-        // A thread of this policy takes no processor away when it wakes up (sched(7)): its end can wait, the new holder cannot.
-        constexpr sched_param kNone{};
-        ::pthread_setschedparam(watcher, SCHED_BATCH, &kNone);
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const ssize_t written = ::write(over_.get(), &one, sizeof one);
-    }
-
-  private:
     const Patience patience_;
     const pthread_t sleeper_;
+    pthread_t thread_{};
     const UniqueFd over_;
     std::mutex mutex_;  // of is_over_ and the signal: the sleeper may be gone after finish()
     std::atomic<bool> is_over_ = false;
     std::atomic<WaitEnd> end_ = WaitEnd::changed;
 };
 
-void* run_watch(void* argument) {
-    const std::unique_ptr<std::shared_ptr<Watch>> watch(static_cast<std::shared_ptr<Watch>*>(argument));
-    (*watch)->run();
-    return nullptr;
-}
-
-/// Starts the thread with all signals blocked: they are for the caller's threads.
-int start_thread(const std::shared_ptr<Watch>& watch, pthread_t& thread) {
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_t attributes;
-    ::pthread_attr_init(&attributes);
-    ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    ::pthread_attr_setstacksize(&attributes, kThreadStack);
-    auto argument = std::make_unique<std::shared_ptr<Watch>>(watch);
-    const int error = ::pthread_create(&thread, &attributes, run_watch, argument.get());
-    if (error == 0) (void)argument.release();  // the thread's now
-    ::pthread_attr_destroy(&attributes);
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return error;
-}
-
 /// The calling thread can be interrupted.
-class Interruptible {
+class FlockWait::Interruptible {
   public:
     Interruptible() {
         struct sigaction action{};
@@ -123,8 +125,6 @@ class Interruptible {
   private:
     sigset_t before_{};
 };
-
-}  // namespace
 
 Patience::Patience(const LockWait& wait)
     : forever_(wait.forever),
@@ -146,23 +146,35 @@ WaitEnd Patience::sleep(int fd, Millis at_most) const {
     }
 }
 
-Result<WaitEnd> wait_in_flock(int fd, int operation, const Patience& patience) {
+FlockWait::FlockWait() = default;
+FlockWait::~FlockWait() { finish(); }
+
+Result<WaitEnd> FlockWait::run(int fd, int operation, const Patience& patience) {
+    finish();
     if (patience.only_retries()) return patience.sleep(-1, kBetweenRetries);
-    const auto watch = std::make_shared<Watch>(patience);
+    auto watch = std::make_shared<Watch>(patience);
     if (!watch->usable()) return os_error(Failure::os, "making an eventfd to wait for the lock");
-    const Interruptible here;
-    pthread_t watcher{};
-    if (const int error = start_thread(watch, watcher); error != 0) {
+    interruptible_ = std::make_unique<Interruptible>();
+    if (const int error = Watch::start(watch); error != 0) {
+        interruptible_.reset();
         return os_error(Failure::os, "starting a thread to wait for the lock", error);
     }
+    watch_ = std::move(watch);
     int error = 0;
     do {
         error = ::flock(fd, operation) == 0 ? 0 : errno;
-    } while (error == EINTR && watch->end() == WaitEnd::changed);
-    watch->finish(watcher);
+    } while (error == EINTR && watch_->end() == WaitEnd::changed);
     if (error != 0 && error != EINTR) return os_error(Failure::lock, "waiting in flock(2)", error);
     // What was granted in the last moment counts, but not against a stop.
-    return error == 0 && watch->end() == WaitEnd::timed_out ? WaitEnd::changed : watch->end();
+    const WaitEnd end = watch_->end();
+    return error == 0 && end == WaitEnd::timed_out ? WaitEnd::changed : end;
+}
+
+void FlockWait::finish() {
+    if (!watch_) return;
+    watch_->finish();
+    watch_.reset();
+    interruptible_.reset();
 }
 
 void DirectoryWatch::start(int directory_fd, std::uint32_t events) {

@@ -1,6 +1,8 @@
 #pragma once
 // Waiting for a lock: the caller sleeps in the kernel, while a thread watches the clock and wake_fd for it.
 
+#include <memory>
+
 #include "base/clock.hpp"
 #include "lock/directory_lock.hpp"
 
@@ -25,10 +27,29 @@ class Patience {
     MonotonicTime deadline_;
 };
 
-/// Waits in flock(2) for `fd`, which the caller keeps; `operation` is LOCK_EX or LOCK_SH. After `changed` the flock is ours,
-/// unless patience is for retries only: that was but a pause. After another end it may have been granted all the same; nothing
-/// of ours waits for it any more in any case. Errors: Failure::os, no thread or no descriptor; Failure::lock, flock(2) failed.
-Result<WaitEnd> wait_in_flock(int fd, int operation, const Patience& patience);
+/// Waits in flock(2), one after another, each with a thread that watches.
+class FlockWait {
+  public:
+    FlockWait();
+    FlockWait(const FlockWait&) = delete;
+    FlockWait& operator=(const FlockWait&) = delete;
+    ~FlockWait();
+
+    /// Waits for `fd`, which the caller keeps; `operation` is LOCK_EX or LOCK_SH. After `changed` the flock is ours, unless
+    /// patience is for retries only: that was but a pause. After another end it may have been granted all the same; nothing of
+    /// ours waits for it any more in any case. Errors: Failure::os, no thread or no descriptor; Failure::lock, flock(2) failed.
+    Result<WaitEnd> run(int fd, int operation, const Patience& patience);
+
+    /// Sends the thread home, which takes longer than to take over a lock: so run() leaves it to its caller. Until then SIGURG
+    /// may interrupt the calling thread's slow system calls.
+    void finish();
+
+  private:
+    class Watch;
+    class Interruptible;
+    std::shared_ptr<Watch> watch_;
+    std::unique_ptr<Interruptible> interruptible_;
+};
 
 /// Tells by inotify(7) of what flock(2) knows nothing of.
 class DirectoryWatch {

@@ -26,6 +26,7 @@ Result<Acquisition::Next> Acquisition::take(LockAttempt attempt) {
     // has none.
     fresh_ = attempt.created;
     if (!fresh_ && !is_reader() && take_what_was_passed_on()) return Next::done;
+    flock_wait_.finish();
     if (!fresh_) {
         auto orphan = clear_command_marks(lock_.directory_.get());
         if (!orphan) return fail(Failure::lock, shown() + ": " + orphan.error().text, orphan.error().errno_value);
@@ -42,7 +43,7 @@ bool Acquisition::take_what_was_passed_on() {
     lock_.record_.reset(::openat(lock_.directory_.get(), "record", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     struct stat record{};
     if (lock_.record_ && ::fstat(lock_.record_.get(), &record) == 0 && S_ISREG(record.st_mode) &&
-        read_lock_record_of(lock_.record_.get()).passed_on) {
+        holds_passed_on_record(lock_.record_.get())) {
         lock_.record_bytes_ = std::min(static_cast<std::size_t>(record.st_size), kLongestRecord);
         if (lock_.write_record(record_)) return true;
     }
