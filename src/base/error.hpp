@@ -11,7 +11,7 @@ namespace lockstep {
 /// The kinds of failure that end a run, each with an exit status of its own (see exit_status.hpp).
 enum class Failure {
     usage,        ///< the command line is wrong
-    no_job_file,  ///< there is no such job file
+    no_job_file,  ///< there is no such job file, or another file that was named
     items,        ///< the items of the batch could not be had
     os,           ///< the system refused something that every run needs (a process, a pipe, memory)
     lock,         ///< the lock cannot be made, or is not ours to use

@@ -44,8 +44,8 @@ CLI::App* add_unlock(CLI::App& app, UnlockArguments& arguments) {
         ->needs(terminate);
     unlock->footer(
         "A living holder keeps its lock, and so does a script's mkdir; age decides nothing.\n"
-        "Exit status: 0 the lock is gone · 64 which run? the exact command is said · 73 it is not ours to remove · 75 its "
-        "holder\nis alive\n");
+        "Exit status: 0 the lock is gone · 64 which run? the exact command is said · 66 the directory that holds it does not "
+        "exist ·\n73 it is not ours to remove, or no lock · 75 its holder is alive\n");
     return unlock;
 }
 

@@ -35,8 +35,17 @@ const LockRecord* find_run(const LockView& lock, const std::string& run_id) {
 
 bool is_dead(const LockView& lock) { return lock.state == LockState::left_behind; }
 
+/// Nothing of ours can lie there. What cannot be found is the command line's fault, not the system's.
+Error no_such_place(Error problem) {
+    const bool missing = problem.errno_value == ENOENT || problem.errno_value == ENOTDIR;
+    if (missing) problem.failure = Failure::no_job_file;
+    if (missing) problem.text += ". What locks there are, and what they are called: lockstep locks";
+    return problem;
+}
+
 /// What can be said without knowing which run is meant. Nothing: there is a run that it could be.
 std::optional<Error> hopeless(const LockView& lock) {
+    if (lock.problem) return no_such_place(*lock.problem);
     const std::string path = printable(shell_quoted(lock.path), 4096);
     if (lock.state == LockState::foreign) {
         return refuse(Failure::lock, lock,

@@ -27,8 +27,11 @@ class LockPath {
     /// A name without '/' means `<root>/<name>.lock` with default_lock_root(), anything else is a path; relative
     /// ones are to the working directory. Errors (Failure::lock): no such parent, a parent that its group or others may write
     /// without the sticky bit, a network file system (an allowlist by statfs(2): flock on a directory is not to be trusted
-    /// elsewhere), a last component of "." or "..".
-    static Result<LockPath> open(const std::string& name_or_path);
+    /// elsewhere), a last component of "." or ".."; Failure::usage: the name is empty.
+    static Result<LockPath> open(const std::string& name_or_path) { return open(name_or_path, Use::take); }
+
+    /// The same to look at what lies there: its errors advise no other place.
+    static Result<LockPath> open_to_look(const std::string& name_or_path) { return open(name_or_path, Use::look); }
 
     /// The same without a look at anything, for a parent that is open already and a text that it was opened by.
     static LockPath of_parent(const std::string& name_or_path, UniqueFd parent);
@@ -41,6 +44,9 @@ class LockPath {
     const char* ways_elsewhere() const { return ways_elsewhere_; }
 
   private:
+    enum class Use { take, look };
+    static Result<LockPath> open(const std::string& name_or_path, Use use);
+
     const char* ways_elsewhere_ = "";
     std::string text_;
     std::string name_;

@@ -48,21 +48,6 @@ LockAttempt refuse_owner(const LockPath& path, uid_t owner) {
                   EACCES);
 }
 
-std::string kind_of_file(const LockPath& path, const struct stat& info) {
-    if (S_ISLNK(info.st_mode)) {
-        std::array<char, 4096> target{};
-        const ssize_t length = ::readlinkat(path.parent_fd(), path.name().c_str(), target.data(), target.size());
-        struct stat behind{};
-        const bool dangling = ::fstatat(path.parent_fd(), path.name().c_str(), &behind, 0) != 0;
-        const std::string_view text(target.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
-        return std::string(dangling ? "a dangling symbolic link to " : "a symbolic link to ") + printable(text);
-    }
-    if (S_ISFIFO(info.st_mode)) return "a fifo";
-    if (S_ISSOCK(info.st_mode)) return "a socket";
-    if (S_ISREG(info.st_mode)) return "a plain file";
-    return "a device";
-}
-
 LockAttempt foreign(const struct stat& info) {
     LockAttempt attempt;
     attempt.kind = LockAttempt::Kind::foreign;
@@ -111,6 +96,21 @@ LockAttempt judge_not_a_directory(const LockPath& path, int error) {
 }
 
 }  // namespace
+
+std::string kind_of_file(const LockPath& path, const struct stat& info) {
+    if (S_ISLNK(info.st_mode)) {
+        std::array<char, 4096> target{};
+        const ssize_t length = ::readlinkat(path.parent_fd(), path.name().c_str(), target.data(), target.size());
+        struct stat behind{};
+        const bool dangling = ::fstatat(path.parent_fd(), path.name().c_str(), &behind, 0) != 0;
+        const std::string_view text(target.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+        return std::string(dangling ? "a dangling symbolic link to " : "a symbolic link to ") + printable(text);
+    }
+    if (S_ISFIFO(info.st_mode)) return "a fifo";
+    if (S_ISSOCK(info.st_mode)) return "a socket";
+    if (S_ISREG(info.st_mode)) return "a plain file";
+    return "a device";
+}
 
 bool make_usable(int parent_fd, const std::string& name, mode_t required, mode_t mode) {
     const UniqueFd file(::openat(parent_fd, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));

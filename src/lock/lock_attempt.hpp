@@ -28,6 +28,9 @@ struct LockAttempt {
 /// @param spare  a descriptor that may be closed if there is no other left to undo the mkdir with
 LockAttempt attempt_lock(const LockPath& path, UniqueFd& spare, LockMode mode);
 
+/// What lies where a lock directory would be, and is none: "a plain file", "a symbolic link to x", "a device", …
+std::string kind_of_file(const LockPath& path, const struct stat& info);
+
 /// Gives the owner its permissions on `name` back, if it is a file or directory of ours that an odd umask (0777) made
 /// unusable. Opens it without permission (O_PATH) and changes that very inode, so that a name that is replaced
 /// meanwhile changes nothing. `required` are the file type and mode bits that it must have (S_IFDIR | S_ISVTX).

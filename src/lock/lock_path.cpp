@@ -20,7 +20,7 @@ struct Place {
 };
 
 Result<Place> split(const std::string& name_or_path) {
-    if (name_or_path.empty()) return fail(Failure::lock, "the lock's name is empty: give a name or a path");
+    if (name_or_path.empty()) return fail(Failure::usage, "the lock's name is empty: give a name or a path");
     if (name_or_path.find('\0') != std::string::npos) return fail(Failure::lock, "the lock's name contains a NUL character");
     const std::string root = default_lock_root();
     if (const auto place = lock_place(name_or_path, root)) {
@@ -46,7 +46,8 @@ std::string absolute(const Place& place) {
     return text;
 }
 
-Result<void> check_parent(int fd, const std::string& parent, const std::string& text, const char* ways_elsewhere) {
+/// @param elsewhere  "choose another place …", or ""
+Result<void> check_parent(int fd, const std::string& parent, const std::string& text, const std::string& elsewhere) {
     struct stat info{};
     if (::fstat(fd, &info) != 0) return os_error(Failure::lock, text + ": looking at " + parent);
     const bool by_all = (info.st_mode & S_IWOTH) != 0;
@@ -55,11 +56,12 @@ Result<void> check_parent(int fd, const std::string& parent, const std::string& 
         const std::string who = by_all ? "everybody" : "the group with gid " + std::to_string(info.st_gid);
         return fail(Failure::lock, text + ": " + who + " may write in " + parent +
                                        " and it has no sticky bit, so that others could remove or replace the lock. "
-                                       "Set the bit (chmod +t), forbid the writing (chmod " +
+                                       "Set the bit (chmod +t)" +
+                                       (elsewhere.empty() ? " or" : ",") + " forbid the writing (chmod " +
                                        (by_all && by_group ? "go-w"
                                         : by_all           ? "o-w"
                                                            : "g-w") +
-                                       "), or choose another place " + ways_elsewhere);
+                                       ")" + (elsewhere.empty() ? "" : ", or " + elsewhere));
     }
     struct statfs system{};
     if (::fstatfs(fd, &system) != 0) return os_error(Failure::lock, text + ": asking for the file system of " + parent);
@@ -68,7 +70,7 @@ Result<void> check_parent(int fd, const std::string& parent, const std::string& 
     std::snprintf(type.data(), type.size(), "0x%lx", static_cast<unsigned long>(system.f_type) & 0xFFFFFFFFUL);
     return fail(Failure::lock,
                 text + ": " + parent + " is not on a local file system that is known to lock directories (type " + type.data() +
-                    "): a lock on a network file system can be held twice. Choose a place such as /tmp " + ways_elsewhere);
+                    "): a lock on a network file system can be held twice" + (elsewhere.empty() ? "" : "; " + elsewhere));
 }
 
 }  // namespace
@@ -85,12 +87,13 @@ LockPath LockPath::of_parent(const std::string& name_or_path, UniqueFd parent) {
     return path;
 }
 
-Result<LockPath> LockPath::open(const std::string& name_or_path) {
+Result<LockPath> LockPath::open(const std::string& name_or_path, Use use) {
     auto place = split(name_or_path);
     if (!place) return std::unexpected(std::move(place.error()));
     LockPath path;
     const bool bare = name_or_path.find('/') == std::string::npos;
     path.ways_elsewhere_ = bare ? "with --lock PATH, or all locks with LOCKSTEP_LOCK_ROOT" : "with --lock";
+    const std::string elsewhere = use == Use::take ? std::string("choose another place ") + path.ways_elsewhere_ : "";
     path.text_ = absolute(*place);
     path.name_ = std::move(place->name);
     const std::string shown = printable(path.text_, 4096);
@@ -98,15 +101,14 @@ Result<LockPath> LockPath::open(const std::string& name_or_path) {
     path.parent_ = open_lock_parent(place->parent.c_str());
     if (!path.parent_) {
         const int error = errno;
-        const std::string hint = error == ENOENT || error == ENOTDIR
-                                     ? std::string(". Create it, or choose another place ") + path.ways_elsewhere_
-                                     : "";
+        const bool could_be_made = (error == ENOENT || error == ENOTDIR) && use == Use::take;
+        const std::string hint = could_be_made ? ". Create it, or " + elsewhere : "";
         return fail(
             Failure::lock,
             shown + ": the directory " + parent + " that is to hold the lock cannot be opened: " + errno_text(error) + hint,
             error);
     }
-    if (auto checked = check_parent(path.parent_.get(), parent, shown, path.ways_elsewhere_); !checked)
+    if (auto checked = check_parent(path.parent_.get(), parent, shown, elsewhere); !checked)
         return std::unexpected(std::move(checked.error()));
     return path;
 }

@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/text.hpp"
 #include "lock/directory_lock.hpp"
+#include "lock/lock_attempt.hpp"
+#include "lock/lock_steps.hpp"
 #include "lock/orphaned_commands.hpp"
 #include "lock/readers.hpp"
 
@@ -117,6 +120,20 @@ void judge_closed(LockView& view, const struct stat& info, int error) {
     }
 }
 
+std::string shown(const LockPath& path) { return printable(path.text(), 4096); }
+
+/// A file, perhaps flock(1)'s.
+void judge_no_directory(LockView& view, const LockPath& path) {
+    view.state = LockState::foreign;
+    view.text = "no lock: something that is no directory lies there";
+    struct stat info{};
+    const bool seen = ::fstatat(path.parent_fd(), path.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+    view.problem = Error{Failure::lock,
+                         shown(path) + " is " + (seen ? kind_of_file(path, info) : "no directory") +
+                             ", not a lock directory: nothing of lockstep's, which leaves it alone",
+                         0};
+}
+
 void judge_place(LockView& view, const LockPath& path, const KernelLockTable& table) {
     constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     const UniqueFd directory(::openat(path.parent_fd(), path.name().c_str(), kFlags));
@@ -126,11 +143,7 @@ void judge_place(LockView& view, const LockPath& path, const KernelLockTable& ta
         view.text = "free";
         return;
     }
-    if (error == ENOTDIR || error == ELOOP) {
-        view.state = LockState::foreign;
-        view.text = "no lock: something that is no directory lies there";
-        return;
-    }
+    if (error == ENOTDIR || error == ELOOP) return judge_no_directory(view, path);
     struct stat info{};
     if (directory ? ::fstat(directory.get(), &info) != 0
                   : ::fstatat(path.parent_fd(), path.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
@@ -139,6 +152,11 @@ void judge_place(LockView& view, const LockPath& path, const KernelLockTable& ta
     }
     view.owner = info.st_uid;
     view.changed_ms = std::int64_t{info.st_mtim.tv_sec} * 1000 + info.st_mtim.tv_nsec / 1'000'000;
+    if (info.st_uid == ::geteuid() && kind_of_directory(info) == DirectoryKind::for_others) {
+        view.text = "unknown: a directory that others may use, not a lock";
+        view.problem = Error{Failure::lock, shown(path) + " is a directory that others may use, not a lock", 0};
+        return;
+    }
     view.kernel = table.of(info);
     if (!directory) return judge_closed(view, info, error);
     view.record = read_lock_record(directory.get());
@@ -176,9 +194,10 @@ LockView look_at_lock(const std::string& name_or_path, const KernelLockTable& ta
     LockView view;
     view.state = LockState::unknown;
     view.path = name_or_path;
-    const auto path = LockPath::open(name_or_path);
+    const auto path = LockPath::open_to_look(name_or_path);
     if (!path) {
         view.text = "unknown: " + path.error().text;
+        view.problem = path.error();
         return view;
     }
     view.path = path->text();

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.hpp"
 #include "lock/kernel_locks.hpp"
 #include "lock/lock_record.hpp"
 
@@ -28,6 +29,7 @@ struct LockView {
     std::string path;                  ///< absolute, or as it was given if it cannot be made so
     std::optional<LockRecord> record;  ///< what the holder wrote, if it can be read; of a shared lock: the first reader's
     std::vector<LockRecord> readers;   ///< of a shared lock: those who live, or if all are dead: the dead
+    std::optional<Error> problem;      ///< why no lock of ours can lie there at all; the state is unknown or foreign
     std::string text;                  ///< for people: "held by pid 812 since 03:00:01, order o17, second"
     pid_t pid = 0;                ///< the one that people know of the holder: its front's as long as that lives; 0: unknown
     uid_t owner = 0;              ///< of the directory, if there is one

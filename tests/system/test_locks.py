@@ -270,6 +270,19 @@ class Unlocking(LocksTest):
         self.assertIn(f"rmdir {self.lock}", self.refused(73, self.lock, "--run", "x", "--terminate"))
         self.assertTrue(self.lock.exists())
 
+    def test_where_no_lock_can_be_the_name_is_wrong_and_no_option_is_named_that_unlock_lacks(self):
+        (self.place / "file.lock").write_text("flock(1)'s")
+        for status, place, why in [(66, self.root / "nosuch" / "x", "No such file or directory. What locks there are"),
+                                   (66, self.place / "file.lock" / "x", "Not a directory. What locks there are"),
+                                   (73, self.place / "file.lock", "is a plain file, not a lock directory"),
+                                   (73, "/tmp/", "is a directory that others may use, not a lock"),
+                                   (64, "", "the lock's name is empty")]:
+            said = self.refused(status, place, "--run", "x")
+            self.assertIn(why, said)
+            self.assertNotIn("--lock", said)
+            self.assertNotIn("rmdir", said)
+        self.assertTrue((self.place / "file.lock").exists())
+
     def test_where_no_lock_is_there_is_nothing_to_do(self):
         result = self.unlock(self.lock, "--run", "x")
         self.assertEqual((result.status, result.out), (0, f"{self.lock}: there is no lock\n"), result.err)

@@ -151,6 +151,9 @@ TEST_CASE("a place that cannot hold a lock is unknown, and why", "[lock_view]") 
     const LockView view = look_at_lock("/nonexistent-directory/a.lock");
     CHECK(view.state == LockState::unknown);
     CHECK(view.text.find("/nonexistent-directory") != std::string::npos);
+    REQUIRE(view.problem);
+    CHECK(view.problem->errno_value == ENOENT);
+    CHECK(view.problem->text.find("--lock") == std::string::npos);  // who looks has no use for another place
 }
 
 TEST_CASE("another user's lock cannot be looked into", "[lock_view]") {
