@@ -47,12 +47,8 @@ Error no_such_place(Error problem) {
 std::optional<Error> hopeless(const LockView& lock) {
     if (lock.problem) return no_such_place(*lock.problem);
     const std::string path = printable(shell_quoted(lock.path), 4096);
-    if (lock.state == LockState::foreign) {
-        return refuse(Failure::lock, lock,
-                      "it was " + lock.text +
-                          ". Nothing tells whether its owner lives: when you are sure that it does not, rmdir " + path)
-            .error();
-    }
+    if (lock.state == LockState::foreign)
+        return refuse(Failure::lock, lock, "it was " + lock.text + "; " + rmdir_advice(lock)).error();
     const bool is_there = lock.record || !lock.readers.empty() || lock.changed_ms > 0;
     if (is_there && lock.owner != ::geteuid()) {
         const std::string user = user_name(lock.owner);
@@ -62,20 +58,20 @@ std::optional<Error> hopeless(const LockView& lock) {
             .error();
     }
     if (lock.record || !lock.readers.empty()) return std::nullopt;
-    if (lock.state == LockState::unknown && is_there) {
-        return refuse(Failure::busy, lock,
-                      "there is no record in it, so that no run can be named. It keeps no run of lockstep out; rmdir " + path +
-                          " removes it without harm, even if a run takes it at that moment")
-            .error();
+    if (const std::string advice = rmdir_advice(lock); !advice.empty()) {
+        return refuse(Failure::busy, lock, "there is no record in it, so that no run can be named; " + advice).error();
     }
     return refuse(Failure::busy, lock, lock.text).error();
 }
 
 Error wrong_run(const LockView& lock, const std::string& given) {
-    const std::string said = given.empty() ? "name the run that is meant" : "there is no run " + printable(given) + " in it";
+    const std::string said = given.empty() ? "Name the run that is meant" : "There is no run " + printable(given) + " in it";
     const std::string terminate = is_dead(lock) ? "" : " --terminate";
+    const std::string first =
+        lock.orphan_pid > 0 ? "; end that first (kill " + std::to_string(lock.orphan_pid) + "), then" : "";
     return {Failure::usage,
-            printable(lock.path, 4096) + ": " + lock.text + ". " + said + ": " + unlock_command_line(lock) + terminate, 0};
+            printable(lock.path, 4096) + ": " + lock.text + ". " + said + first + ": " + unlock_command_line(lock) + terminate,
+            0};
 }
 
 /// What the dead run left half done is told, for a removed lock does not undo it.
@@ -151,8 +147,9 @@ class Unlocking {
     /// A busy lock, told with what is in the way.
     static Error explain(const LockView& lock, Error error) {
         if (error.failure != Failure::busy) return error;
-        return {Failure::busy, printable(lock.path, 4096) + ": not removed: " + error.text + ". Wait for it, or end it first",
-                0};
+        const std::string how = lock.orphan_pid > 0 ? ": kill " + std::to_string(lock.orphan_pid) : "";
+        return {Failure::busy,
+                printable(lock.path, 4096) + ": not removed: " + error.text + ". Wait for it, or end it first" + how, 0};
     }
 
     const sigset_t mask_;

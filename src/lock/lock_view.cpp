@@ -38,8 +38,8 @@ void judge_taken_over(LockView& view, int directory) {
     view.state = LockState::held;
     view.pid = view.kernel.holders.front();
     view.text = in_kernel(view.kernel) + " is taking it over from run " + view.record->run_id + ", which has died";
-    if (const std::string command = describe_command_at_work(directory); !command.empty())
-        view.text += ", when this ends: " + command;
+    if (const CommandAtWork command = find_command_at_work(directory); command.pid > 0)
+        view.text += ", when this ends: " + command.text;
 }
 
 void judge_left_behind(LockView& view, int directory, const std::string& holder, bool same_boot) {
@@ -48,8 +48,10 @@ void judge_left_behind(LockView& view, int directory, const std::string& holder,
     if (!same_boot) {
         view.text += "; the machine was started anew since then";
     } else {
-        view.orphan = describe_command_at_work(directory);
-        if (!view.orphan.empty()) view.text += " when this ends: " + view.orphan;
+        CommandAtWork command = find_command_at_work(directory);
+        view.orphan = std::move(command.text);
+        view.orphan_pid = command.pid;
+        if (view.orphan_pid > 0) view.text += " when this ends: " + view.orphan;
     }
 }
 

@@ -36,6 +36,7 @@ struct LockView {
     std::int64_t changed_ms = 0;  ///< wall clock: when something was last made or removed in it
     KernelLocks kernel;
     std::string orphan;  ///< left behind: "pid 913, a command that a killed run left at work", as far as /proc knows it
+    pid_t orphan_pid = 0;
 
     /// Those who wait in flock(2), as far as they can be seen; who waits for a foreign lock cannot. A waiter of another pid
     /// namespace counts, but has no pid here.

@@ -20,7 +20,7 @@ bool is_at_work(const LockRecord& record, int directory_fd) {
     if (record.boot_id != self.boot_id.view()) return false;
     // Its pid says nothing here; but we would not know its id if it had not started us.
     if (record.pid_namespace != self.pid_namespace) return true;
-    return is_same_process(record.guardian_pid, record.guardian_start) || !describe_command_at_work(directory_fd).empty();
+    return is_same_process(record.guardian_pid, record.guardian_start) || find_command_at_work(directory_fd).pid > 0;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <string_view>
 #include <vector>
 
@@ -41,8 +42,43 @@ pid_t pid_in(int mark_fd) {
     return pid;
 }
 
-std::string describe(pid_t pid) {
-    return (pid > 0 ? "pid " + std::to_string(pid) + ", " : "") + "a command that a killed run left at work";
+/// What is written in the /proc/self/fdinfo of a descriptor that has an flock (proc(5)): not of one that waits for it.
+bool has_flock(const std::string& fdinfo) {
+    const UniqueFd file(::open(fdinfo.c_str(), O_RDONLY | O_CLOEXEC));
+    std::array<char, 1024> buffer{};
+    const ssize_t length = file ? ::read(file.get(), buffer.data(), buffer.size()) : -1;
+    return std::string_view(buffer.data(), length > 0 ? static_cast<std::size_t>(length) : 0).contains("FLOCK");
+}
+
+bool keeps_flock_on(const std::string& process, const struct stat& mark) {
+    const UniqueFd descriptors(::open((process + "/fd").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const auto names = descriptors ? directory_entries(descriptors.get()) : Result<std::vector<std::string>>();
+    return names && std::ranges::any_of(*names, [&](const std::string& name) {
+               struct stat info{};
+               return ::fstatat(descriptors.get(), name.c_str(), &info, 0) == 0 && info.st_ino == mark.st_ino &&
+                      info.st_dev == mark.st_dev && has_flock(process + "/fdinfo/" + name);
+           });
+}
+
+/// A process that a command which has ended left running, and which keeps its mark. 0: none that /proc shows to us.
+pid_t heir_of(int mark_fd) {
+    struct stat mark{};
+    const UniqueFd processes(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const auto names =
+        processes && ::fstat(mark_fd, &mark) == 0 ? directory_entries(processes.get()) : Result<std::vector<std::string>>();
+    for (const std::string& name : names.value_or(std::vector<std::string>())) {
+        const bool is_process = name.find_first_not_of("0123456789") == std::string::npos;
+        if (is_process && keeps_flock_on("/proc/" + name, mark)) return static_cast<pid_t>(std::atoi(name.c_str()));
+    }
+    return 0;
+}
+
+CommandAtWork at_work(int mark_fd) {
+    const pid_t pid = pid_in(mark_fd);
+    if (is_same_process(pid, 0)) return {pid, "pid " + std::to_string(pid) + ", a command that a killed run left at work"};
+    if (const pid_t heir = heir_of(mark_fd); heir > 0)
+        return {heir, "pid " + std::to_string(heir) + ", started by a command that a killed run left at work"};
+    return {};
 }
 
 }  // namespace
@@ -79,8 +115,9 @@ Result<OrphanedCommand> clear_command_marks(int directory_fd) {
         if (!file) return os_error(Failure::lock, "opening " + name + " in the lock directory");
         // Free: nobody can take it any more, for only its heirs have the descriptor.
         if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) continue;
-        std::string holder = describe(is_command_mark(name) ? pid_in(file.get()) : 0);
-        return OrphanedCommand{std::move(file), std::move(holder)};
+        CommandAtWork command = is_command_mark(name) ? at_work(file.get()) : CommandAtWork{};
+        if (command.pid == 0) command.text = "a command that a killed run left at work";
+        return OrphanedCommand{std::move(file), std::move(command.text)};
     }
     for (const std::string& name : *names) {
         if (is_mark(name)) ::unlinkat(directory_fd, name.c_str(), 0);
@@ -88,16 +125,16 @@ Result<OrphanedCommand> clear_command_marks(int directory_fd) {
     return OrphanedCommand{};
 }
 
-std::string describe_command_at_work(int directory_fd) {
+CommandAtWork find_command_at_work(int directory_fd) {
     const auto names = directory_entries(directory_fd);
-    if (!names) return "";
+    if (!names) return {};
     for (const std::string& name : *names) {
         if (!is_command_mark(name)) continue;
         const UniqueFd file(::openat(directory_fd, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-        const pid_t pid = file ? pid_in(file.get()) : 0;
-        if (is_same_process(pid, 0)) return describe(pid);
+        CommandAtWork command = file ? at_work(file.get()) : CommandAtWork{};
+        if (command.pid > 0) return command;
     }
-    return "";
+    return {};
 }
 
 std::string list_contents(int directory_fd) {

@@ -20,8 +20,13 @@ struct OrphanedCommand {
 /// exclusive flock.
 Result<OrphanedCommand> clear_command_marks(int directory_fd);
 
-/// The same for people who only look, without a lock: by its pid, which a later process may have by now. "" if there is none.
-std::string describe_command_at_work(int directory_fd);
+/// The same for people who only look, without a lock: by its pid, which a later process may have by now; of a command that has
+/// ended, by what it left running under its mark, as far as /proc shows that to us. `pid` is 0 if there is none.
+struct CommandAtWork {
+    pid_t pid = 0;
+    std::string text;
+};
+CommandAtWork find_command_at_work(int directory_fd);
 
 /// The names in it, sorted. Reads through the caller's own descriptor, and so moves its offset: a few short entries, which
 /// opendir(3) would pay for with five more system calls.

@@ -1,6 +1,7 @@
 #include "report/lock_report.hpp"
 
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -76,10 +77,13 @@ std::vector<std::string> notes_on(const LockView& lock) {
     if (lock.state == LockState::left_behind) {
         notes.push_back("its run is dead; the next one takes it over" +
                         (lock.orphan.empty() ? "" : " when this ends: " + printable(lock.orphan, kLongestText)));
-        notes.push_back("to remove it now: " + unlock_command_line(lock));
+        notes.push_back(lock.orphan_pid > 0 ? "to remove it, end that first: kill " + std::to_string(lock.orphan_pid) +
+                                                  "; then: " + unlock_command_line(lock)
+                                            : "to remove it now: " + unlock_command_line(lock));
     } else if (!told_otherwise) {
         notes.push_back(printable(lock.text, kLongestText));
     }
+    if (const std::string advice = rmdir_advice(lock); !advice.empty()) notes.push_back(advice);
     for (const LockRecord& reader : lock.readers) {
         const std::string work = work_of(reader, lock.path);
         notes.push_back(describe_holder(reader) + (work.empty() ? "" : ": " + work));
@@ -214,6 +218,16 @@ std::string waiters_text(const LockView& lock) {
     for (std::size_t i = 0; i < std::min(lock.kernel.waiters.size(), kMost); ++i)
         pids += (i == 0 ? ": pid " : ", ") + std::to_string(lock.kernel.waiters[i]);
     return std::to_string(count) + (count == 1 ? " waits" : " wait") + pids + (lock.kernel.waiters.size() > kMost ? ", …" : "");
+}
+
+std::string rmdir_advice(const LockView& lock) {
+    if (lock.problem) return "";
+    const std::string command = "rmdir " + printable(shell_quoted(lock.path), 4096);
+    if (lock.state == LockState::foreign)
+        return "nothing tells whether its owner lives: when you are sure that it does not, " + command;
+    const bool without_record = lock.state == LockState::unknown && !lock.record && lock.readers.empty() && lock.changed_ms > 0;
+    if (!without_record || lock.owner != ::geteuid()) return "";
+    return "it keeps no run of lockstep out; " + command + " removes it without harm, even if a run takes it at that moment";
 }
 
 std::string unlock_command_line(const LockView& lock) {

@@ -34,4 +34,8 @@ std::string waiters_text(const LockView& lock);
 /// The exact command that removes a lock that was left behind.
 std::string unlock_command_line(const LockView& lock);
 
+/// How to remove a lock that no command of this program removes: one that a script's mkdir made, or that has no record. "":
+/// there is another way, or it is not ours to remove.
+std::string rmdir_advice(const LockView& lock);
+
 }  // namespace lockstep

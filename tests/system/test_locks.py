@@ -8,7 +8,7 @@ import signal
 import subprocess
 import unittest
 
-from processes import children_of, kill
+from processes import children_of, kill, parent_of
 from support import LOCKSTEP, SystemTest, wait_until
 from terminal import Terminal
 
@@ -259,13 +259,39 @@ class Unlocking(LocksTest):
 
     def test_while_the_dead_runs_command_is_at_work_the_lock_stays(self):
         run = self.leave_behind(orphan=True)
-        self.assertIn("a command that a killed run left at work", self.table())
+        [command] = self.my_processes()
+        table = self.table()
+        self.assertIn(f"pid {command}, a command that a killed run left at work", table)
         said = self.refused(75, self.lock, "--run", run)
         self.assertIn("a command that a killed run left at work", said)
         self.assertEqual(self.run_of(), run)
+        self.assertIn(f"kill {command}", self.refused(64, self.lock))
+        self.assertTrue(said.endswith(f"end it first: kill {command}\n"), said)
+        # What the table says is what works.
+        [way] = re.findall(r"to remove it, end that first: (.*)", table)
+        self.assertEqual(way, f"kill {command}; then: lockstep unlock {self.lock} --run {run}")
+        os.kill(command, signal.SIGTERM)
+        wait_until(lambda: self.reap() or not self.my_processes(), "its end")
+        self.assertIn(f"to remove it now: lockstep unlock {self.lock} --run {run}", self.table())
+        self.assertEqual(self.unlock(self.lock, "--run", run).status, 0)
+
+    def test_what_a_killed_runs_command_left_running_is_found_by_the_mark_that_it_keeps(self):
+        holder = self.start_lockstep("exec", self.lock, "--", "sh", "-c", "sleep 30 & echo $! >left; wait")
+        left = int(wait_until(lambda: (self.root / "left").exists() and (self.root / "left").read_text().strip(), "its pid"))
+        guardian = holder.guardian()
+        run = self.run_of()
+        victims = [holder.pid, guardian, parent_of(left)]
+        for pid in victims:
+            kill(pid)
+        holder.wait()
+        wait_until(lambda: self.reap() or not set(self.my_processes()) & set(victims), "the end of the killed")
+        self.assertIn(f"end that first: kill {left}; then: lockstep unlock", self.table())
+        said = self.refused(75, self.lock, "--run", run)
+        self.assertIn(f"busy: pid {left}, started by a command that a killed run left at work", said)
 
     def test_a_scripts_mkdir_is_left_to_its_owner(self):
         self.lock.mkdir()
+        self.assertIn(f"when you are sure that it does not, rmdir {self.lock}\n", self.table())
         self.assertIn(f"rmdir {self.lock}", self.refused(73, self.lock, "--run", "x"))
         self.assertIn(f"rmdir {self.lock}", self.refused(73, self.lock, "--run", "x", "--terminate"))
         self.assertTrue(self.lock.exists())

@@ -83,7 +83,8 @@ TEST_CASE("a place whose last part is no name of its own is refused", "[lock]") 
         INFO(place);
         CHECK_FALSE(LockPath::open(place));
     }
-    CHECK_THAT(refusal(""), Contains("empty"));
+    CHECK_THAT(LockPath::open("").error().text, Contains("empty"));
+    CHECK(LockPath::open("").error().failure == Failure::usage);
     CHECK_THAT(refusal("/tmp/.."), Contains("its last part must be a name"));
     CHECK_THAT(refusal(std::string("/tmp/a\0b", 8)), Contains("NUL"));
 }
