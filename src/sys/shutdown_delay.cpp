@@ -1,6 +1,5 @@
 #include "sys/shutdown_delay.hpp"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -8,9 +7,9 @@
 #include <cstdint>
 #include <system_error>
 #include <thread>
-#include <type_traits>
 
 #include "sys/log.hpp"
+#include "sys/shared_library.hpp"
 
 namespace lockstep {
 
@@ -41,18 +40,14 @@ struct BusApi {
     sd_bus* (*flush_close_unref)(sd_bus* bus);
 };
 
-bool load(BusApi& api) {
-    void* library = ::dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
-    const auto look_up = [library](const char* name, auto& function) {
-        function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(library, name));
-        return function != nullptr;
-    };
-    return library != nullptr && look_up("sd_bus_open_system", api.open_system) &&
-           look_up("sd_bus_set_method_call_timeout", api.set_method_call_timeout) &&
-           look_up("sd_bus_match_signal", api.match_signal) && look_up("sd_bus_call_method", api.call_method) &&
-           look_up("sd_bus_message_read", api.message_read) && look_up("sd_bus_message_unref", api.message_unref) &&
-           look_up("sd_bus_process", api.process) && look_up("sd_bus_get_fd", api.get_fd) &&
-           look_up("sd_bus_flush_close_unref", api.flush_close_unref);
+bool look_up_all(BusApi& api) {
+    const SharedLibrary& library = libsystemd();
+    return library.look_up("sd_bus_open_system", api.open_system) &&
+           library.look_up("sd_bus_set_method_call_timeout", api.set_method_call_timeout) &&
+           library.look_up("sd_bus_match_signal", api.match_signal) && library.look_up("sd_bus_call_method", api.call_method) &&
+           library.look_up("sd_bus_message_read", api.message_read) &&
+           library.look_up("sd_bus_message_unref", api.message_unref) && library.look_up("sd_bus_process", api.process) &&
+           library.look_up("sd_bus_get_fd", api.get_fd) && library.look_up("sd_bus_flush_close_unref", api.flush_close_unref);
 }
 
 }  // namespace
@@ -138,7 +133,7 @@ void ShutdownDelay::hold(bool wanted) noexcept {
 
 void ShutdownDelay::run() {
     BusApi api{};
-    if (!load(api)) return log::debug("there is a logind, but no libsystemd.so.0 to reach it by");
+    if (!look_up_all(api)) return log::debug("there is a logind, but no libsystemd.so.0 to reach it by");
     Bus bus(api, why_, announced_);
     if (!bus.open()) return log::debug("there is a logind, but no system bus to reach it by");
     for (;;) {
