@@ -60,10 +60,8 @@ std::string secret_lines(const JobSpec& job, const std::string& name) {
 /// spec of the pod, for both kinds.
 std::string pod(const JobSpec& job, const std::string& name, const std::string& image, const std::string& command) {
     const StopBudget budget = stop_budget(job);
-    return "# How long the kubelet waits after its SIGTERM before it sends SIGKILL; its default is 30. A pair that has begun "
-           "is\n"
-           "# finished first, and that can take:\n" +
-           budget_lines(budget, "# ") + "terminationGracePeriodSeconds: " + std::to_string(budget.seconds) +
+    return patience_comment(budget, "# ", "the kubelet", "30") +
+           "terminationGracePeriodSeconds: " + std::to_string(budget.seconds) +
            "\n"
            "containers:\n"
            "  - name: " +

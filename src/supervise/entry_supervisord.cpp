@@ -54,10 +54,8 @@ Result<std::vector<EntryFile>> supervisord_entry(const JobSpec& job, const Entry
         for_supervisord(*words) +
         "\n"
         "\n" +
-        account_lines(request) + secret_lines(job) +
-        "; How long supervisord waits after its SIGTERM before it sends SIGKILL; its default is 10. A pair that has begun is\n"
-        "; finished first, and that can take:\n" +
-        budget_lines(budget, "; ") + "stopwaitsecs=" + seconds +
+        account_lines(request) + secret_lines(job) + patience_comment(budget, "; ", "supervisord", "10") +
+        "stopwaitsecs=" + seconds +
         "\n"
         "\n"
         "; SIGTERM is the request to stop. It is for the process that supervisord started, and for no other: that one sees to\n"

@@ -49,10 +49,7 @@ std::string secret_lines(const JobSpec& job) {
 
 std::string stop_lines(const JobSpec& job) {
     const StopBudget budget = stop_budget(job);
-    return "\n# How long systemd waits after its SIGTERM before it sends SIGKILL; its default is 90s. A pair that has begun "
-           "is\n"
-           "# finished first, and that can take:\n" +
-           budget_lines(budget, "# ") + "TimeoutStopSec=" + std::to_string(budget.seconds) +
+    return "\n" + patience_comment(budget, "# ", "systemd", "90s") + "TimeoutStopSec=" + std::to_string(budget.seconds) +
            "s\n"
            "\n"
            "# SIGTERM for the main process only, which sees to the rest and ends last: by control-group, the default, the "

@@ -51,4 +51,10 @@ std::string budget_lines(const StopBudget& budget, const std::string& mark) {
     return text;
 }
 
+std::string patience_comment(const StopBudget& budget, const std::string& mark, const std::string& supervisor,
+                             const std::string& its_default) {
+    return mark + "How long " + supervisor + " waits after its SIGTERM before it sends SIGKILL; its default is " + its_default +
+           ". A pair that has begun is\n" + mark + "finished first, and that can take:\n" + budget_lines(budget, mark);
+}
+
 }  // namespace lockstep

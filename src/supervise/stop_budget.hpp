@@ -26,4 +26,10 @@ StopBudget stop_budget(const JobSpec& job);
 /// The sum as lines of a comment, each begun with `mark` ("; ", "# ").
 std::string budget_lines(const StopBudget& budget, const std::string& mark);
 
+/// The comment above the setting that tells a supervisor how long to wait: what it is for, and the sum.
+/// @param supervisor    who sends SIGTERM, and later SIGKILL: "systemd"
+/// @param its_default   what it waits where nobody says so: "90s"
+std::string patience_comment(const StopBudget& budget, const std::string& mark, const std::string& supervisor,
+                             const std::string& its_default);
+
 }  // namespace lockstep
