@@ -5,6 +5,8 @@
 
 #include "base/text.hpp"
 #include "supervise/lock_script.hpp"
+#include "supervise/script_lock.hpp"
+#include "supervise/simple_command.hpp"
 
 namespace lockstep {
 

@@ -11,8 +11,6 @@ constexpr std::string_view kNameCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh
 
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
-
 bool is_plain_name(std::string_view text) {
     return !text.empty() && text.front() != '-' && text.front() != '.' &&
            text.find_first_not_of(kNameCharacters) == std::string_view::npos;
@@ -24,7 +22,7 @@ bool looks_like_a_lock_file(std::string_view path) {
                                                          "/var/tmp/", "/dev/shm/",  "/run/"};
     const std::string_view name = file_name(path);
     if (name.empty()) return false;
-    const bool by_name = contains(name, "lock") || contains(name, "lck") || contains(name, "LOCK") || name.ends_with(".pid");
+    const bool by_name = name.contains("lock") || name.contains("lck") || name.contains("LOCK") || name.ends_with(".pid");
     return by_name || std::ranges::any_of(kPlaces, [&](std::string_view place) { return path.starts_with(place); });
 }
 
@@ -37,14 +35,14 @@ std::string name_or_path(const ShellToken& word) {
             path = path.substr(5, path.size() - 10);
             if (is_plain_name(path)) return std::string(path);
         }
-        if (!contains(*word.value, "/")) return "./" + text;
+        if (!word.value->contains("/")) return "./" + text;
     }
     return text;
 }
 
 std::expected<void, std::string> check_known(const ShellToken& word) {
-    const bool dynamic = contains(word.text, "$(") || contains(word.text, "`") || contains(word.text, "$$");
-    if (word.value ? !word.value->empty() : contains(word.text, "/") && !dynamic) return {};
+    const bool dynamic = word.text.contains("$(") || word.text.contains("`") || word.text.contains("$$");
+    if (word.value ? !word.value->empty() : word.text.contains("/") && !dynamic) return {};
     return std::unexpected("what " + std::string(word.text) + " is cannot be told from the line");
 }
 
