@@ -9,11 +9,11 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <thread>
 
 #include "journal/sqlite_schema.hpp"
 #include "journal_contract.hpp"
+#include "sqlite_file.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace lockstep::test {
@@ -21,13 +21,6 @@ namespace lockstep::test {
 using testing::TemporaryDirectory;
 
 namespace {
-
-std::unique_ptr<Journal> open_in(const std::string& directory) {
-    auto journal = open_sqlite_journal({directory, "ship"});
-    INFO((journal ? "" : journal.error().text));
-    REQUIRE(journal);
-    return std::move(*journal);
-}
 
 Error refusal(const std::string& directory) {
     auto journal = open_sqlite_journal({directory, "ship"});
@@ -42,22 +35,6 @@ void as_another_program(const std::string& path, const char* sql) {
     const int code = ::sqlite3_exec(db, sql, nullptr, nullptr, nullptr);
     ::sqlite3_close(db);
     REQUIRE(code == SQLITE_OK);
-}
-
-std::string query(const std::string& path, const char* sql) {
-    sqlite3* db = nullptr;
-    REQUIRE(::sqlite3_open(path.c_str(), &db) == SQLITE_OK);
-    std::string rows;
-    ::sqlite3_exec(
-        db, sql,
-        [](void* out, int columns, char** values, char**) {
-            for (int i = 0; i < columns; ++i)
-                static_cast<std::string*>(out)->append(values[i]).append(i + 1 < columns ? "|" : "\n");
-            return 0;
-        },
-        &rows, nullptr);
-    ::sqlite3_close(db);
-    return rows;
 }
 
 unsigned mode_of(const std::string& path) {
@@ -97,74 +74,6 @@ TEST_CASE("the journal is its owner's alone, whatever the umask", "[journal]") {
     CHECK(mode_of(state) == 0700);
     CHECK(mode_of(state + "/ship.sqlite3") == 0600);
     CHECK(mode_of(state + "/ship.run") == 0600);
-}
-
-TEST_CASE("a closed journal leaves one database and an empty run file", "[journal]") {
-    const TemporaryDirectory directory;
-    auto journal = open_in(directory.path());
-    CHECK(journal->place() == directory / "ship.sqlite3");
-    for (int i = 0; i < 500; ++i)
-        REQUIRE(journal->write(sample_pair(std::to_string(i), PairState::first_begun), Durability::ordered));
-    REQUIRE(journal->close());
-    CHECK_FALSE(std::filesystem::exists(directory / "ship.sqlite3-wal"));
-    CHECK(std::filesystem::file_size(directory / "ship.run") == 0);
-    CHECK(query(directory / "ship.sqlite3", "SELECT count(*), min(state) FROM pairs") == "500|first-begun\n");
-}
-
-TEST_CASE("a long run does not let the write-ahead log grow", "[journal]") {
-    const TemporaryDirectory directory;
-    auto journal = open_in(directory.path());
-    for (int i = 0; i < 20'000; ++i) {
-        REQUIRE(journal->write(sample_pair(std::to_string(i), PairState::first_begun), Durability::ordered));
-        if (i % 200 == 0) REQUIRE(journal->unfinished());
-    }
-    REQUIRE(journal->flush());
-    // Without checkpoints it would be many times as much; how far the thread that makes them lags behind is the machine's
-    // affair.
-    CHECK(std::filesystem::file_size(directory / "ship.sqlite3-wal") < 60'000'000);
-}
-
-TEST_CASE("the write-ahead log's file grows in steps, not with each transaction", "[journal]") {
-    const TemporaryDirectory directory;
-    auto journal = open_in(directory.path());
-    std::set<std::uintmax_t> sizes;
-    for (int i = 0; i < 40; ++i) {
-        REQUIRE(journal->write(sample_pair(std::to_string(i), PairState::first_begun), Durability::synced));
-        sizes.insert(std::filesystem::file_size(directory / "ship.sqlite3-wal"));
-    }
-    CHECK(sizes.size() <= 6);
-}
-
-TEST_CASE("another program that writes meanwhile loses nothing, and makes nothing be lost", "[journal]") {
-    constexpr int kRows = 150;
-    const TemporaryDirectory directory;
-    auto journal = open_in(directory.path());
-    std::thread other([&] {
-        sqlite3* db = nullptr;
-        if (::sqlite3_open((directory / "ship.sqlite3").c_str(), &db) != SQLITE_OK) std::abort();
-        ::sqlite3_busy_timeout(db, 60'000);
-        for (int i = 0; i < kRows; ++i) {
-            ::sqlite3_exec(db,
-                           "INSERT INTO decisions (item_key, step, verb, outputs, decided_by, decided_ms) "
-                           "VALUES ('o1', 'ship', 'again', '{}', 'me', 1)",
-                           nullptr, nullptr, nullptr);
-        }
-        ::sqlite3_close(db);
-    });
-    for (int i = 0; i < kRows; ++i)
-        CHECK(journal->write(sample_pair(std::to_string(i), PairState::first_begun), Durability::synced));
-    other.join();
-    CHECK(journal->pending_decisions()->size() == kRows);
-    // As after a kill: whoever opens the copies has the log alone to go by.
-    for (const char* suffix : {"", "-wal"}) {
-        std::filesystem::copy(directory / ("ship.sqlite3" + std::string(suffix)),
-                              directory / ("copy.sqlite3" + std::string(suffix)));
-    }
-    CHECK(
-        query(
-            directory / "copy.sqlite3",
-            "SELECT (SELECT count(*) FROM pairs), (SELECT count(*) FROM decisions), (SELECT * FROM pragma_integrity_check)") ==
-        "150|150|ok\n");
 }
 
 TEST_CASE("runs and passes can be read by anybody who may open the file", "[journal]") {
