@@ -85,7 +85,8 @@ Arguments parse_arguments(int argc, char** argv) {
         app.parse(take_lines(argc, argv, convert), argv);
     } catch (const CLI::ParseError& problem) {
         if (problem.get_exit_code() == 0) return Finished{app.exit(problem)};
-        const std::string name = used() != commands.end() ? used()->first->get_name() + " " : "";
+        const auto& met = app.get_subcommands();
+        const std::string name = met.empty() ? "" : met.front()->get_name() + " ";
         std::fprintf(stderr, "lockstep: %s\nTry: lockstep %s--help\n", problem.what(), name.c_str());
         return Finished{to_int(ExitStatus::usage)};
     }

@@ -6,7 +6,8 @@
 
 namespace CLI {
 class App;
-}
+class Validator;
+}  // namespace CLI
 
 namespace lockstep::options {
 
@@ -28,8 +29,11 @@ void add_manual(CLI::App& app, std::string& text);
 
 // ---- what several of them have in common ---------------------------------------------------------------------------------
 
-/// A duration as parse_duration() reads it; CLI::ValidationError for anything else.
-Millis duration(const std::string& text);
+/// A duration as parse_duration() reads it; CLI::ValidationError naming the option for anything else.
+Millis duration(const std::string& option, const std::string& text);
+
+/// For an option or a word of which there are only these: another is refused with all of them, and with the likeliest.
+CLI::Validator one_of(std::vector<std::string> words);
 
 using NamesAndValues = std::vector<std::pair<std::string, std::string>>;
 

@@ -1,15 +1,29 @@
 // Options that several commands share.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
+#include "base/text.hpp"
 #include "cli/options.hpp"
 
 namespace lockstep::options {
 
-Millis duration(const std::string& text) {
+Millis duration(const std::string& option, const std::string& text) {
     const auto duration = parse_duration(text);
-    if (!duration) throw CLI::ValidationError(duration.error().text);
+    if (!duration) throw CLI::ValidationError(option, duration.error().text);
     return *duration;
+}
+
+CLI::Validator one_of(std::vector<std::string> words) {
+    const auto refuse = [words = std::move(words)](const std::string& given) -> std::string {
+        if (std::ranges::find(words, given) != words.end()) return "";
+        std::string all;
+        for (const std::string& word : words) all += (all.empty() ? "" : &word == &words.back() ? " or " : ", ") + word;
+        const std::string_view close = closest_match(given, std::vector<std::string_view>(words.begin(), words.end()));
+        return "\"" + printable(given) + "\" is not " + all +
+               (close.empty() ? "" : "; did you mean " + std::string(close) + "?");
+    };
+    return {refuse, ""};
 }
 
 void add_values(CLI::App& command, const std::string& option, NamesAndValues& values, const std::string& help) {

@@ -37,7 +37,7 @@ CLI::App* add_unlock(CLI::App& app, UnlockArguments& arguments) {
         ->add_option_function<std::string>(
             "-w,--wait",
             [&arguments](const std::string& text) {
-                arguments.wait = text == "forever" ? std::nullopt : std::optional(duration(text));
+                arguments.wait = text == "forever" ? std::nullopt : std::optional(duration("--wait", text));
             },
             "with --terminate: wait so long (default: 1m)")
         ->type_name("D|forever")

@@ -70,7 +70,7 @@ void add_manual(CLI::App& app, std::string& text) {
             "shell", [&](const std::string& shell) { text = completion_script(manual_of_all(app), kShells.at(shell)); },
             "which shell: source <(lockstep completion bash) is enough for a try")
         ->required()
-        ->check(CLI::IsMember(std::vector<std::string>{"bash", "zsh", "fish"}))
+        ->check(one_of({"bash", "zsh", "fish"}))
         ->type_name("bash|zsh|fish");
     auto* manual = app.add_subcommand("manual", "Print the manual page, for man(1): lockstep manual | man -l -");
     manual->callback([&] { text = man_page(manual_of_all(app)); });

@@ -34,7 +34,7 @@ CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
     check
         ->add_option_function<std::string>(
             "--format", [&arguments](const std::string& format) { arguments.json = format == "json"; }, "text or json")
-        ->check(CLI::IsMember({"text", "json"}))
+        ->check(one_of({"text", "json"}))
         ->type_name("text|json");
     check->add_flag("--json", arguments.json, "the same as --format json");
     check

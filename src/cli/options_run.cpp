@@ -19,18 +19,23 @@ void add_log_options(CLI::App& command, RunOptions& options) {
                                                               {"info", log::Level::info},
                                                               {"warning", log::Level::warning},
                                                               {"error", log::Level::error}};
-    command.add_option("--log-format", options.log_format, "text or json")
-        ->transform(CLI::Transformer(kFormats))
-        ->option_text("text|json");
-    command.add_option("--log-level", options.log_level, "debug, info, warning or error")
-        ->transform(CLI::Transformer(kLevels))
-        ->option_text("debug|info|warning|error");
+    command
+        .add_option_function<std::string>(
+            "--log-format", [&options](const std::string& word) { options.log_format = kFormats.at(word); }, "text or json")
+        ->check(one_of({"text", "json"}))
+        ->type_name("text|json");
+    command
+        .add_option_function<std::string>(
+            "--log-level", [&options](const std::string& word) { options.log_level = kLevels.at(word); },
+            "debug, info, warning or error")
+        ->check(one_of({"debug", "info", "warning", "error"}))
+        ->type_name("debug|info|warning|error");
     command.add_flag("-q,--quiet", options.quiet, "say nothing when all goes well or the lock is busy (for cron)");
     command
         .add_option_function<std::string>(
             "--progress", [&options](const std::string& when) { options.progress = when == "auto"; },
             "auto: at a terminal, say every few seconds how far the run is; never")
-        ->check(CLI::IsMember({"auto", "never"}))
+        ->check(one_of({"auto", "never"}))
         ->type_name("auto|never");
     add_state_directory(command, options.state_directory);
 }
@@ -41,7 +46,7 @@ void add_wait_option(CLI::App& command, RunOptions& options) {
             "-w,--wait",
             [&options](const std::string& text) {
                 options.wait_forever = text == "forever";
-                if (!options.wait_forever) options.wait = duration(text);
+                if (!options.wait_forever) options.wait = duration("--wait", text);
             },
             "wait so long for a busy lock (default: not at all)")
         ->type_name("D|forever");
@@ -55,7 +60,8 @@ void add_pass_options(CLI::App& command, RunArguments& arguments) {
         ->check(CLI::Range(1, 1024));
     command
         .add_option_function<std::string>(
-            "--stop-timeout", [&arguments](const std::string& text) { arguments.stop_timeout = duration(text); },
+            "--stop-timeout",
+            [&arguments](const std::string& text) { arguments.stop_timeout = duration("--stop-timeout", text); },
             "how long whoever stops it waits before SIGKILL (in a container; supervisord and systemd are asked)")
         ->type_name("D");
     command.add_flag("--strict", arguments.strict, "begin nothing (78) where that is shorter than the longest pair");
@@ -91,7 +97,7 @@ CLI::App* add_loop(CLI::App& app, RunArguments& arguments) {
     add_pass_options(*loop, arguments);
     add_coalesce_option(*loop, arguments.options);
     loop->add_option_function<std::string>(
-            "--every", [&arguments](const std::string& text) { arguments.every = duration(text); },
+            "--every", [&arguments](const std::string& text) { arguments.every = duration("--every", text); },
             "pause between the end of a pass and the start of the next (default: the job file's \"every\")")
         ->type_name("D");
     return loop;

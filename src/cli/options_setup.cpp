@@ -22,12 +22,12 @@ CLI::App* add_setup(CLI::App& app, SetupArguments& arguments) {
         "setup", "Print a supervisor's entry for a job: complete, explained, and with the stop timeout that the job needs");
     setup->add_option("supervisor", arguments.supervisor, "whose entry")
         ->required()
-        ->check(CLI::IsMember({"supervisord", "systemd", "cron", "kubernetes"}))
+        ->check(one_of({"supervisord", "systemd", "cron", "kubernetes"}))
         ->option_text("supervisord|systemd|cron|kubernetes");
     setup->add_option("job", arguments.job_file, "the job file")->required()->type_name("JOB.json");
     add_writing(*setup, arguments.directory, arguments.force, "write the files there instead of printing them");
     auto* every = setup->add_option_function<std::string>(
-        "--every", [&arguments](const std::string& text) { arguments.every = duration(text); },
+        "--every", [&arguments](const std::string& text) { arguments.every = duration("--every", text); },
         "run it as a loop with this pause (default: the job file's \"every\")");
     every->type_name("D");
     setup
@@ -55,7 +55,7 @@ CLI::App* add_init(CLI::App& app, InitArguments& arguments) {
             "kind", arguments.kind,
             "pair: two API calls · batch: two for each item of a file · loop: passes until stopped · command: one command")
         ->required()
-        ->check(CLI::IsMember(std::vector<std::string>(kStartingJobs.begin(), kStartingJobs.end())))
+        ->check(one_of({kStartingJobs.begin(), kStartingJobs.end()}))
         ->option_text("pair|batch|loop|command");
     init->add_option("name", arguments.name, "the job's name")->required()->type_name("NAME");
     add_writing(*init, arguments.directory, arguments.force, "where (default: here)");

@@ -32,6 +32,34 @@ class Manual(SystemTest):
                 with self.subTest(command=command, option=option, text="fish"):
                     self.assertTrue(re.search(rf"seen_subcommand_from {command}' .*-l {option[2:]} ", fish), "it is missing")
 
+    def test_another_word_than_those_that_there_are_is_answered_with_all_of_them(self):
+        wrong = {("setup", "supervisor"): (), ("init", "kind"): (), ("completion", "shell"): ()}
+        for command in (*COMMANDS, "completion"):
+            # "  --log-format text|json"; a positional word: "  supervisor supervisord|systemd|…"
+            for name, words in re.findall(r"(?m)^ +(?:-\w, ?)?(-*[a-z][a-z-]+) ([a-z]+(?:\|[a-z]+)+)", self.said(command, "--help")):
+                wrong[command, name] = words.split("|")
+        self.assertIn(("run", "--log-format"), wrong)
+        for (command, name), words in wrong.items():
+            with self.subTest(command=command, name=name):
+                self.assertTrue(words, "its help does not tell the words")
+                place = (name, "nonsense") if name.startswith("-") else ("nonsense", "x")
+                result = self.lockstep(command, *place)
+                self.assertEqual((result.status, result.out), (64, ""))
+                said, advice = result.err.splitlines()
+                self.assertEqual(said, f'lockstep: {name}: "nonsense" is not {", ".join(words[:-1])} or {words[-1]}')
+                self.assertEqual(advice, f"Try: lockstep {command} --help")
+        self.assertIn("; did you mean json?", self.lockstep("run", "--log-format", "jsn").err)
+
+    def test_a_wrong_value_is_told_with_the_option_that_it_stood_behind(self):
+        for line in (["run", "x.json", "--wait", "soon"], ["loop", "x.json", "--every", "soon"], ["run", "x.json", "--stop-timeout", "x"],
+                     ["unlock", "x", "--terminate", "--wait", "soon"], ["run", "x.json", "--busy-status", "soon"],
+                     ["exec", "--wait", "soon", "x", "true"]):
+            with self.subTest(line=line):
+                option = [word for word in line if word.startswith("--") and word != "--terminate"][0]
+                result = self.lockstep(*line)
+                self.assertEqual(result.status, 64)
+                self.assertRegex(result.err, rf"^lockstep: (exec: )?{option}: ")
+
     @unittest.skipUnless(shutil.which("man"), "man is not installed")
     def test_man_shows_the_page_without_a_warning(self):
         page = self.root / "lockstep.1"
