@@ -3,7 +3,9 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <filesystem>
 
 #include "base/exit_status.hpp"
@@ -45,6 +47,14 @@ Account account(const std::string& name) {
     return found != nullptr ? Account{found->pw_name, found->pw_dir} : Account{name, ""};
 }
 
+/// What POSIX calls portable in a user's name, and the '$' and '@' that Samba and directory services put there. Anything else
+/// would be more than one word in the entry.
+bool is_account_name(const std::string& name) {
+    return !name.starts_with('-') && std::ranges::all_of(name, [](unsigned char c) {
+        return std::isalnum(c) != 0 || std::string_view("._-$@").contains(static_cast<char>(c));
+    });
+}
+
 std::string absolute(const std::string& path) {
     std::error_code error;
     return std::filesystem::absolute(path, error).lexically_normal();
@@ -67,6 +77,8 @@ Result<EntryRequest> request_for(const SetupArguments& arguments, const JobSpec&
     request.options = passed_on(arguments, job);
     request.schedule = arguments.schedule;
     request.image = arguments.image.empty() ? job.name + ":latest" : arguments.image;
+    if (!is_account_name(arguments.user))
+        return fail(Failure::usage, "--user \"" + printable(arguments.user) + "\" is not the name of an account");
     const Account who = account(arguments.user);
     request.user = who.name;
     request.home = who.home;

@@ -8,7 +8,7 @@ namespace lockstep {
 Result<std::vector<EntryFile>> cron_entry(const JobSpec& job, const EntryRequest& request, bool system) {
     const auto words = command_words(request);
     if (!words) return std::unexpected(words.error());
-    const auto schedule = cron_schedule(job, request.schedule);
+    const auto schedule = cron_schedule(job, request.schedule, CronDialect::cron);
     if (!schedule) return std::unexpected(schedule.error());
     constexpr std::size_t kLongestCommand = 998;  // MAX_COMMAND of Debian's cron
     std::vector<std::string> quiet = *words;

@@ -133,7 +133,7 @@ Result<std::vector<EntryFile>> kubernetes_entry(const JobSpec& job, const EntryR
         words->insert(words->end(), {"--state-dir", "/var/lib/lockstep"});
     // Nobody can be asked from inside a container.
     words->insert(words->end(), {"--stop-timeout", std::to_string(stop_budget(job).seconds) + "s"});
-    const auto schedule = cron_schedule(job, request.schedule);
+    const auto schedule = cron_schedule(job, request.schedule, CronDialect::kubernetes);
     if (!schedule) return std::unexpected(schedule.error());
     const std::string name = object_name(job.name);
     const std::string pod_spec = pod(job, name, request.image, for_yaml(*words));

@@ -1,5 +1,6 @@
 // Source: systemd.service(5), systemd.kill(5), systemd.exec(5), systemd.timer(5).
 
+#include "base/text.hpp"
 #include "supervise/entry_words.hpp"
 #include "supervise/stop_budget.hpp"
 
@@ -107,6 +108,11 @@ Result<std::vector<EntryFile>> systemd_entry(const JobSpec& job, const EntryRequ
     if (!words) return std::unexpected(words.error());
     if (request.schedule.find_first_of("\r\n") != std::string::npos)
         return fail(Failure::usage, "--schedule is one line: a calendar expression such as hourly or Mon..Fri 03:00");
+    if (looks_like_cron_times(request.schedule)) {
+        return fail(Failure::usage, "--schedule \"" + printable(request.schedule) +
+                                        "\" is written for cron; systemd has words of its own: hourly, *:0/5, Mon..Fri 03:00. "
+                                        "systemd-analyze calendar tells what they mean");
+    }
     std::vector<EntryFile> files = {service(job, request, for_systemd(*words))};
     if (!request.every) files.push_back(timer(job, request));
     return files;

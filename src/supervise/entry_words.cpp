@@ -1,7 +1,6 @@
 #include "supervise/entry_words.hpp"
 
 #include <algorithm>
-#include <sstream>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -82,18 +81,10 @@ Timetable timetable_for(const JobSpec& job) {
     return {"0 * * * *", "hourly"};
 }
 
-Result<std::string> cron_schedule(const JobSpec& job, const std::string& schedule) {
+Result<std::string> cron_schedule(const JobSpec& job, const std::string& schedule, CronDialect dialect) {
     if (schedule.empty()) return timetable_for(job).cron;
-    std::istringstream fields(schedule);
-    std::string field;
-    int count = 0;
-    while (fields >> field) ++count;
-    const bool word = count == 1 && schedule.front() == '@';
-    const bool one_line = schedule.find_first_of("\r\n%") == std::string::npos;
-    if (one_line && (word || count == 5)) return schedule;
-    return fail(Failure::usage,
-                "--schedule \"" + printable(schedule) +
-                    "\" is not five fields (minute, hour, day of month, month, day of week) as in \"*/5 * * * *\"");
+    if (auto checked = check_cron_times(schedule, dialect); !checked) return std::unexpected(std::move(checked.error()));
+    return schedule;
 }
 
 }  // namespace lockstep

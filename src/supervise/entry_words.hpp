@@ -1,6 +1,7 @@
 #pragma once
 // A command line in the syntax of each supervisor, and the times at which a job is run: inside this room only.
 
+#include "supervise/cron_times.hpp"
 #include "supervise/entry.hpp"
 
 namespace lockstep {
@@ -30,7 +31,7 @@ struct Timetable {
 };
 Timetable timetable_for(const JobSpec& job);
 
-/// Five fields or @hourly and the like: what cron and Kubernetes take. Failure::usage says what is wrong.
-Result<std::string> cron_schedule(const JobSpec& job, const std::string& schedule);
+/// What cron or Kubernetes takes, or where nothing was given what fits the job. Failure::usage says what is wrong.
+Result<std::string> cron_schedule(const JobSpec& job, const std::string& schedule, CronDialect dialect);
 
 }  // namespace lockstep

@@ -77,6 +77,12 @@ class ForSystemd(SetupTest):
         self.setup("systemd", self.odd_job(), "--write", self.root, "--schedule", "Mon..Fri *-*-* 03:00")
         self.verify(self.root / "article.service", self.root / "article.timer")
 
+    def test_the_words_of_cron_are_not_taken_for_systemds(self):
+        for times in ("*/5 * * * *", "99 * * * *", "@daily"):
+            said = self.setup("systemd", self.article(), "--write", self.root, "--schedule", times, status=64).err
+            self.assertIn("is written for cron", said)
+        self.assertFalse((self.root / "article.timer").exists())
+
     def test_systemd_would_find_a_wrong_one(self):
         self.setup("systemd", self.article(), "--write", self.root)
         unit = self.root / "article.service"
@@ -130,6 +136,25 @@ class ForCron(SetupTest):
     def test_a_file_for_cron_d_names_the_account_and_has_no_dot_in_its_name(self):
         self.setup("cron", self.article(), "--write", self.root, "--user", "www-data")
         self.assertRegex((self.root / "article").read_text(), r"\n0 \* \* \* \*  www-data  PATH=")
+
+    def test_what_crontab_would_refuse_is_refused_with_what_is_wrong(self):
+        job = self.article()
+        for times in ("99 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "mon * * * *", "*/0 * * * *", "5/10 * * * *",
+                      "1, * * * *", "* * * january *", "@bogus", "@every 5m", "* * * *"):
+            with self.subTest(times):
+                crontab = self.root / "wrong"
+                crontab.write_text(f"{times}  true\n")
+                self.assertNotEqual(self.run_to_end("crontab", "-n", crontab).status, 0, "crontab takes it")
+                refused = self.setup("cron", job, "--schedule", times, status=64)
+                self.assertEqual((refused.out, len(refused.err.splitlines())), ("", 1))
+                self.assertIn(f'--schedule "{times}"', refused.err)
+
+    def test_an_account_that_is_more_than_one_word_is_refused(self):
+        job = self.article()
+        for user in ("no such", "root rm -rf", "a\nb", "-x", "a%b"):
+            with self.subTest(user):
+                self.assertIn("is not the name of an account", self.setup("cron", job, f"--user={user}", status=64).err)
+        self.setup("cron", job, "--user", "www-data")
 
     def test_what_sh_makes_of_the_command_is_the_job_that_was_meant(self):
         job = self.odd_job()
