@@ -17,9 +17,9 @@ namespace {
 /// Not that of a dead run, which the next one takes over.
 bool is_at_work(const LockRecord& record, int directory_fd) {
     const OwnIdentity self = own_identity();
-    if (record.boot_id != self.boot_id.view()) return false;
+    if (record.boot_id != self.scope.boot_id.view()) return false;
     // Its pid says nothing here; but we would not know its id if it had not started us.
-    if (record.pid_namespace != self.pid_namespace) return true;
+    if (record.pid_namespace != self.scope.pid_namespace) return true;
     return is_same_process(record.guardian_pid, record.guardian_start) || find_command_at_work(directory_fd).pid > 0;
 }
 

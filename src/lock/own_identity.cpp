@@ -44,11 +44,17 @@ std::uint64_t pid_namespace() {
 
 }  // namespace
 
-OwnIdentity own_identity() {
+PidScope own_pid_scope() {
+    PidScope scope;
+    read_boot_id(scope.boot_id);
+    scope.pid_namespace = pid_namespace();
+    return scope;
+}
+
+OwnIdentity own_identity(const PidScope* known) {
     OwnIdentity self;
     self.ticks_since_boot = ticks_since_boot();
-    read_boot_id(self.boot_id);
-    self.pid_namespace = pid_namespace();
+    self.scope = known != nullptr ? *known : own_pid_scope();
     utsname names{};
     if (::uname(&names) == 0) self.host.append(names.nodename);
     self.uid = ::geteuid();

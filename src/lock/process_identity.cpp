@@ -31,8 +31,8 @@ void fill_in_self(LockRecord& record) {
     if (record.guardian_pid == 0) record.guardian_pid = ::getpid();
     if (record.guardian_start == 0) record.guardian_start = self.ticks_since_boot;
     if (record.front_start == 0 && record.front_pid != 0) record.front_start = self.ticks_since_boot;
-    if (record.boot_id.empty()) record.boot_id = self.boot_id.view();
-    if (record.pid_namespace == 0) record.pid_namespace = self.pid_namespace;
+    if (record.boot_id.empty()) record.boot_id = self.scope.boot_id.view();
+    if (record.pid_namespace == 0) record.pid_namespace = self.scope.pid_namespace;
     if (record.host.empty()) record.host = self.host.view();
     record.uid = self.uid;
     if (record.since_ms == 0) record.since_ms = wall_now_ms();

@@ -74,7 +74,7 @@ bool PlainLock::take_directory(UniqueFd& spare) {
 bool PlainLock::write_record(char** command) {
     record_ = create_record(directory_.get(), kRecordName);
     if (!record_) return false;
-    const OwnIdentity self = own_identity();
+    const OwnIdentity self = own_identity(scope_.get());
     texts_.run_id = make_run_id();
     texts_.command = command_line(command);
     RecordFields fields;
@@ -84,8 +84,8 @@ bool PlainLock::write_record(char** command) {
     fields.guardian_start = self.ticks_since_boot;
     fields.front_pid = ::getppid();
     fields.front_start = self.ticks_since_boot;
-    fields.boot_id = self.boot_id;
-    fields.pid_namespace = self.pid_namespace;
+    fields.boot_id = self.scope.boot_id;
+    fields.pid_namespace = self.scope.pid_namespace;
     fields.host = self.host;
     fields.uid = self.uid;
     fields.since_ms = wall_now_ms();

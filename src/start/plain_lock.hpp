@@ -9,6 +9,7 @@
 #include "lock/lock_steps.hpp"
 #include "run/command_line.hpp"
 #include "run/run_id.hpp"
+#include "start/shared_memory.hpp"
 #include "sys/unique_fd.hpp"
 
 namespace lockstep::start {
@@ -26,7 +27,7 @@ struct LockTexts {
 
 class PlainLock {
   public:
-    explicit PlainLock(LockTexts& texts) : texts_(texts) {}
+    PlainLock(LockTexts& texts, const SharedPidScope& scope) : texts_(texts), scope_(scope) {}
 
     /// @param root   the value of LOCKSTEP_LOCK_ROOT, or nullptr
     /// @param spare  a descriptor that may be closed if there is no other left to undo the mkdir with
@@ -52,6 +53,7 @@ class PlainLock {
     void undo();
 
     LockTexts& texts_;
+    const SharedPidScope& scope_;
     UniqueFd parent_;
     UniqueFd directory_;
     UniqueFd record_;

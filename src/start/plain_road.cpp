@@ -24,6 +24,7 @@
 #include "start/plain_environment.hpp"
 #include "start/plain_lock.hpp"
 #include "start/plain_words.hpp"
+#include "start/shared_memory.hpp"
 #include "sys/stop_signals.hpp"
 
 namespace lockstep::start {
@@ -38,7 +39,7 @@ struct Beginning {
     char** environment;
     PlainWords words;
     InheritedSignals inherited;
-    CommandTable* commands;
+    SharedMemory* shared;
     int guardian_end;
 };
 
@@ -54,7 +55,8 @@ alignas(16) constinit std::byte workspace[sizeof(Workspace)] = {};
 
 class PlainGuardian {
   public:
-    PlainGuardian(const Beginning& beginning, Workspace& work) : start_(beginning), work_(work), lock_(work.lock) {}
+    PlainGuardian(const Beginning& beginning, Workspace& work)
+        : start_(beginning), work_(work), lock_(work.lock, beginning.shared->scope) {}
 
     [[noreturn]] void run() {
         ::setsid();
@@ -67,7 +69,7 @@ class PlainGuardian {
         something_came(-1);
         // A stop, the front's death, a command that was stopped: all that has not ended is the program's business.
         if (::waitpid(command_, &status_, WNOHANG) != command_) go_on(Stage::running);
-        start_.commands->remove(command_);
+        start_.shared->commands.remove(command_);
         if (!lock_.release()) go_on(Stage::ended);
         ::_exit(WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_));
     }
@@ -105,7 +107,7 @@ class PlainGuardian {
         const long pid = lockstep_vfork(become_command, this);
         if (pid < 0 || error_ != 0) {
             if (pid > 0) ::waitpid(static_cast<pid_t>(pid), nullptr, 0);
-            if (pid > 0) start_.commands->remove(static_cast<pid_t>(pid));
+            if (pid > 0) start_.shared->commands.remove(static_cast<pid_t>(pid));
             mark_.reset();
             lock_.unmark_command();
             return false;
@@ -117,7 +119,7 @@ class PlainGuardian {
 
     static void become_command(void* self) {
         auto* guardian = static_cast<PlainGuardian*>(self);
-        begin_command(guardian->pid_, *guardian->start_.commands);
+        begin_command(guardian->pid_, guardian->start_.shared->commands);
         prepare_command(guardian->input_, {&guardian->mark_, 1}, guardian->start_.inherited);
         guardian->execute();
         guardian->error_ = errno;
@@ -152,7 +154,7 @@ class PlainGuardian {
         signal_fd_.reset();  // what has not been read from it stays pending
         handover.is_guardian = true;
         handover.socket = start_.guardian_end;
-        handover.commands = start_.commands;
+        handover.commands = &start_.shared->commands;
         handover.inherited = start_.inherited;
         handover.progress = {stage, lock_.parent(), lock_.directory(), lock_.record(), command_, status_};
         lockstep_enter_program(start_.initial_stack);
@@ -176,9 +178,9 @@ void take_plain_road(Beginning start) {
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return;
     UniqueFd front_end(pair[0]);
     UniqueFd guardian_end(pair[1]);
-    void* shared = ::mmap(nullptr, sizeof(CommandTable), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* shared = ::mmap(nullptr, sizeof(SharedMemory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) return;
-    start.commands = static_cast<CommandTable*>(shared);
+    start.shared = static_cast<SharedMemory*>(shared);
     start.guardian_end = guardian_end.get();
     start.inherited = block_signals();
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -190,9 +192,10 @@ void take_plain_road(Beginning start) {
     }
     if (pid > 0) {
         guardian_end.reset();
-        ::_exit(wait_for_guardian(start.inherited, start.words.lock, std::move(front_end), *start.commands, pid));
+        start.shared->scope.find_out();
+        ::_exit(wait_for_guardian(start.inherited, start.words.lock, std::move(front_end), start.shared->commands, pid));
     }
-    ::munmap(shared, sizeof(CommandTable));
+    ::munmap(shared, sizeof(SharedMemory));
     ::sigprocmask(SIG_SETMASK, &start.inherited.mask, nullptr);
 }
 
