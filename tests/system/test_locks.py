@@ -319,9 +319,8 @@ class Unlocking(LocksTest):
         waiter.says("a command that a killed run left at work")
         said = self.refused(75, self.lock, "--run", run)
         self.assertIn("is taking it over from run", said)
-        for pid in self.my_processes():
-            if pid not in (waiter.pid, waiter.guardian()):
-                kill(pid)
+        for pid in set(self.my_processes()) - {waiter.pid, waiter.guardian()}:
+            kill(pid)
         self.assertEqual(waiter.wait(), 0, waiter.err())
         self.assert_nothing_left()
 
