@@ -5,6 +5,7 @@ its own processes and nobody else's, however they were forked, and two runs at o
 """
 
 import ctypes
+import errno
 import json
 import os
 import pathlib
@@ -22,7 +23,7 @@ from processes import MARK, children_of, command_line_of, guardian_of, kill, par
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 LOCKSTEP = os.path.abspath(os.environ.get("LOCKSTEP", REPOSITORY / "build/release/lockstep"))
 
-PATIENCE = 20.0  # seconds; generous, for it is only ever used up when something is wrong
+PATIENCE = 60.0  # seconds; generous, for it is only ever used up when something is wrong
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -55,6 +56,16 @@ def wait_until(condition, what, deadline=PATIENCE):
 def wait_for_moment(moment):
     """Until a point of the monotonic clock: for tests that vary when something happens, never to let something finish."""
     wait_until(lambda: time.monotonic() >= moment, "a moment of the clock", max(0.0, moment - time.monotonic()) + PATIENCE)
+
+
+def open_for_writing(fifo):
+    """A descriptor once somebody reads there, else None."""
+    try:
+        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as problem:
+        if problem.errno != errno.ENXIO:
+            raise
+        return None
 
 
 def free_port():
@@ -165,6 +176,17 @@ class SystemTest(unittest.TestCase):
     def lockstep(self, *argv, **options):
         return self.run_to_end(LOCKSTEP, *argv, **options)
 
+    def hold(self, *arguments, **options):
+        """`lockstep exec` of these arguments, surely inside its command: one process, `.command_pid`, until `.let_go()`."""
+        inside, gate = (self.root / f"{name}.{self.started}" for name in ("inside", "gate"))
+        os.mkfifo(gate)
+        holder = self.start_lockstep("exec", *arguments, "--", "sh", "-c", 'echo $$ >"$1.new"; mv "$1.new" "$1"; exec cat "$2"',
+                                     "sh", inside, gate, **options)
+        wait_until(inside.exists, "the command to run")
+        holder.command_pid = int(inside.read_text())
+        holder.let_go = lambda: os.close(wait_until(lambda: open_for_writing(gate), "the command at its gate"))
+        return holder
+
     def my_processes(self):
         """Every live process that carries this test's mark."""
         return processes_marked(self.mark)
@@ -228,7 +250,8 @@ class SystemTest(unittest.TestCase):
     def write_proc(self, directory=None):
         """proc.sh N SECONDS: one API call of the article, which tells its beginning and its end."""
         path = (directory or self.root) / "proc.sh"
-        path.write_text('#!/bin/sh\necho "start proc $1" >>story.log\nsleep "${2:-0.2}"\necho "end proc $1" >>story.log\n')
+        path.write_text('#!/bin/sh\necho "start proc $1" >>story.log\nsleep "${2:-0.2}"\n'
+                        'while [ -e "hold.$(wc -l <story.log)" ]; do sleep 0.01; done\necho "end proc $1" >>story.log\n')
         path.chmod(0o755)
         return path
 
@@ -258,6 +281,12 @@ class SystemTest(unittest.TestCase):
     def wait_for_story(self, lines, directory=None, deadline=PATIENCE):
         return wait_until(lambda: len(self.story(directory)) >= lines and self.story(directory),
                           f"{lines} lines in the story", deadline)
+
+    def hold_story(self, line, directory=None):
+        """The call that begins with this line of the story lasts until what is returned is called: its pair is surely in hand."""
+        path = (directory or self.root) / f"hold.{line}"
+        path.touch()
+        return path.unlink
 
     WHOLE_PAIR = ["start proc 1", "end proc 1", "start proc 2", "end proc 2"]
 

@@ -9,7 +9,7 @@ import time
 import unittest
 
 from processes import children_of, is_alive, kill, open_files_of, parent_of
-from support import SystemTest, wait_for_moment, wait_until
+from support import PATIENCE, SystemTest, wait_for_moment, wait_until
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
@@ -28,12 +28,13 @@ class StopRequests(StoppingTest):
             for command, expected in (("loop", 0), ("run", 0)):
                 with self.subTest(signal=number.name, command=command):
                     self.story_file.unlink(missing_ok=True)
-                    job = self.article(seconds=0.15)
-                    process = self.start_job(command, job)
+                    let_go = self.hold_story(1)
+                    process = self.start_job(command, self.article(seconds=0))
                     self.wait_for_story(1)
                     process.send(number)
                     process.says("signal received")
                     self.assertTrue(process.running())
+                    let_go()
                     self.assertEqual(process.wait(), expected, process.err())
                     self.assertEqual(self.assert_whole_pairs(), 1)
                     self.assertRegex(process.err(), rf"signal received: {number.name} from pid {os.getpid()} "
@@ -41,43 +42,50 @@ class StopRequests(StoppingTest):
                     self.assert_nothing_left()
 
     def test_a_stop_between_the_two_phases_lets_the_second_phase_happen(self):
-        job = self.article(seconds=0.2)
-        process = self.start_job("loop", job)
+        let_go = self.hold_story(3)
+        process = self.start_job("loop", self.article(seconds=0))
         self.wait_for_story(3)
         process.send(signal.SIGTERM)
+        process.says("signal received")
+        let_go()
         self.assertEqual(process.wait(), 0)
         self.assertRegex(process.err(), r"finishing \S+ proc second")
         self.assertEqual(self.assert_whole_pairs(), 1)
         self.assert_nothing_left()
 
     def test_a_further_request_only_says_what_is_still_being_finished(self):
-        process = self.start_job("loop", self.article(seconds=0.3))
+        let_go = self.hold_story(1)
+        process = self.start_job("loop", self.article(seconds=0))
         self.wait_for_story(1)
         process.send(signal.SIGTERM)
         process.says("signal received")
         process.send(signal.SIGINT)
         process.says("already stopping; still finishing")
+        let_go()
         self.assertEqual(process.wait(), 0)
         self.assertEqual(self.assert_whole_pairs(), 1)
 
     def test_a_batch_that_is_stopped_is_75_and_the_next_run_does_the_rest(self):
         self.write_proc()
         (self.root / "items.ndjson").write_text("".join(f'{{"id": {n}}}\n' for n in range(6)))
-        job = self.article(seconds=0.1, items={"ndjson": "items.ndjson", "key": "i{$inputs.id}"})
+        let_go = self.hold_story(5)
+        job = self.article(seconds=0, items={"ndjson": "items.ndjson", "key": "i{$inputs.id}"})
         process = self.start_job("run", job)
         self.wait_for_story(5)
         process.send(signal.SIGTERM)
+        process.says("signal received")
+        let_go()
         self.assertEqual(process.wait(), 75, process.err())
-        pairs = self.assert_whole_pairs()
-        self.assertIn(pairs, range(1, 4))
-        self.assertIn(f"done {pairs}, failed 0, parked 0, left {6 - pairs} in", process.err())
+        self.assertEqual(self.assert_whole_pairs(), 2)
+        self.assertIn("done 2, failed 0, parked 0, left 4 in", process.err())
         self.assertEqual(self.run_job(job).status, 0)
         self.assertEqual(self.assert_whole_pairs(), 6)
         self.assert_nothing_left()
 
     def test_the_idle_pause_ends_at_once(self):
         best = None
-        for _ in range(12):
+        tries_end = time.monotonic() + PATIENCE  # a busy machine has its quiet moments
+        while time.monotonic() < tries_end:
             self.story_file.unlink(missing_ok=True)
             process = self.start_job("loop", self.article(seconds=0, pause="1h"))
             self.wait_for_story(4)
@@ -85,7 +93,7 @@ class StopRequests(StoppingTest):
             wait_until(lambda: not self.lock.exists(), "the pause")
             begun = time.monotonic()
             process.send(signal.SIGTERM)
-            process.popen.wait(20)
+            process.popen.wait(PATIENCE)
             elapsed = time.monotonic() - begun
             self.assertEqual(process.wait(), 0)
             best = min(elapsed, best or elapsed)
@@ -95,14 +103,13 @@ class StopRequests(StoppingTest):
         self.assert_nothing_left()
 
     def test_a_stop_while_waiting_for_the_lock_touches_nothing(self):
-        holder = self.start_lockstep("exec", self.lock, "--", "sleep", "30")
-        wait_until(self.lock.exists, "the holder")
+        holder = self.hold(self.lock)
         for command, options in (("run", ("--wait", "forever")), ("loop", ())):
             with self.subTest(command=command):
                 waiter = self.start_job(command, self.article(), *options)
                 waiter.says("waiting for the lock: pid")
                 waiter.send(signal.SIGTERM)
-                self.assertEqual(waiter.wait(5), 75 if command == "run" else 0, waiter.err())
+                self.assertEqual(waiter.wait(), 75 if command == "run" else 0, waiter.err())
                 self.assertTrue(holder.running())
                 self.assertEqual(self.story(), [])
 
@@ -117,8 +124,8 @@ class StopRequests(StoppingTest):
         process.says("attempt 1: not")
         begun = time.monotonic()
         process.send(signal.SIGTERM)
-        self.assertEqual(process.wait(10), 75, process.err())
-        self.assertLess(time.monotonic() - begun, 10)
+        self.assertEqual(process.wait(), 75, process.err())
+        self.assertLess(time.monotonic() - begun, 20)  # and not 30 s
         self.assertEqual(self.story(), [])
         self.assert_nothing_left()
         # Nothing had happened, so nothing is left open.
@@ -126,7 +133,7 @@ class StopRequests(StoppingTest):
         again.says("attempt 2: not")
         self.assertNotIn("was left", again.err())
         again.send(signal.SIGTERM)
-        self.assertEqual(again.wait(10), 75)
+        self.assertEqual(again.wait(), 75)
 
     def port_where_nobody_listens(self):
         # Bound but not listening: nobody else can take it, and a connection is refused.
@@ -136,13 +143,13 @@ class StopRequests(StoppingTest):
         return holder.getsockname()[1]
 
     def test_a_command_that_only_lists_items_is_cut_at_once(self):
-        job = self.article(items={"command": ["sleep", "30"], "key": "{$inputs.id}", "timeout": "60s"})
+        job = self.article(items={"command": ["sleep", "60"], "key": "{$inputs.id}", "timeout": "120s"})
         process = self.start_job("run", job)
         wait_until(lambda: any(children_of(child) for child in children_of(process.pid)), "the command that lists items")
         begun = time.monotonic()
         process.send(signal.SIGTERM)
-        self.assertEqual(process.wait(10), 75, process.err())
-        self.assertLess(time.monotonic() - begun, 8)
+        self.assertEqual(process.wait(), 75, process.err())
+        self.assertLess(time.monotonic() - begun, 30)  # and not 60 s
         self.assert_nothing_left()
 
     def test_a_phase_that_ends_by_its_own_time_out_within_the_grace_is_not_cut(self):
@@ -164,8 +171,8 @@ class StopRequests(StoppingTest):
             with self.subTest(shield=shield):
                 self.story_file.unlink(missing_ok=True)
                 self.state = self.root / f"state.{shield}"
-                job = self.article(seconds=0.5, shield=shield)
-                process = self.start_job("run", job)
+                let_go = self.hold_story(1)
+                process = self.start_job("run", self.article(seconds=0, shield=shield))
                 self.wait_for_story(1)
                 guardian = process.guardian()
                 command = wait_until(lambda: children_of(guardian), "the command")[0]
@@ -174,15 +181,19 @@ class StopRequests(StoppingTest):
                         os.killpg(command, number)
                     except ProcessLookupError:
                         break
+                let_go()
                 status = process.wait()
                 self.assertEqual((status == 0, self.story() == self.WHOLE_PAIR), (finished, finished), process.err())
                 self.assert_nothing_left()
 
     def test_kill_term_of_everything_reaches_the_guardian_as_a_stop_request_too(self):
-        process = self.start_job("loop", self.article(seconds=0.3, shield=True))
+        let_go = self.hold_story(1)
+        process = self.start_job("loop", self.article(seconds=0, shield=True))
         self.wait_for_story(1)
         for pid in self.my_processes():
             kill(pid, signal.SIGTERM)
+        process.says("signal received")
+        let_go()
         self.assertEqual(process.wait(), 0, process.err())
         # sleep(1) is a grandchild and shielded with its parent.
         self.assertEqual(self.assert_whole_pairs(), 1)
@@ -191,11 +202,13 @@ class StopRequests(StoppingTest):
 
 class Storms(StoppingTest):
     def test_ten_thousand_signals(self):
-        process = self.start_job("loop", self.article(seconds=0.4))
+        let_go = self.hold_story(1)
+        process = self.start_job("loop", self.article(seconds=0))
         self.wait_for_story(1)
         numbers = itertools.cycle(STOP_SIGNALS)
         for _ in range(10_000):
             kill(process.pid, next(numbers))
+        let_go()
         self.assertEqual(process.wait(), 0, process.err())
         self.assertEqual(self.assert_whole_pairs(), 1)
         self.assertLess(len(process.err().splitlines()), 100, "a line for each of ten thousand signals helps nobody")
@@ -235,33 +248,37 @@ class Storms(StoppingTest):
 
 
 class Kills(StoppingTest):
-    def assert_finished_by_the_guardian(self, process):
+    def assert_finished_by_the_guardian(self, process, let_go):
         process.wait()
         busy = self.run_job(self.root / "job.json")
         self.assertEqual(busy.status, 75, busy.err)
         self.assertRegex(busy.err, r"busy: pid \d+ since \d\d:\d\d:\d\d")
-        self.assertLess(len(self.story()), 4, "the pair was over too early for this test")
+        self.assertEqual(self.story(), ["start proc 1"])
+        let_go()
         wait_until(lambda: not self.lock.exists(), "the guardian to give the lock back")
         self.assertEqual(self.assert_whole_pairs(), 1)
         self.assert_nothing_left()
         return busy
 
     def test_a_killed_front_lets_the_guardian_finish_the_pair_and_a_second_run_says_who_is_at_work(self):
-        process = self.start_job("loop", self.article(seconds=0.6))
+        let_go = self.hold_story(1)
+        process = self.start_job("loop", self.article(seconds=0, pause="1h"))
         self.wait_for_story(1)
         guardian = process.guardian()
         kill(process.pid)
-        busy = self.assert_finished_by_the_guardian(process)
+        busy = self.assert_finished_by_the_guardian(process, let_go)
         self.assertIn(f"pid {guardian}", busy.err, "the front is dead, so its guardian is to be named")
 
     def test_a_killed_process_group_of_the_front_lets_the_guardian_finish_the_pair(self):
-        process = self.start_job("loop", self.article(seconds=0.6), start_new_session=True)
+        let_go = self.hold_story(1)
+        process = self.start_job("loop", self.article(seconds=0, pause="1h"), start_new_session=True)
         self.wait_for_story(1)
         os.killpg(process.pid, signal.SIGKILL)
-        self.assert_finished_by_the_guardian(process)
+        self.assert_finished_by_the_guardian(process, let_go)
 
     def test_a_killed_guardian_is_70_once_its_command_has_ended_and_a_new_run_finds_the_orphan(self):
-        job = self.article(seconds=0.8)
+        let_go = self.hold_story(1)
+        job = self.article(seconds=0)
         process = self.start_job("run", job)
         self.wait_for_story(1)
         kill(process.guardian())
@@ -269,6 +286,7 @@ class Kills(StoppingTest):
         self.assertTrue(process.running(), "the front waits for the orphan")
         meanwhile = self.run_job(job)
         self.assertEqual(meanwhile.status, 75, meanwhile.err)
+        let_go()
         self.assertEqual(process.wait(), 70)
         self.assertEqual(self.story(), ["start proc 1", "end proc 1"], "the orphan was to end by itself")
         after = self.run_job(job)
@@ -277,7 +295,8 @@ class Kills(StoppingTest):
         self.assert_nothing_left()
 
     def test_after_a_kill_of_both_the_next_run_adopts_and_says_what_was_left_open(self):
-        job = self.article(seconds=0.4, key="the-order")
+        let_go = self.hold_story(3)
+        job = self.article(seconds=0, key="the-order")
         process = self.start_job("run", job)
         self.wait_for_story(3)
         guardian = process.guardian()
@@ -285,10 +304,12 @@ class Kills(StoppingTest):
         kill(guardian)
         process.wait()
         self.assertTrue(self.lock.exists(), "nobody was left to remove the lock")
-        after = self.run_job(job, "--wait", "forever")
-        self.assertEqual(after.status, 1, after.err)
-        self.assertIn("took over the lock", after.err)
-        self.assertRegex(after.err, r"the-order: proc was left second-begun by run \S+, whether that took effect is not known")
+        after = self.start_job("run", job, "--wait", "forever")
+        after.says("waiting for the lock")
+        let_go()
+        self.assertEqual(after.wait(), 1, after.err())
+        self.assertIn("took over the lock", after.err())
+        self.assertRegex(after.err(), r"the-order: proc was left second-begun by run \S+, whether that took effect is not known")
         self.assertEqual(self.story(), self.WHOLE_PAIR, "the orphaned second call ended before the next run began")
         self.assert_nothing_left()
 
@@ -334,7 +355,8 @@ class GivenBack(StoppingTest):
         self.assert_nothing_left()
 
     def test_the_front_is_no_parent_of_the_commands(self):
-        process = self.start_job("run", self.article(seconds=0.2))
+        let_go = self.hold_story(1)
+        process = self.start_job("run", self.article(seconds=0))
         self.wait_for_story(1)
         guardian = process.guardian()
         self.assertEqual(children_of(process.pid), [guardian])
@@ -342,6 +364,7 @@ class GivenBack(StoppingTest):
         self.assertEqual(os.getpgid(command), command, "a process group of its own")
         self.assertEqual(os.getsid(command), guardian, "the guardian's session")
         self.assertEqual(parent_of(guardian), process.pid)
+        let_go()
         self.assertEqual(process.wait(), 0)
         self.assert_nothing_left()
 

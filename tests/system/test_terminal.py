@@ -16,12 +16,11 @@ class TerminalTest(SystemTest):
     def job_on_terminal(self, command, job, **options):
         return self.on_terminal(command, job, "--state-dir", self.state, **options)
 
-    def press_a_second_apart(self, terminal, last):
-        """Ctrl-C now and 1.1 s after `last`, the moment of the press before. Returns the moment."""
-        if last:
-            wait_for_moment(last + 1.1)
+    def press(self, terminal, answer):
+        """Ctrl-C, and then so long a pause, after what it is answered with, that the next is a press of its own."""
         terminal.ctrl_c()
-        return time.monotonic()
+        terminal.shows(answer)
+        wait_for_moment(time.monotonic() + 1.1)
 
 
 class ControlC(TerminalTest):
@@ -29,10 +28,12 @@ class ControlC(TerminalTest):
         for command in ("run", "loop"):
             with self.subTest(command=command):
                 self.story_file.unlink(missing_ok=True)
-                terminal = self.job_on_terminal(command, self.article(seconds=0.25))
+                let_go = self.hold_story(1)
+                terminal = self.job_on_terminal(command, self.article(seconds=0))
                 self.wait_for_story(1)
                 terminal.ctrl_c()
                 terminal.shows("SIGINT from the keyboard")
+                let_go()
                 self.assertEqual(terminal.wait(), -signal.SIGINT)
                 self.assertEqual(self.assert_whole_pairs(), 1)
                 self.assert_nothing_left()
@@ -46,92 +47,107 @@ class ControlC(TerminalTest):
             for name, script in loops.items():
                 with self.subTest(shell=shell, loop=name):
                     self.story_file.unlink(missing_ok=True)
-                    terminal = Terminal(self, shell, "-c", script, LOCKSTEP, self.article(seconds=0.2), self.state)
+                    let_go = self.hold_story(5)
+                    terminal = Terminal(self, shell, "-c", script, LOCKSTEP, self.article(seconds=0), self.state)
                     self.wait_for_story(5)
                     terminal.ctrl_c()
+                    terminal.shows("SIGINT from the keyboard")
+                    let_go()
                     self.assertEqual(terminal.wait(), -signal.SIGINT, terminal.read())
                     self.assertEqual(terminal.read().count("again"), 1, "the second run was the last")
                     self.assertEqual(self.assert_whole_pairs(), 2)
                     self.assert_nothing_left()
 
     def test_twice_says_what_is_still_being_finished_and_cuts_nothing(self):
-        terminal = self.job_on_terminal("loop", self.article(seconds=0.8))
+        let_go = self.hold_story(1)
+        terminal = self.job_on_terminal("loop", self.article(seconds=0))
         self.wait_for_story(1)
-        pressed = self.press_a_second_apart(terminal, None)
-        terminal.shows("SIGINT from the keyboard")
-        self.press_a_second_apart(terminal, pressed)
+        self.press(terminal, "SIGINT from the keyboard")
+        terminal.ctrl_c()
         terminal.shows("already stopping; still finishing")
+        let_go()
         self.assertEqual(terminal.wait(), -signal.SIGINT)
         self.assertEqual(self.assert_whole_pairs(), 1)
         self.assert_nothing_left()
 
     def test_a_key_held_down_is_one_press(self):
-        terminal = self.job_on_terminal("loop", self.article(seconds=0.5))
+        let_go = self.hold_story(1)
+        terminal = self.job_on_terminal("loop", self.article(seconds=0))
         self.wait_for_story(1)
-        for _ in range(20):
+        held_until = time.monotonic() + 0.4  # however many presses the machine makes of it
+        while time.monotonic() < held_until:
             terminal.ctrl_c()
             wait_for_moment(time.monotonic() + 0.02)
+        terminal.shows("SIGINT from the keyboard")
+        let_go()
         self.assertEqual(terminal.wait(), -signal.SIGINT)
         self.assertNotIn("press Ctrl-C once more", terminal.read())
         self.assertEqual(self.assert_whole_pairs(), 1)
 
     def test_the_third_asks_and_the_fourth_cuts(self):
-        terminal = self.job_on_terminal("run", self.article(seconds=19, key="k"))
+        self.hold_story(1)
+        terminal = self.job_on_terminal("run", self.article(seconds=0, key="k"))
         self.wait_for_story(1)
-        pressed = None
-        for _ in range(3):
-            pressed = self.press_a_second_apart(terminal, pressed)
-        terminal.shows("press Ctrl-C once more within 5 s to cut it")
+        for answer in ("SIGINT from the keyboard", "already stopping; still finishing", "press Ctrl-C once more within 5 s to cut it"):
+            self.press(terminal, answer)
         self.assertTrue(terminal.process.running())
-        self.press_a_second_apart(terminal, pressed)
+        terminal.ctrl_c()
         terminal.shows("cutting")
-        self.assertEqual(terminal.wait(10), 124)
+        self.assertEqual(terminal.wait(), 124)
         self.assertEqual(self.story(), ["start proc 1"])
         self.assert_nothing_left()
         again = self.lockstep("run", self.root / "job.json", "--state-dir", self.state)
         self.assertEqual(again.status, 1, "what was cut is in doubt, and the next run says so: " + again.err)
         self.assertIn("k: proc was left first-begun", again.err)
 
-    def test_on_exec_is_deferred_like_any_stop(self):
-        terminal = self.on_terminal("exec", self.lock, "--", "sh", "-c", "echo begun; sleep 0.4; echo ended")
+    UNTIL_GO = "until [ -e go ]; do sleep 0.01; done"
+
+    def interrupt(self, terminal):
+        """Ctrl-C in the midst of the command, which ends after that was seen."""
         terminal.shows("begun")
         terminal.ctrl_c()
+        terminal.shows("SIGINT from the keyboard")
+        (self.root / "go").touch()
+
+    def test_on_exec_is_deferred_like_any_stop(self):
+        terminal = self.on_terminal("exec", self.lock, "--", "sh", "-c", f"echo begun; {self.UNTIL_GO}; echo ended")
+        self.interrupt(terminal)
         self.assertEqual(terminal.wait(), -signal.SIGINT, "0 after a Ctrl-C: the shell's loop is to end")
         self.assertIn("ended", terminal.read())
-        self.assertIn("SIGINT from the keyboard", terminal.read())
         self.assert_nothing_left()
 
     def test_on_exec_keeps_the_status_of_a_command_that_failed(self):
-        terminal = self.on_terminal("exec", self.lock, "--", "sh", "-c", "echo begun; sleep 0.3; exit 3")
-        terminal.shows("begun")
-        terminal.ctrl_c()
+        terminal = self.on_terminal("exec", self.lock, "--", "sh", "-c", f"echo begun; {self.UNTIL_GO}; exit 3")
+        self.interrupt(terminal)
         self.assertEqual(terminal.wait(), 3)
 
     def test_while_waiting_for_the_lock_ends_at_once(self):
-        holder = self.start_lockstep("exec", self.lock, "--", "sleep", "30")
-        wait_until(self.lock.exists, "the holder")
+        holder = self.hold(self.lock)
         terminal = self.job_on_terminal("loop", self.article())
         terminal.shows("waiting for the lock")
         terminal.ctrl_c()
-        self.assertEqual(terminal.wait(5), -signal.SIGINT)
+        self.assertEqual(terminal.wait(), -signal.SIGINT)
         self.assertTrue(holder.running())
         self.assertEqual(self.story(), [])
 
 
 class HangUp(TerminalTest):
     def test_without_a_guard_a_hang_up_divides_the_pair(self):
-        script = f"{self.write_proc()} 1 0.4; {self.root}/proc.sh 2 0.4"
+        self.hold_story(1)
+        script = f"{self.write_proc()} 1 0; {self.root}/proc.sh 2 0"
         terminal = Terminal(self, "sh", "-c", script)
         self.wait_for_story(1)
         terminal.hang_up()
         terminal.process.wait()
         wait_until(lambda: not self.my_processes(), "the end of the naive script")
-        self.assertLess(len(self.story()), 4)
+        self.assertEqual(self.story(), ["start proc 1"])
 
     def test_finishes_the_pair_and_gives_the_lock_back(self):
-        terminal = self.job_on_terminal("loop", self.article(seconds=0.3))
+        let_go = self.hold_story(1)
+        terminal = self.job_on_terminal("loop", self.article(seconds=0, pause="1h"))
         self.wait_for_story(1)
         terminal.hang_up()
+        let_go()
         self.assertEqual(terminal.process.wait(), 0)
         self.assertEqual(self.assert_whole_pairs(), 1)
         self.assert_nothing_left()
