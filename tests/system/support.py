@@ -9,9 +9,9 @@ import errno
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -68,10 +68,9 @@ def open_for_writing(fifo):
         return None
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def own_address():
+    """An address of this machine that no other test uses: each port of it is free, and stays so until it is bound."""
+    return ".".join(["127", *(str(random.randrange(1, 255)) for _ in range(3))])
 
 
 class Process:

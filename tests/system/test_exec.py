@@ -10,7 +10,7 @@ import time
 import unittest
 
 from processes import children_of, command_line_of, is_alive, kill
-from support import LOCKSTEP, SystemTest, wait_until
+from support import LOCKSTEP, PATIENCE, SystemTest, wait_until
 from terminal import Terminal
 
 
@@ -25,14 +25,9 @@ class ExecTest(SystemTest):
     def start_exec(self, *command, options=(), **more):
         return self.start_lockstep("exec", *options, self.lock, "--", *command, **more)
 
-    def hold(self, *options, seconds=30):
+    def hold(self, *options, **more):
         """A holder of the lock that is surely inside its command."""
-        flag = self.root / f"inside.{self.started}"
-        holder = self.start_exec("sh", "-c", 'echo $$ >"$1.new" && mv "$1.new" "$1"; exec sleep "$2"', "sh", flag, seconds,
-                                 options=options)
-        wait_until(flag.exists, "the command to run")
-        holder.command_pid = int(flag.read_text())
-        return holder
+        return super().hold(*options, self.lock, **more)
 
 
 class PassedThroughUnchanged(ExecTest):
@@ -50,7 +45,7 @@ class PassedThroughUnchanged(ExecTest):
 
     def test_a_pipe_on_stdin_is_read_to_its_end(self):
         text = b"line\n" * 100_000
-        done = subprocess.run([LOCKSTEP, "exec", str(self.lock), "--", "cat"], input=text, capture_output=True, timeout=20,
+        done = subprocess.run([LOCKSTEP, "exec", str(self.lock), "--", "cat"], input=text, capture_output=True, timeout=PATIENCE,
                               env=self.environment(), check=False)
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, text, b""))
 
@@ -164,10 +159,11 @@ class BusyLocks(ExecTest):
         self.assertEqual((result.status, result.out, result.err), (0, "", ""))
 
     def test_a_wait_that_is_long_enough_gets_the_lock(self):
-        self.hold(seconds=0.4)
-        result = self.execute("echo", "mine", options=["--wait", "15s"])
-        self.assertEqual((result.status, result.out), (0, "mine\n"), result.err)
-        self.assertIn("waiting", result.err)
+        holder = self.hold()
+        waiter = self.start_exec("echo", "mine", options=["--wait", "60s"])
+        waiter.says("waiting")
+        holder.let_go()
+        self.assertEqual((waiter.wait(), waiter.out()), (0, "mine\n"), waiter.err())
         self.assert_nothing_left()
 
     def test_a_wait_that_is_too_short_ends_in_time(self):
@@ -177,11 +173,12 @@ class BusyLocks(ExecTest):
         elapsed = time.monotonic() - begun
         self.assertEqual(result.status, 75)
         self.assertGreaterEqual(elapsed, 0.3)
-        self.assertLess(elapsed, 5)
+        self.assertLess(elapsed, 15)
 
     def test_waiters_for_ever_all_get_their_turn(self):
-        self.hold(seconds=0.3)
+        holder = self.hold()
         waiters = [self.start_exec("sh", "-c", "echo turn >>turns", options=["--wait", "forever", "-q"]) for _ in range(8)]
+        holder.let_go()
         for waiter in waiters:
             self.assertEqual(waiter.wait(), 0, waiter.err())
         self.assertEqual((self.root / "turns").read_text(), "turn\n" * 8)
@@ -192,7 +189,7 @@ class BusyLocks(ExecTest):
         waiter = self.start_exec("touch", self.root / "ran", options=["--wait", "forever"])
         waiter.says("waiting")
         waiter.send(signal.SIGTERM)
-        self.assertEqual(waiter.wait(5), 75)
+        self.assertEqual(waiter.wait(), 75)
         self.assertFalse((self.root / "ran").exists())
         self.assertTrue(self.lock.exists())
         self.assertTrue(holder.running())
@@ -218,31 +215,36 @@ class BusyLocks(ExecTest):
 
 
 class Stopping(ExecTest):
-    COMMAND = ("sh", "-c", 'trap "echo term >>said" TERM; echo begun >>said; n=0; '
-                           'while [ $n -lt "$0" ]; do sleep 0.05; n=$((n+1)); done; echo ended >>said')
+    COMMAND = ("sh", "-c", 'trap "echo term >>said" TERM; echo begun >>said; until [ -e go ]; do sleep 0.02; done; echo ended >>said')
 
     def said(self):
         path = self.root / "said"
         return path.read_text().split() if path.exists() else []
 
-    def start_and_begin(self, rounds, *options):
-        process = self.start_exec(*self.COMMAND, rounds, options=options)
+    def start_and_begin(self, *options):
+        process = self.start_exec(*self.COMMAND, options=options)
         wait_until(self.said, "the command to begin")
         return process
 
+    def let_it_end(self):
+        (self.root / "go").touch()
+
     def test_a_stop_is_deferred_until_the_command_ends(self):
-        process = self.start_and_begin(8)
+        process = self.start_and_begin()
         process.send(signal.SIGTERM)
         process.says("SIGTERM")
         self.assertTrue(process.running())
+        self.let_it_end()
         self.assertEqual(process.wait(), 0)
         self.assertEqual(self.said(), ["begun", "ended"])
         self.assertIn(f"pid {os.getpid()} (uid {os.getuid()})", process.err())
         self.assert_nothing_left()
 
     def test_after_the_grace_term_is_forwarded_once(self):
-        process = self.start_and_begin(16, "--grace", "200ms")
+        process = self.start_and_begin("--grace", "200ms")
         process.send(signal.SIGTERM)
+        wait_until(lambda: "term" in self.said(), "the SIGTERM")
+        self.let_it_end()
         self.assertEqual(process.wait(), 0)
         self.assertEqual(self.said(), ["begun", "term", "ended"])
         self.assertIn("grace", process.err())
@@ -251,22 +253,25 @@ class Stopping(ExecTest):
     def test_grace_0_forwards_at_once(self):
         process = self.hold("--grace", "0s")
         process.send(signal.SIGTERM)
-        self.assertEqual(process.wait(5), 128 + signal.SIGTERM)
+        self.assertEqual(process.wait(), 128 + signal.SIGTERM)
         self.assert_nothing_left()
 
     def test_grace_forever_never_forwards(self):
-        process = self.start_and_begin(10, "--grace", "forever")
+        process = self.start_and_begin("--grace", "forever")
         for _ in range(3):
             process.send(signal.SIGTERM)
+        process.says("SIGTERM")
+        self.let_it_end()
         self.assertEqual(process.wait(), 0)
         self.assertEqual(self.said(), ["begun", "ended"])
 
     def test_the_death_of_the_front_keeps_the_lock_until_the_command_ends(self):
-        process = self.start_and_begin(12)
+        process = self.start_and_begin()
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         result = self.execute("true")
         self.assertEqual(result.status, 75, result.err)
+        self.let_it_end()
         wait_until(lambda: not self.lock.exists(), "the guardian to give the lock back")
         self.assertEqual(self.said(), ["begun", "ended"])
         self.assert_nothing_left()
@@ -274,13 +279,13 @@ class Stopping(ExecTest):
 
 class Crashes(ExecTest):
     def test_a_killed_guardian_is_70_after_the_command_has_ended(self):
-        holder = self.hold(seconds=0.6)
-        guardian = holder.guardian()
-        kill(guardian)
+        holder = self.hold()
+        kill(holder.guardian())
         holder.says("was killed by SIGKILL")
         self.assertTrue(is_alive(holder.command_pid), "the command was to go on")
         waiting = self.execute("true")
         self.assertEqual(waiting.status, 75, "an orphan still works under this lock: " + waiting.err)
+        holder.let_go()
         self.assertEqual(holder.wait(), 70)
         self.assertFalse(is_alive(holder.command_pid))
         result = self.execute("echo", "mine")
@@ -289,22 +294,24 @@ class Crashes(ExecTest):
         self.assert_nothing_left()
 
     def test_after_a_kill_of_both_the_next_run_waits_for_the_orphan_and_takes_over(self):
-        holder = self.hold(seconds=0.6)
+        holder = self.hold()
         guardian = holder.guardian()
         kill(holder.pid)
         kill(guardian)
         holder.wait()
         # Not kill -0, to which a zombie answers, too.
-        result = self.execute("sh", "-c", f"readlink /proc/{holder.command_pid}/exe >/dev/null && echo overlap; true",
-                              options=["--wait", "forever"])
-        self.assertEqual((result.status, result.out), (0, ""), result.err)
-        self.assertIn("took over", result.err)
+        waiter = self.start_exec("sh", "-c", f"readlink /proc/{holder.command_pid}/exe >/dev/null && echo overlap; true",
+                                 options=["--wait", "forever"])
+        waiter.says("waiting")
+        holder.let_go()
+        self.assertEqual((waiter.wait(), waiter.out()), (0, ""), waiter.err())
+        self.assertIn("took over", waiter.err())
         self.assert_nothing_left()
 
     def test_a_daemon_left_behind_by_a_finished_command_keeps_no_lock(self):
-        result = self.execute("sh", "-c", "setsid sleep 30 </dev/null >/dev/null 2>&1 & echo $!")
+        result = self.execute("sh", "-c", "setsid sleep 300 </dev/null >/dev/null 2>&1 & echo $!")
         self.assertEqual(result.status, 0)
-        daemons = wait_until(lambda: [pid for pid in self.my_processes() if command_line_of(pid) == "sleep 30"], "the daemon")
+        daemons = wait_until(lambda: [pid for pid in self.my_processes() if command_line_of(pid) == "sleep 300"], "the daemon")
         self.assertFalse(self.lock.exists())
         self.assertEqual(self.execute("true").status, 0)
         kill(daemons[0])
@@ -414,7 +421,7 @@ class HostilePlaces(ExecTest):
         err = self.root / "tmp/refusal"
         with open(err, "wb") as file:
             done = subprocess.run([str(binary), "exec", str(parent / "job.lock"), "--", "true"], user=65534, group=65534,
-                                  extra_groups=[], env=self.environment(), stderr=file, timeout=20, check=False)
+                                  extra_groups=[], env=self.environment(), stderr=file, timeout=PATIENCE, check=False)
         text = err.read_text()
         err.unlink()
         self.assertEqual(done.returncode, 73, text)

@@ -6,7 +6,7 @@ import signal
 import time
 import unittest
 
-from support import LOCKSTEP, SystemTest, wait_until
+from support import LOCKSTEP, SystemTest, wait_for_moment, wait_until
 
 
 class OptionsTest(SystemTest):
@@ -17,16 +17,6 @@ class OptionsTest(SystemTest):
 
     def execute(self, *arguments, **more):
         return self.lockstep("exec", *arguments, **more)
-
-    def hold(self, *options, deadline=20):
-        """A run that is inside its command, which ends when `let_go` is called."""
-        flag = self.root / f"inside.{self.started}"
-        holder = self.start_lockstep("exec", *options, "--", "sh", "-c",
-                                     'echo $$ >"$1.new"; mv "$1.new" "$1"; while [ -e "$1" ]; do sleep 0.02; done', "sh", flag)
-        wait_until(flag.exists, f"the command to run; {holder.err()}", deadline)
-        holder.command_pid = int(flag.read_text())
-        holder.let_go = flag.unlink
-        return holder
 
 
 class SeveralLocks(OptionsTest):
@@ -85,7 +75,7 @@ class SeveralLocks(OptionsTest):
         waiter.says(f"{self.b}: waiting: pid {holder.pid}")
         self.assertTrue(self.a.exists())
         waiter.send(signal.SIGTERM)
-        self.assertEqual(waiter.wait(5), 75)
+        self.assertEqual(waiter.wait(), 75)
         self.assertFalse(self.a.exists())
         self.assertFalse((self.root / "ran").exists())
 
@@ -93,13 +83,15 @@ class SeveralLocks(OptionsTest):
         first = self.hold(self.a)
         self.hold(self.b)
         begun = time.monotonic()
-        waiter = self.start_lockstep("exec", *self.both("-w", "1500ms", "--", "true"))
+        waiter = self.start_lockstep("exec", *self.both("-w", "5s", "--", "true"))
         waiter.says("a.lock: waiting")
+        wait_for_moment(begun + 2.5)
         first.let_go()
         waiter.says("b.lock: waiting")
+        second_wait = time.monotonic()
         self.assertEqual(waiter.wait(), 75)
-        self.assertGreaterEqual(time.monotonic() - begun, 1.5)
-        self.assertLess(time.monotonic() - begun, 1.5 + 1.4)
+        self.assertGreaterEqual(time.monotonic() - begun, 5)
+        self.assertLess(time.monotonic() - second_wait, 5, "the second wait was given all the time once more")
 
     def test_opposite_orders_never_deadlock(self):
         runs = []
@@ -192,23 +184,23 @@ class ForAShell(OptionsTest):
 class Limit(OptionsTest):
     def test_a_command_that_is_too_slow_is_told_to_end_and_is_124(self):
         begun = time.monotonic()
-        result = self.execute("--limit", "300ms", self.a, "-c", "trap 'echo told; exit 7' TERM; sleep 30 & wait")
+        result = self.execute("--limit", "2s", self.a, "-c", "trap 'echo told; exit 7' TERM; sleep 60 & wait")
         self.assertEqual((result.status, result.out), (124, "told\n"), result.err)
-        self.assertIn("its limit of 300ms is over: SIGTERM sent to /bin/sh (pid ", result.err)
-        self.assertGreaterEqual(time.monotonic() - begun, 0.3)
+        self.assertIn("its limit of 2s is over: SIGTERM sent to /bin/sh (pid ", result.err)
+        self.assertGreaterEqual(time.monotonic() - begun, 2)
         self.assert_nothing_left(self.a)
 
     def test_one_that_does_not_listen_is_killed_5_s_later(self):
         begun = time.monotonic()
-        result = self.execute("--limit=200ms", self.a, "-c", "trap '' TERM; while :; do sleep 0.1; done")
+        result = self.execute("--limit=2s", self.a, "-c", "trap '' TERM; while :; do sleep 0.1; done")
         elapsed = time.monotonic() - begun
         self.assertEqual(result.status, 124)
         self.assertIn("SIGKILL sent to", result.err)
-        self.assertGreaterEqual(elapsed, 5.2)
+        self.assertGreaterEqual(elapsed, 7)
         self.assert_nothing_left(self.a)
 
     def test_a_stopped_one_ends_too(self):
-        result = self.execute("--limit", "500ms", self.a, "-c", "kill -STOP $$")
+        result = self.execute("--limit", "2s", self.a, "-c", "kill -STOP $$")
         self.assertEqual(result.status, 124)
         self.assertRegex(result.err, r"is stopped \(SIGSTOP\); kill -CONT -\d+ lets it go on")
 
@@ -218,7 +210,7 @@ class Limit(OptionsTest):
 
     def test_the_wait_for_the_lock_does_not_count(self):
         holder = self.hold(self.a)
-        waiter = self.start_lockstep("exec", "-w", "forever", "--limit", "2s", self.a, "--", "sleep", "0.1")
+        waiter = self.start_lockstep("exec", "-w", "forever", "--limit", "2s", self.a, "--", "true")
         waiter.says("waiting")
         begun = time.monotonic()
         wait_until(lambda: time.monotonic() - begun > 2.1, "more than the limit")
@@ -226,11 +218,11 @@ class Limit(OptionsTest):
         self.assertEqual(waiter.wait(), 0, waiter.err())
 
     def test_it_cuts_the_grace_of_a_stop_short(self):
-        run = self.start_lockstep("exec", "--grace", "forever", "--limit", "1s", self.a, "-c", "echo in >in; sleep 30")
+        run = self.start_lockstep("exec", "--grace", "forever", "--limit", "5s", self.a, "-c", "echo in >in; sleep 60")
         wait_until((self.root / "in").exists, "the command")
         run.send(signal.SIGTERM)
         run.says("SIGTERM from pid")
-        self.assertEqual(run.wait(10), 124)
+        self.assertEqual(run.wait(), 124)
         self.assert_nothing_left(self.a)
 
 
@@ -246,7 +238,6 @@ class Grace(OptionsTest):
         self.assertEqual(run.wait(), 4)
         self.assert_nothing_left(self.a)
 
-
     def test_others_see_since_when_it_is_stopping_and_who_asked(self):
         run = self.hold("--lock", self.a, "--lock", self.b)
         run.send(signal.SIGTERM)
@@ -261,10 +252,9 @@ class Grace(OptionsTest):
 class NestedUse(OptionsTest):
     """A command under a lock that asks for that lock once more is refused at once, however long it is ready to wait."""
 
-    def nested(self, outer, inner, deadline=10):
+    def nested(self, outer, inner):
         script = 'n=$1; shift; "$n" exec "$@"; echo "status $?"'
-        return self.run_to_end(LOCKSTEP, "exec", *outer, "--", "sh", "-c", script, "sh", LOCKSTEP, *inner, "--", "echo", "ran",
-                               deadline=deadline)
+        return self.run_to_end(LOCKSTEP, "exec", *outer, "--", "sh", "-c", script, "sh", LOCKSTEP, *inner, "--", "echo", "ran")
 
     def assert_refused(self, result, lock):
         self.assertEqual(result.out, "status 73\n", result.err)
@@ -314,13 +304,13 @@ class NestedUse(OptionsTest):
         os.kill(outer.guardian(), signal.SIGKILL)
         outer.says("was killed by SIGKILL")
         (self.root / "in").unlink()
-        self.assertEqual(outer.wait(10), 70)
+        self.assertEqual(outer.wait(), 70)
         self.assertIn("runs under that very lock", outer.err())
 
     def test_a_job_that_runs_itself(self):
         job = self.write_job({"lockstep": 1, "job": "itself", "lock": str(self.a), "steps": [
             {"step": "again", "first": self.command(LOCKSTEP, "run", "job.json", "--wait", "forever", "--state-dir", self.state)}]})
-        result = self.lockstep("run", job, "--state-dir", self.state, deadline=15)
+        result = self.lockstep("run", job, "--state-dir", self.state)
         self.assertIn("runs under that very lock", result.err)
 
     def test_a_job_under_its_own_lock(self):

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import unittest
 
-from processes import children_of, kill, parent_of
-from support import LOCKSTEP, SystemTest, wait_until
+from processes import kill, parent_of
+from support import LOCKSTEP, PATIENCE, SystemTest, wait_until
 from terminal import Terminal
 
 
@@ -34,18 +34,13 @@ class LocksTest(SystemTest):
         self.assertEqual(result.status, 0, result.err)
         return result.out
 
-    def hold(self, lock=None, *options, seconds=30):
-        flag = self.root / f"inside.{self.started}"
-        holder = self.start_lockstep("exec", *options, lock or self.lock, "--", "sh", "-c",
-                                     'touch "$0"; exec sleep "$1"', flag, seconds)
-        wait_until(flag.exists, "the command to run")
-        return holder
+    def hold(self, lock=None, *options):
+        return super().hold(*options, lock or self.lock)
 
-    def leave_behind(self, lock=None, seconds=30, orphan=False):
+    def leave_behind(self, lock=None, orphan=False):
         """A run that was killed with all it had, unless its command is to work on. Returns its id."""
-        holder = self.hold(lock, seconds=seconds)
-        guardian = holder.guardian()
-        victims = [holder.pid, guardian] + ([] if orphan else children_of(guardian))
+        holder = self.hold(lock)
+        victims = [holder.pid, holder.guardian()] + ([] if orphan else [holder.command_pid])
         run = self.run_of(lock)
         for pid in victims:
             kill(pid)
@@ -84,7 +79,7 @@ class Listing(LocksTest):
         held = locks["job.lock"]
         self.assertEqual((held["pid"], held["guardianPid"]), (holder.pid, holder.guardian()))
         self.assertEqual(held["host"], os.uname().nodename)
-        self.assertIn("exec sleep", held["command"])
+        self.assertIn("exec cat", held["command"])
         self.assertRegex(held["since"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
         self.assertEqual((held["waiters"], held["waiterPids"], held["readers"]), (0, [], []))
         self.assertEqual(locks["dead.lock"]["run"], run)
@@ -130,7 +125,8 @@ class Listing(LocksTest):
         self.assertEqual(sorted((path.name, path.stat().st_mtime_ns) for path in self.lock.iterdir()), before)
 
     def test_a_stop_in_hand_is_told_with_who_asked(self):
-        job = self.article(seconds=20, lock=self.lock)
+        self.hold_story(1)
+        job = self.article(seconds=0, lock=self.lock)
         runner = self.start_lockstep("run", job, "--state-dir", self.state)
         self.wait_for_story(1)
         runner.send(signal.SIGTERM)
@@ -144,7 +140,8 @@ class Listing(LocksTest):
     def test_a_job_whose_lock_lies_elsewhere_is_found_by_its_journal(self):
         elsewhere = self.root / "elsewhere"
         elsewhere.mkdir()
-        job = self.article(seconds=20, lock=elsewhere / "far.lock")
+        self.hold_story(1)
+        job = self.article(seconds=0, lock=elsewhere / "far.lock")
         self.start_lockstep("run", job, "--state-dir", self.state)
         self.wait_for_story(1)
         self.assertEqual(self.locks()["far.lock"]["state"], "held")
@@ -195,7 +192,7 @@ class Listing(LocksTest):
         self.leave_behind(self.place / "dead.lock")
         binaries = [shutil.copy(program, self.root) for program in (LOCKSTEP, LOCKSTEP + "-job")]
         done = subprocess.run([binaries[0], "locks", "--root", self.place, "--json"], user=65534, group=65534, extra_groups=[],
-                              capture_output=True, env=self.environment(), timeout=20, check=False)
+                              capture_output=True, env=self.environment(), timeout=PATIENCE, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         locks = {os.path.basename(lock["path"]): lock for lock in json.loads(done.stdout)}
         self.assertEqual(locks["job.lock"]["state"], "held")
@@ -206,7 +203,7 @@ class Listing(LocksTest):
 
     @as_root
     def test_a_lock_of_another_pid_namespace_is_not_said_to_be_left_behind(self):
-        self.start("unshare", "--pid", "--fork", "--mount-proc", LOCKSTEP, "exec", self.lock, "--", "sleep", "30")
+        self.start("unshare", "--pid", "--fork", "--mount-proc", LOCKSTEP, "exec", self.lock, "--", "sleep", "300")
         wait_until((self.lock / "record").exists, "the lock")
         self.assertEqual(wait_until(lambda: self.locks()["job.lock"], "the lock")["state"], "held",
                          "our namespace is its parent: the kernel's list shows it")
@@ -325,7 +322,8 @@ class Unlocking(LocksTest):
         self.assert_nothing_left()
 
     def test_open_pairs_of_the_dead_run_are_told(self):
-        job = self.article(seconds=20, lock=self.lock)
+        self.hold_story(1)
+        job = self.article(seconds=0, lock=self.lock)
         self.start_lockstep("run", job, "--state-dir", self.state)
         self.wait_for_story(1)
         run = self.run_of()
@@ -346,19 +344,18 @@ class Unlocking(LocksTest):
 
 class Terminating(LocksTest):
     def test_a_living_holder_drains_and_the_lock_is_gone(self):
-        job = self.article(seconds=0.3, lock=self.lock)
+        let_go = self.hold_story(1)
+        job = self.article(seconds=0, lock=self.lock)
         runner = self.start_lockstep("loop", job, "--state-dir", self.state)
         self.wait_for_story(1)
-        run = wait_until(lambda: self.lock.exists() and self.run_of(), "the lock of a pass")
-        result = self.unlock(self.lock, "--run", run, "--terminate")
-        if "there is no lock" in result.out:  # we met the pause between two passes
-            runner.send(signal.SIGTERM)
-        else:
-            self.assertEqual(result.status, 0, result.err)
-            self.assertIn(f"asked pid {runner.pid} to stop", result.err)
-            self.assertIn(f"run {run} has given it back", result.out)
+        run = self.run_of()
+        unlocking = self.start_lockstep("unlock", self.lock, "--run", run, "--terminate")
+        unlocking.says(f"asked pid {runner.pid} to stop")
+        let_go()
+        self.assertEqual(unlocking.wait(), 0, unlocking.err())
+        self.assertIn(f"run {run} has given it back", unlocking.out())
         self.assertEqual(runner.wait(), 0, runner.err())
-        self.assert_whole_pairs(at_least=1)
+        self.assertEqual(self.assert_whole_pairs(), 1)
         self.assert_nothing_left()
 
     def test_a_wait_that_is_too_short_says_what_still_runs(self):
@@ -383,7 +380,7 @@ class Terminating(LocksTest):
 
     def test_another_process_with_the_holders_pid_is_not_signalled(self):
         run = self.leave_behind()
-        bystander = self.start("sleep", "30")
+        bystander = self.start("sleep", "300")
         record = self.lock / "record"
         text = record.read_text()
         for name in ("guardian", "front"):
@@ -399,12 +396,12 @@ class Terminating(LocksTest):
         unlocking = self.start_lockstep("unlock", self.lock, "--run", self.run_of(), "--terminate", "--wait", "forever")
         unlocking.says("waiting until")
         unlocking.send(signal.SIGINT)
-        self.assertEqual(unlocking.wait(5), -signal.SIGINT)
+        self.assertEqual(unlocking.wait(), -signal.SIGINT)
         self.assertTrue(self.lock.exists())
 
     @as_root
     def test_a_holder_in_another_pid_namespace_is_not_signalled(self):
-        self.start("unshare", "--pid", "--fork", "--mount-proc", LOCKSTEP, "exec", self.lock, "--", "sleep", "30")
+        self.start("unshare", "--pid", "--fork", "--mount-proc", LOCKSTEP, "exec", self.lock, "--", "sleep", "300")
         run = wait_until(lambda: "job.lock" in (locks := self.locks()) and locks["job.lock"]["run"], "the lock")
         said = self.refused(75, self.lock, "--run", run, "--terminate")
         self.assertIn("another container or pid namespace", said)

@@ -80,7 +80,7 @@ class Notices(SystemTest):
         (self.root / "items.ndjson").write_text("".join(json.dumps({"id": item}) + "\n" for item in items))
         (self.root / "do.sh").write_text(f"#!/bin/sh\n{script}\n")
         (self.root / "do.sh").chmod(0o755)
-        every = {name: {"http": {"method": "POST", "url": f"{self.pager.url}/{name}"}, "timeout": "5s"}
+        every = {name: {"http": {"method": "POST", "url": f"{self.pager.url}/{name}"}, "timeout": "20s"}
                  for name in ("onFailure", "onParked", "onRecovered", "heartbeat")}
         every.update(notices)
         return self.write_job({"lockstep": 1, "job": "told", "lock": str(self.lock), "every": pause,
@@ -169,7 +169,7 @@ class Notices(SystemTest):
         before = time.monotonic()
         (self.root / "go").touch()
         self.assertEqual(process.wait(), 0)
-        self.assertLess(time.monotonic() - before, 15)  # and not 60 s
+        self.assertLess(time.monotonic() - before, 30)  # and not 60 s
         self.assertEqual(self.pager.paths(), ["/heartbeat"])
 
     def test_a_stop_that_comes_while_a_notice_hangs_ends_it_within_seconds(self):
@@ -184,7 +184,7 @@ class Notices(SystemTest):
                 before = time.monotonic()
                 process.send(signal.SIGTERM)
                 self.assertEqual(process.wait(), 0)
-                self.assertLess(time.monotonic() - before, 15)  # and not 60 s
+                self.assertLess(time.monotonic() - before, 30)  # and not 60 s
                 self.pager.taken.clear()
         self.assert_nothing_left()
 

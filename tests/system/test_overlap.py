@@ -14,7 +14,8 @@ class Coalesced(SystemTest):
         process.says("waiting for the lock")
 
     def test_of_ten_runs_that_find_the_job_busy_one_waits_and_the_others_leave_with_75(self):
-        self.article(seconds=0.8)
+        let_go = self.hold_story(1)
+        self.article(seconds=0)
         holder = self.start_run()
         self.wait_for_story(1)
         runs = [self.start_run("--coalesce") for _ in range(10)]
@@ -24,6 +25,7 @@ class Coalesced(SystemTest):
         waiter, = [run for run in runs if run.running()]
         for run in left:
             self.assertIn(f"busy: pid {waiter.pid} waits for it already", run.err())
+        let_go()
         self.assertEqual((holder.wait(), waiter.wait()), (0, 0))
         self.assertEqual(self.assert_whole_pairs(), 2)
         self.assert_nothing_left()
@@ -35,18 +37,23 @@ class Coalesced(SystemTest):
         self.assertEqual(self.assert_whole_pairs(), 4)
 
     def test_one_that_comes_while_the_waiter_is_at_work_waits_in_its_turn_and_misses_nothing(self):
-        self.article(seconds=0.5)
+        let_first_go, let_second_go = self.hold_story(1), self.hold_story(5)
+        self.article(seconds=0)
         self.start_run()
         self.wait_for_story(1)
         second = self.start_run("--coalesce")
         self.waiting(second)
+        let_first_go()
         self.wait_for_story(5)
         third = self.start_run("--coalesce")
+        self.waiting(third)
+        let_second_go()
         self.assertEqual((second.wait(), third.wait()), (0, 0))
         self.assertEqual(self.assert_whole_pairs(), 3)
 
     def test_a_waiter_that_is_killed_leaves_its_place_to_the_next(self):
-        self.article(seconds=1.5)
+        let_go = self.hold_story(1)
+        self.article(seconds=0)
         self.start_run()
         self.wait_for_story(1)
         second = self.start_run("--coalesce")
@@ -57,18 +64,21 @@ class Coalesced(SystemTest):
         wait_until(lambda: guardian not in self.my_processes(), "the end of the killed waiter's guardian")
         third = self.start_run("--coalesce")
         self.waiting(third)
+        let_go()
         self.assertEqual(third.wait(), 0)
         self.assertEqual(self.assert_whole_pairs(), 2)
 
     def test_a_wait_that_was_limited_stays_limited(self):
-        self.article(seconds=2)
+        self.hold_story(1)
+        self.article(seconds=0)
         holder = self.start_run()
         self.wait_for_story(1)
         self.assertEqual(self.start_run("--coalesce", "--wait", "200ms").wait(), 75)
         self.assertTrue(holder.running())
 
     def test_a_loop_beside_one_that_works_and_one_that_waits_leaves_with_75(self):
-        self.article(seconds=1)
+        let_go = self.hold_story(1)
+        self.article(seconds=0)
         first = self.start_run(command="loop")
         self.wait_for_story(1)
         second = self.start_run("--coalesce", command="loop")
@@ -77,6 +87,8 @@ class Coalesced(SystemTest):
         self.assertEqual(third.wait(), 75)
         for loop in (second, first):
             loop.send(15)
+            loop.says("signal received")
+        let_go()
         self.assertEqual((first.wait(), second.wait()), (0, 0))
         self.assert_nothing_left()
 

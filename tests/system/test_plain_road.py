@@ -13,8 +13,8 @@ import signal
 import subprocess
 import unittest
 
-from processes import children_of, command_line_of, is_alive, kill
-from support import LOCKSTEP, SystemTest, wait_until
+from processes import children_of, command_line_of, is_alive, kill, stat_of
+from support import LOCKSTEP, PATIENCE, SystemTest, wait_until
 from terminal import Terminal
 
 OTHER_ROAD = ("--wait", "0000s")
@@ -36,14 +36,8 @@ class PlainRoadTest(SystemTest):
     def execute(self, *command, options=(), **more):
         return self.lockstep("exec", *options, self.lock, "--", *command, **more)
 
-    def hold(self, *options, seconds=30, **more):
-        """One that is inside its command, whose pid it tells."""
-        flag = self.root / f"inside.{self.started}"
-        holder = self.start_lockstep("exec", *options, self.lock, "--", "sh", "-c",
-                                     'echo $$ >"$1.new" && mv "$1.new" "$1"; exec sleep "$2"', "sh", flag, seconds, **more)
-        wait_until(flag.exists, "the command to run")
-        holder.command_pid = int(flag.read_text())
-        return holder
+    def hold(self, *options, **more):
+        return super().hold(*options, self.lock, **more)
 
     def on_both_roads(self, *command, **more):
         """The results, which must agree in status, stdout and stderr but for what differs in any two runs."""
@@ -109,7 +103,7 @@ class WhichRoad(PlainRoadTest):
             lines = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
             return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
         holder = self.hold()
-        flock = self.start("flock", "-n", self.root / "file", "sleep", "30")
+        flock = self.start("flock", "-n", self.root / "file", "sleep", "300")
         wait_until(lambda: [pid for pid in children_of(flock.pid) if command_line_of(pid).startswith("sleep ")], "flock's command")
         self.assertLess(memory(holder.pid) + memory(holder.guardian()), 0.5 * memory(flock.pid))
 
@@ -279,7 +273,7 @@ class HandingOver(PlainRoadTest):
         kill(guardian)
         kill(holder.command_pid)
         holder.wait()
-        wait_until(lambda: not is_alive(holder.command_pid), "the command's end")
+        wait_until(lambda: not is_alive(guardian) and not is_alive(holder.command_pid), "the end of all")
         adopted = self.execute("echo", "mine")
         self.assertEqual((adopted.status, adopted.out), (0, "mine\n"))
         self.assertIn("took over", adopted.err)
@@ -297,54 +291,60 @@ class HandingOver(PlainRoadTest):
             self.assert_nothing_left()
 
     def test_a_stop_before_the_command_runs_nothing(self):
-        """Sent to the front while its guardian is held up between its system calls."""
+        """Sent to the front while its guardian is stopped between its system calls."""
         for options in ROADS.values():
             marker = self.root / "ran"
-            process = self.start("strace", "-f", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", "inject=pwrite64:delay_exit=600000:when=1",
+            process = self.start("strace", "-f", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", "inject=pwrite64:signal=STOP:when=1",
                                  LOCKSTEP, "exec", *options, self.lock, "--", "touch", marker)
             wait_until(lambda: (self.lock / "record").exists() and (self.lock / "record").stat().st_size, "the record")
-            front = next(int(line.split()[1]) for line in (self.lock / "record").read_text().splitlines() if line.startswith("front "))
-            os.kill(front, signal.SIGTERM)
+            record = dict(line.split(" ", 1) for line in (self.lock / "record").read_text().splitlines() if " " in line)
+            guardian = int(record["guardian"])
+            wait_until(lambda: (stat_of(guardian) or ["gone"])[0] in "tT", "the guardian to be stopped")
+            os.kill(int(record["front"]), signal.SIGTERM)
+            os.kill(guardian, signal.SIGCONT)
             self.assertEqual(process.wait(), 75, process.err())
             self.assertFalse(marker.exists())
             self.assert_nothing_left()
 
     def test_a_command_that_is_stopped_and_goes_on(self):
-        holder = self.hold(seconds=0.3)
+        holder = self.hold()
         os.kill(holder.command_pid, signal.SIGSTOP)
         holder.says("is stopped")
         os.kill(holder.command_pid, signal.SIGCONT)
+        holder.let_go()
         self.assertEqual(holder.wait(), 0, holder.err())
         self.assert_nothing_left()
 
     def test_the_front_dies_and_then_the_command_ends(self):
-        holder = self.hold(seconds=0.5)
+        holder = self.hold()
         guardian = holder.guardian()
         kill(holder.pid)
         holder.wait()
         self.assertTrue(is_alive(guardian))
+        holder.let_go()
         wait_until(lambda: not self.lock.exists(), "the guardian to give the lock back")
         self.assert_nothing_left()
 
     def test_a_relative_path_is_on_the_plain_road_too(self):
         (self.root / "sub").mkdir()
         for place in ("./job.lock", "sub/../job.lock"):
-            holder = self.start_lockstep("exec", place, "--", "sh", "-c", 'echo "$LOCKSTEP_LOCK"; exec sleep 30')
+            holder = self.start_lockstep("exec", place, "--", "sh", "-c", 'echo "$LOCKSTEP_LOCK"; exec sleep 300')
             wait_until(holder.out, "the command")
             self.assertEqual(holder.out(), f"{self.root}/{place.removeprefix('./')}\n")
             self.assertFalse(has_heap(holder.guardian()))
             holder.send(signal.SIGKILL)
             for pid in self.my_processes():
-                if command_line_of(pid) == "sleep 30":
+                if command_line_of(pid) == "sleep 300":
                     kill(pid)
             wait_until(lambda: self.reap() or not self.my_processes(), "the end of all")
         self.assert_nothing_left()
 
     def test_a_waiter_gets_the_directory_itself_from_the_plain_road(self):
-        holder = self.hold(seconds=0.4)
+        holder = self.hold()
         inode = self.lock.stat().st_ino
-        waiter = self.start_lockstep("exec", "--wait", "20s", self.lock, "--", "stat", "-c", "%i", self.lock)
+        waiter = self.start_lockstep("exec", "--wait", "60s", self.lock, "--", "stat", "-c", "%i", self.lock)
         waiter.says("waiting")
+        holder.let_go()
         self.assertEqual((holder.wait(), waiter.wait()), (0, 0), waiter.err())
         self.assertEqual(int(waiter.out()), inode)
         self.assert_nothing_left()
@@ -371,7 +371,7 @@ class HandingOver(PlainRoadTest):
             answers = []
             for options in ROADS.values():
                 done = subprocess.run([LOCKSTEP, "exec", *options, str(place / "job.lock"), "--", "true"], user=64321, group=64321, extra_groups=[],
-                                      capture_output=True, text=True, timeout=20, check=False, env=self.environment(), cwd="/",
+                                      capture_output=True, text=True, timeout=PATIENCE, check=False, env=self.environment(), cwd="/",
                                       preexec_fn=lambda n=limit: resource.setrlimit(resource.RLIMIT_NPROC, (n, n)))
                 answers.append((done.returncode, self.without_accidents(done.stderr)))
                 self.assertEqual(os.listdir(place), [])

@@ -10,12 +10,13 @@ import sqlite3
 import subprocess
 import unittest
 
-from support import PATIENCE, SystemTest, free_port, wait_until
+from support import PATIENCE, SystemTest, own_address, wait_until
 
 SERVER = shutil.which("pdns_server", path="/usr/sbin:/usr/bin")
 SCHEMA = "/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql"
 BACKEND = glob.glob("/usr/lib/*/pdns/libgsqlite3backend.so")
 API_KEY = "key-of-a-test-72c1"
+DNS_PORT, API_PORT = 5311, 8411
 
 
 @unittest.skipUnless(SERVER and BACKEND and os.path.exists(SCHEMA), "Debian's pdns-server and pdns-backend-sqlite3 are not installed")
@@ -23,15 +24,15 @@ API_KEY = "key-of-a-test-72c1"
 class AtPowerDns(SystemTest):
     def setUp(self):
         super().setUp()
-        self.dns_port, self.api_port = free_port(), free_port()
+        self.address = own_address()
         database = sqlite3.connect(self.root / "pdns.sqlite3")
         with open(SCHEMA, encoding="utf-8") as schema:
             database.executescript(schema.read())
         database.close()
         (self.root / "pdns").mkdir()
         (self.root / "pdns/pdns.conf").write_text("\n".join((
-            "launch=gsqlite3", f"gsqlite3-database={self.root}/pdns.sqlite3", "local-address=127.0.0.1", f"local-port={self.dns_port}",
-            "webserver=yes", "webserver-address=127.0.0.1", f"webserver-port={self.api_port}", "webserver-allow-from=127.0.0.1",
+            "launch=gsqlite3", f"gsqlite3-database={self.root}/pdns.sqlite3", f"local-address={self.address}", f"local-port={DNS_PORT}",
+            "webserver=yes", f"webserver-address={self.address}", f"webserver-port={API_PORT}", "webserver-allow-from=127.0.0.0/8",
             "api=yes", f"api-key={API_KEY}", f"socket-dir={self.root}/pdns", "guardian=no", "daemon=no", "cache-ttl=0",
             "query-cache-ttl=0", "negquery-cache-ttl=0", "zone-cache-refresh-interval=0")) + "\n")
         self.server = self.start(SERVER, f"--config-dir={self.root}/pdns")
@@ -40,7 +41,7 @@ class AtPowerDns(SystemTest):
             self.assertEqual(self.api("POST", "zones", {"name": zone, "kind": "Native", "nameservers": ["ns.example.test."]}), 201)
 
     def api(self, method, path, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(self.address, API_PORT, timeout=PATIENCE)
         try:
             connection.request(method, f"/api/v1/servers/localhost/{path}", json.dumps(body) if body else None, {"X-API-Key": API_KEY})
             response = connection.getresponse()
@@ -56,12 +57,12 @@ class AtPowerDns(SystemTest):
             return False
 
     def dig(self, *question):
-        done = subprocess.run(["dig", "+short", "+tries=2", "@127.0.0.1", "-p", str(self.dns_port), *question], capture_output=True,
+        done = subprocess.run(["dig", "+short", "+tries=2", f"@{self.address}", "-p", str(DNS_PORT), *question], capture_output=True,
                               text=True, timeout=PATIENCE, check=True)
         return done.stdout.split()
 
     def patch(self, zone, name, kind, content, **more):
-        return {"http": {"method": "PATCH", "url": f"http://127.0.0.1:{self.api_port}/api/v1/servers/localhost/zones/{zone}",
+        return {"http": {"method": "PATCH", "url": f"http://{self.address}:{API_PORT}/api/v1/servers/localhost/zones/{zone}",
                          "headers": {"X-API-Key": "{$secrets.key}"},
                          "body": {"rrsets": [{"name": name, "type": kind, "ttl": 60, "changetype": "REPLACE",
                                               "records": [{"content": content, "disabled": False}]}]}},
@@ -99,18 +100,18 @@ class AtPowerDns(SystemTest):
         self.assert_nothing_left()
 
     def test_a_stop_in_the_middle_leaves_no_address_without_its_name(self):
-        job = self.hosts_job(60)
+        job = self.hosts_job(120)
         process = self.start_lockstep("run", job, "--state-dir", self.state, **self.run_options())
         wait_until(lambda: self.dig("h2.example.test", "A") or not process.running(), "the second address")
         self.assertTrue(process.running(), process.err())
         process.send(signal.SIGTERM)
         status = process.wait()
         self.assertIn(status, (0, 75), process.err())
-        halves = [pair for pair in self.pairs(60) if pair[0] != pair[1]]
+        halves = [pair for pair in self.pairs(120) if pair[0] != pair[1]]
         self.assertEqual(halves, [])
         again = self.lockstep("run", job, "--state-dir", self.state, **self.run_options())
         self.assertEqual(again.status, 0, again.err)
-        self.assertEqual(self.pairs(60), [(True, True)] * 60)
+        self.assertEqual(self.pairs(120), [(True, True)] * 120)
         self.end_server()
         self.assert_nothing_left()
 

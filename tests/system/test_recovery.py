@@ -350,7 +350,7 @@ class WhatTheRulesSay(RecoveryTest):
 class AnApi(RecoveryTest):
     def shop_job(self, api, orders=12, **first):
         (self.root / "items.ndjson").write_text("".join(f'{{"id": "o{n}"}}\n' for n in range(1, orders + 1)))
-        keyed = {"idempotencyKey": {}, "timeout": "2s", "deadline": "10s", "retry": {"maxAttempts": 6, "initialInterval": "20ms"}}
+        keyed = {"idempotencyKey": {}, "timeout": "10s", "deadline": "30s", "retry": {"maxAttempts": 6, "initialInterval": "20ms"}}
         return self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "maxConcurrency": 2,
                                "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"}, "steps": [{
                                    "step": "pay",
@@ -360,12 +360,14 @@ class AnApi(RecoveryTest):
                                                        "body": {"reservation": "$steps.pay.first.outputs.rid"}}, **keyed}}]})
 
     def kill_everything_after(self, api, job, orders):
+        api.fault("hang", path="/reservations", orders=["o12"])  # so that the run is at work still, however late the kill
         process = self.start_lockstep("run", job, "--state-dir", self.state)
         wait_until(lambda: api.ledger()["totals"]["reserved"] >= orders, "the first orders")
         guardian = process.guardian()
         for pid in (process.pid, guardian):
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not process.running() and not is_alive(guardian), "the end of both")
+        api.no_faults()
 
     def assert_exactly_once(self, api, orders=12):
         totals = api.ledger()["totals"]
@@ -388,8 +390,9 @@ class AnApi(RecoveryTest):
         self.assert_exactly_once(api)
 
     def test_once_the_api_may_have_forgotten_the_key_it_is_not_sent_again(self):
-        api = DemoApi(self, "--delay", "200")
-        job = self.shop_job(api, orders=1, idempotencyKey={"retention": "1ms"})
+        api = DemoApi(self)
+        api.fault("hang")
+        job = self.shop_job(api, orders=1, idempotencyKey={"retention": "1ms"}, timeout="60s", deadline="60s")
         process = self.start_lockstep("run", job, "--state-dir", self.state)
         wait_until(lambda: (self.state / "pay.sqlite3").exists() and self.begun(), "the first phase")
         guardian = process.guardian()
