@@ -147,7 +147,7 @@ class Place:
 
     def start(self, before=(), options=()):
         """A run, or a program that carries it out."""
-        argv = [*map(str, before), LOCKSTEP, "run", str(self.job), "--state-dir", str(self.state), "--wait", "20s", *options]
+        argv = [*map(str, before), LOCKSTEP, "run", str(self.job), "--state-dir", str(self.state), "--wait", "60s", *options]
         environment = dict(os.environ, TMPDIR=str(self.temporary), LC_ALL="C.UTF-8", **{MARK: self.mark})
         environment.pop("NOTIFY_SOCKET", None)
         with open(self.root / f"err.{len(self.told)}", "wb") as err:

@@ -36,10 +36,10 @@ class CrashTest(SystemTest):
     job_name = "shop"
 
     def run_job(self, job, *options, **more):
-        return self.lockstep("run", job, "--state-dir", self.state, "--wait", "20s", *options, **more)
+        return self.lockstep("run", job, "--state-dir", self.state, "--wait", "60s", *options, **more)
 
     def start_job(self, job, *options, **more):
-        return self.start_lockstep("run", job, "--state-dir", self.state, "--wait", "20s", *options, **more)
+        return self.start_lockstep("run", job, "--state-dir", self.state, "--wait", "60s", *options, **more)
 
     def wait_for_the_dead(self, *others):
         """Until nothing of lockstep's is left; `others` (servers) may stay."""

@@ -57,7 +57,7 @@ class ExecKills(SystemTest):
                     self.assertEqual(result.status, GUARDIAN_KILLED if victim == "guardian" else -signal.SIGKILL, result.err)
                 if victim == "guardian":
                     self.assertFalse((self.root / "alone").exists(), "the front ended before the command")
-                after = self.run_to_end(LOCKSTEP, "exec", "-w", "20s", *(next_options or options), "--", "sh", "-c", SECTION,
+                after = self.run_to_end(LOCKSTEP, "exec", "-w", "60s", *(next_options or options), "--", "sh", "-c", SECTION,
                                         **self.more)
                 self.assertEqual(after.status, 0, after.err)
                 self.assertFalse((self.root / "overlaps").exists(), "two were inside at once")

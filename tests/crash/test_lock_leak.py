@@ -12,7 +12,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
-from processes import children_of, kill  # noqa: E402  pylint: disable=wrong-import-position
+from processes import children_of, is_alive, kill, stat_of  # noqa: E402  pylint: disable=wrong-import-position
 from support import LOCKSTEP, SystemTest, wait_until  # noqa: E402  pylint: disable=wrong-import-position
 
 CONTENDERS = 8
@@ -144,7 +144,7 @@ class LockLeak(SystemTest):
             self.assertGreater(min(self.counts), max(self.counts) // 10, f"a waiter starved: {self.counts}")
             self.assertLessEqual(set(self.outcomes), {0, 70, -signal.SIGKILL}, f"{self.outcomes}; {said}")
             # What the last kills left behind is adopted, and then nothing is left.
-            last = self.lockstep("exec", "--wait", "20s", self.lock, "--", "true")
+            last = self.lockstep("exec", "--wait", "60s", self.lock, "--", "true")
             self.assertEqual(last.status, 0, last.err)
             wait_until(lambda: self.reap() or not self.my_processes(), "the end of every process")
             self.assertFalse(os.path.lexists(self.lock))
@@ -154,20 +154,22 @@ class LockLeak(SystemTest):
 @unittest.skipUnless(shutil.which("strace"), "Debian's package strace is not installed")
 class BetweenMkdirAndFlock(SystemTest):
     def test_who_made_the_directory_still_finds_the_orphan_of_one_that_came_between_and_was_killed(self):
-        late = self.start("strace", "-f", "-o", "/dev/null", "-e", "trace=mkdirat,mkdir", "-e", "inject=mkdirat,mkdir:delay_exit=1500000",
+        late = self.start("strace", "-f", "-o", "/dev/null", "-e", "trace=mkdirat,mkdir", "-e", "inject=mkdirat,mkdir:signal=STOP",
                           LOCKSTEP, "exec", self.lock, "--", "true")
         wait_until(self.lock.exists, "the directory")
-        between = self.start_lockstep("exec", self.lock, "--", "sh", "-c", "echo $$ >inside; exec sleep 5")
-        inside = self.root / "inside"
-        wait_until(lambda: inside.exists() and inside.read_text().strip(), "the command of the one that came between")
+        stopped = wait_until(lambda: [pid for pid in self.my_processes() if (stat_of(pid) or ["gone"])[0] in "tT"], "its maker to stop")
+        between = self.hold(self.lock)
         guardian = between.guardian()
         kill(between.pid)
         kill(guardian)
+        wait_until(lambda: not between.running() and not is_alive(guardian), "the end of the one that came between")
+        for pid in stopped:
+            kill(pid, signal.SIGCONT)
         self.assertEqual(late.wait(), 75, late.err())
         self.assertIn("a command that a killed run left at work", late.err())
         self.assertTrue(self.lock.exists(), "the lock of a command that is still at work was removed")
-        kill(int(inside.read_text()))
-        self.assertEqual(self.lockstep("exec", "--wait", "10s", self.lock, "--", "true").status, 0)
+        between.let_go()
+        self.assertEqual(self.lockstep("exec", "--wait", "60s", self.lock, "--", "true").status, 0)
         self.assert_nothing_left()
 
 

@@ -31,7 +31,7 @@ class LostAnswers(CrashTest):
 
     def lose_answers(self, fault, keyed, attempts=5):
         self.api.fault(fault, every=3)
-        self.finish_in_a_few_passes(self.shop_job(self.api.url, keyed=keyed, timeout="400ms", attempts=attempts))
+        self.finish_in_a_few_passes(self.shop_job(self.api.url, keyed=keyed, timeout="1s", attempts=attempts))
         self.assertGreaterEqual(self.struck(), ORDERS * 2 // 3, "too few answers were lost for this to mean anything")
         self.assert_exactly_once(self.api, ORDERS)
         self.assertEqual(set(self.pair_states().values()), {"done"})
@@ -61,7 +61,7 @@ class LostAnswers(CrashTest):
         text = self.job_text(job)
         for phase in (text["steps"][0]["first"], text["steps"][0]["second"]):
             del phase["idempotencyKey"]
-            phase.update(idempotent=True, timeout="400ms")
+            phase.update(idempotent=True, timeout="1s")
         self.api.fault("drop", every=3)
         self.run_job(self.write_job(text), deadline=120)
         self.assertGreater(self.api.ledger()["totals"]["duplicates"], 0)

@@ -39,7 +39,7 @@ class Schedule:
         self.keyed = self.dice.random() < 0.5
         self.by_command = self.dice.random() < 0.25
         self.keys = [f"o{n}" for n in range(self.dice.randint(2, 5))]
-        self.version, self.timeout, self.concurrency = 1, "300ms", self.dice.randint(1, 3)
+        self.version, self.timeout, self.concurrency = 1, "1s", self.dice.randint(1, 3)
         self.troubled = True
         self.round = 0
         self.story = []
@@ -106,7 +106,7 @@ class Schedule:
         what = self.dice.choice(("timeout", "definition", "concurrency"))
         self.story.append(f"edit {what}")
         if what == "timeout":
-            self.timeout = self.dice.choice(("200ms", "300ms", "400ms"))
+            self.timeout = self.dice.choice(("800ms", "1s", "1200ms"))
         elif what == "definition":
             self.version += 1
         else:

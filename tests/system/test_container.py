@@ -56,12 +56,11 @@ class FirstProcess(SystemTest):
                 self.assert_nothing_left()
 
     def test_a_stop_while_it_waits_for_the_lock(self):
-        holder = self.start_lockstep("exec", self.lock, "--", "sleep", "30")
-        wait_until(self.lock.exists, "the holder")
+        holder = self.hold(self.lock)
         container = self.start_container("touch", "ran", options=("-w", "forever"))
         container.says("waiting")
         kill(children_of(container.pid)[0], signal.SIGTERM)
-        self.assertEqual(container.wait(5), 75)
+        self.assertEqual(container.wait(), 75)
         self.assertTrue(holder.running())
         self.assertFalse((self.root / "ran").exists())
 
@@ -84,9 +83,11 @@ class FirstProcess(SystemTest):
         self.assert_nothing_left()
 
     def test_after_control_c_it_ends_by_130_for_no_signal_kills_pid_1(self):
-        terminal = Terminal(self, *CONTAINER, LOCKSTEP, "exec", self.lock, "--", "sh", "-c", "echo begun; sleep 0.3")
+        terminal = Terminal(self, *CONTAINER, LOCKSTEP, "exec", self.lock, "--", "sh", "-c", "echo begun; until [ -e go ]; do sleep 0.01; done")
         terminal.shows("begun\n")
         terminal.ctrl_c()
+        terminal.shows("SIGINT from the keyboard")
+        (self.root / "go").touch()
         self.assertEqual(terminal.wait(), 130, terminal.read())
         self.assert_nothing_left()
 

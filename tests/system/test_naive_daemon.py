@@ -29,8 +29,9 @@ class NaiveDaemon(SystemTest):
         daemon.write_text(NAIVE_DAEMON)
         daemon.chmod(0o755)
         supervisord = Supervisord(self, {"naive": {"command": daemon, "autostart": "false", "stopasgroup": "true"}})
+        self.hold_story(1, directory)
         supervisord.start("naive")
-        wait_until(lambda: self.story(directory) == ["start proc 1"], "the middle of the first call")
+        self.wait_for_story(1, directory)
         supervisord.stop("naive")
         supervisord.wait_for_state("naive", "STOPPED")
 
@@ -45,12 +46,15 @@ class NaiveDaemon(SystemTest):
     def test_the_same_commands_under_lockstep_finish_the_pair_and_give_the_lock_back(self):
         directory = self.root / "careful"
         directory.mkdir()
-        job = self.article(seconds=0.3, directory=directory)
+        let_go = self.hold_story(1, directory)
+        job = self.article(seconds=0, directory=directory)
         supervisord = Supervisord(self, {"careful": {
             "command": f"{LOCKSTEP} loop {job} --state-dir {self.state}", "autostart": "false", "stopasgroup": "true"}})
         supervisord.start("careful")
-        wait_until(lambda: self.story(directory) == ["start proc 1"], "the middle of the first call")
+        self.wait_for_story(1, directory)
         supervisord.stop("careful")
+        wait_until(lambda: "signal received" in supervisord.log("careful"), "the stop request")
+        let_go()
         info = supervisord.wait_for_state("careful", "STOPPED")
 
         self.assertEqual(info["exitstatus"], 0)

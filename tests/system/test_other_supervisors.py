@@ -24,9 +24,9 @@ class SupervisedTest(SystemTest):
     def command(self, *argv, timeout="20s", in_doubt=("park",), **more):
         return super().command(*argv, timeout=timeout, in_doubt=in_doubt, **more)
 
-    def service(self, seconds=0.4):
+    def service(self, seconds=0.4, **more):
         """A service directory, as runit and s6 have it, of the article's job."""
-        job = self.article(seconds)
+        job = self.article(seconds, **more)
         directory = self.root / "service"
         directory.mkdir()
         run = directory / "run"
@@ -80,12 +80,14 @@ class UnderServiceDirectories(SupervisedTest):
 
     @needs("s6-supervise", "s6")
     def test_a_timeout_kill_of_s6_that_is_too_short_kills_the_front_and_divides_no_pair(self):
-        directory = self.service(seconds=0.8)
+        let_go = self.hold_story(1)
+        directory = self.service(seconds=0, pause="1h")
         (directory / "timeout-kill").write_text("100\n")
         self.start("s6-supervise", directory)
         self.wait_for_story(1)
         self.do("s6-svc", "-wd", "-T", "20000", "-d", directory)
-        self.assertLess(len(self.story()), 4, "the front was killed too late for this test")
+        self.assertEqual(self.story(), ["start proc 1"])
+        let_go()
         wait_until(lambda: not self.lock.exists(), "the guardian to give the lock back")
         self.assertEqual(self.assert_whole_pairs(), 1)
         self.do("s6-svc", "-x", directory)
@@ -141,7 +143,8 @@ class InAContainer(SupervisedTest):
         self.assertTrue(self.container.running(), "a shell as the first process does not even end")
 
     def test_what_the_end_of_a_container_cut_is_put_right_by_the_next(self):
-        self.start_container(seconds=1.5, in_doubt=["resend", "park"], idempotent=True)
+        self.hold_story(1)
+        self.start_container(seconds=0, in_doubt=["resend", "park"], idempotent=True)
         kill(self.first, signal.SIGTERM)
         self.container.says("signal received")
         kill(self.first)  # the time of `docker stop` is over: all processes of the namespace end at once

@@ -36,6 +36,13 @@ class UnderSupervisord(SystemTest):
             self.assert_whole_pairs(self.root / name, at_least)
             self.assertFalse((self.root / name / "job.lock").exists())
 
+    def stop_within_the_pair(self, supervisord, name, let_go):
+        """A stop that is surely received while the held pair is in hand."""
+        supervisord.stop(name)
+        wait_until(lambda: "signal received" in supervisord.log(name), "the stop request")
+        let_go()
+        supervisord.wait_for_state(name, "STOPPED")
+
     def test_a_stop_at_any_of_20_moments_leaves_whole_pairs_and_no_lock(self):
         names = [f"job{n:02}" for n in range(MOMENTS)]
         supervisord = self.supervise(names)
@@ -62,11 +69,12 @@ class UnderSupervisord(SystemTest):
         self.assert_nothing_left(*self.locks(names))
 
     def test_a_restart_in_the_middle_of_a_pair_begins_after_its_end(self):
-        supervisord = self.supervise(["job"], seconds=0.3)
+        supervisord = self.supervise(["job"], seconds=0)
+        let_go = self.hold_story(1, self.root / "job")
         supervisord.start("job")
         self.wait_for_story(1, self.root / "job")
         first = supervisord.info("job")["pid"]
-        supervisord.stop("job", True)
+        self.stop_within_the_pair(supervisord, "job", let_go)
         self.assertEqual(len(self.story(self.root / "job")), 4, "stopped before the pair was finished")
         supervisord.start("job")
         self.wait_for_story(6, self.root / "job")
@@ -78,35 +86,40 @@ class UnderSupervisord(SystemTest):
         self.assert_nothing_left(*self.locks(["job"]))
 
     def test_with_stopwaitsecs_0_the_guardian_finishes_the_pair_after_the_front_was_killed(self):
-        supervisord = self.supervise(["job"], seconds=0.6, stopwaitsecs="0")
+        supervisord = self.supervise(["job"], seconds=0, pause="1h", stopwaitsecs="0")
+        let_go = self.hold_story(1, self.root / "job")
         supervisord.start("job")
         self.wait_for_story(1, self.root / "job")
         front = supervisord.info("job")["pid"]
         supervisord.stop("job", True)
         self.assertFalse(is_alive(front), "supervisord was to kill the front")
-        self.assertLess(len(self.story(self.root / "job")), 4, "the front was killed too late for this test")
+        self.assertEqual(self.story(self.root / "job"), ["start proc 1"])
         self.assertTrue((self.root / "job/job.lock").exists(), "the guardian still works, so the lock is still held")
 
+        let_go()
         wait_until(lambda: not (self.root / "job/job.lock").exists(), "the guardian to give the lock back")
         self.assertEqual(self.assert_whole_pairs(self.root / "job"), 1)
         supervisord.shut_down()
         self.assert_nothing_left(*self.locks(["job"]))
 
     def test_stopasgroup_does_not_reach_the_work(self):
-        supervisord = self.supervise(["job"], seconds=0.3, stopasgroup="true")
+        supervisord = self.supervise(["job"], seconds=0, stopasgroup="true")
+        let_go = self.hold_story(1, self.root / "job")
         supervisord.start("job")
         self.wait_for_story(1, self.root / "job")
-        supervisord.stop("job", True)
+        self.stop_within_the_pair(supervisord, "job", let_go)
         self.stopped_cleanly(supervisord, ["job"])
         supervisord.shut_down()
         self.assert_nothing_left(*self.locks(["job"]))
 
     def test_killasgroup_does_not_reach_the_work(self):
-        supervisord = self.supervise(["job"], seconds=0.6, killasgroup="true", stopasgroup="true", stopwaitsecs="0")
+        supervisord = self.supervise(["job"], seconds=0, pause="1h", killasgroup="true", stopasgroup="true", stopwaitsecs="0")
+        let_go = self.hold_story(1, self.root / "job")
         supervisord.start("job")
         self.wait_for_story(1, self.root / "job")
         supervisord.stop("job", True)
-        self.assertLess(len(self.story(self.root / "job")), 4, "the front was killed too late for this test")
+        self.assertEqual(self.story(self.root / "job"), ["start proc 1"])
+        let_go()
         wait_until(lambda: not (self.root / "job/job.lock").exists(), "the guardian to give the lock back")
         self.assertEqual(self.assert_whole_pairs(self.root / "job"), 1)
         supervisord.shut_down()
@@ -120,8 +133,14 @@ class UnderSupervisord(SystemTest):
     def test_50_deploys_while_items_flow_lose_nothing_and_do_nothing_twice(self):
         directory = self.root / "job"
         directory.mkdir()
-        keys = [f"i{number}" for number in range(700)]
-        (directory / "items.ndjson").write_text("".join(f'{{"id": "{key}"}}\n' for key in keys))
+        keys = []
+
+        def more_items(count):
+            new = [f"i{len(keys) + number}" for number in range(count)]
+            with open(directory / "items.ndjson", "a", encoding="ascii") as file:
+                file.write("".join(f'{{"id": "{key}"}}\n' for key in new))
+            keys.extend(new)
+        more_items(100)
         effect = directory / "effect.sh"
         effect.write_text('#!/bin/sh\nsleep 0.02\necho "$1 $LOCKSTEP_ITEM_KEY" >>effects.log\n')
         effect.chmod(0o755)
@@ -132,15 +151,16 @@ class UnderSupervisord(SystemTest):
         supervisord = Supervisord(self, {"job": {"command": f"{LOCKSTEP} loop {job} --state-dir {self.state}", "stopwaitsecs": "60"}})
         effects = directory / "effects.log"
         wait_until(effects.exists, "the first item")
-        done_before = []
+        in_the_middle = 0
         for _ in range(50):
+            in_the_middle += len(effects.read_text().splitlines()) < 2 * len(keys)
             self.supervisorctl("restart", "job")
-            done_before.append(len(effects.read_text().splitlines()))
-        wait_until(lambda: len(effects.read_text().splitlines()) >= 2 * len(keys), "the last item", 60)
+            more_items(12)
+        wait_until(lambda: len(effects.read_text().splitlines()) >= 2 * len(keys), "the last item", 120)
         supervisord.stop("job", True)
         self.assertEqual(sorted(effects.read_text().splitlines()),
                          sorted(f"{phase} {key}" for key in keys for phase in ("first", "second")))
-        self.assertGreater(len([lines for lines in done_before if 0 < lines < 2 * len(keys)]), 20, "most deploys came in the middle")
+        self.assertGreater(in_the_middle, 20, "most deploys came in the middle")
         supervisord.shut_down()
         self.assert_nothing_left(directory / "job.lock")
 

@@ -44,7 +44,8 @@ class UnderSystemd(SystemTest):
 
     def test_without_the_shield_control_group_does_cut_a_command(self):
         self.boot()
-        job = self.article(seconds=2, shield=False)
+        self.hold_story(1)
+        job = self.article(seconds=0, shield=False)
         self.loop("KillMode=control-group", "TimeoutStopSec=20s", job=job)
         self.wait_for_story(1)
         self.systemd.do("stop", "job")
@@ -64,7 +65,8 @@ class UnderSystemd(SystemTest):
 
     def test_where_it_does_not_listen_the_pair_is_cut_and_the_warning_had_said_so(self):
         self.boot()
-        self.loop("KillMode=mixed", "TimeoutStopSec=1s", seconds=4)
+        self.hold_story(1)
+        self.loop("KillMode=mixed", "TimeoutStopSec=1s", seconds=0)
         self.wait_for_story(1)
         wait_until(lambda: TOO_SHORT in self.systemd.log("job"), "the warning")
         self.assertIn(f"({self.root}/units/job.service:", self.systemd.log("job"))
@@ -182,7 +184,8 @@ class UnderSystemd(SystemTest):
     def test_logind_lets_a_pair_end_before_the_machine_goes_down_and_only_a_pair(self):
         self.boot()
         self.start_logind()
-        self.loop(seconds=1.5, pause="60s")
+        let_go = self.hold_story(1)
+        self.loop(seconds=0, pause="1h")
         self.wait_for_story(1)
         wait_until(lambda: "article finishes what it has begun" in self.delays(), "the delay")
         self.assertIn("delay", self.delays())
@@ -190,6 +193,7 @@ class UnderSystemd(SystemTest):
                                  "org.freedesktop.login1.Manager", "Reboot", "b", "false")
         self.assertEqual(asked.status, 0, asked.err + self.systemd.log("logind"))
         self.assertEqual(self.systemd.systemctl("is-active", "reboot.target").out.strip(), "inactive")
+        let_go()
         wait_until(lambda: self.systemd.systemctl("is-active", "reboot.target").out.strip() == "active", "the reboot")
         self.assert_whole_pairs(at_least=1)
         self.assertEqual(len(self.story()), 4)
