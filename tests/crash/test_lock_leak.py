@@ -3,7 +3,6 @@
 import os
 import pathlib
 import random
-import shutil
 import signal
 import sys
 import threading
@@ -12,7 +11,8 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
-from processes import children_of, is_alive, kill, stat_of  # noqa: E402  pylint: disable=wrong-import-position
+from processes import children_of, is_alive, kill  # noqa: E402  pylint: disable=wrong-import-position
+from strace import needs_strace, start_and_stop_after  # noqa: E402  pylint: disable=wrong-import-position
 from support import LOCKSTEP, SystemTest, wait_until  # noqa: E402  pylint: disable=wrong-import-position
 
 CONTENDERS = 8
@@ -151,20 +151,17 @@ class LockLeak(SystemTest):
             self.assertFalse((self.root / "inside").exists())
 
 
-@unittest.skipUnless(shutil.which("strace"), "Debian's package strace is not installed")
+@needs_strace
 class BetweenMkdirAndFlock(SystemTest):
     def test_who_made_the_directory_still_finds_the_orphan_of_one_that_came_between_and_was_killed(self):
-        late = self.start("strace", "-f", "-o", "/dev/null", "-e", "trace=mkdirat,mkdir", "-e", "inject=mkdirat,mkdir:signal=STOP",
-                          LOCKSTEP, "exec", self.lock, "--", "true")
-        wait_until(self.lock.exists, "the directory")
-        stopped = wait_until(lambda: [pid for pid in self.my_processes() if (stat_of(pid) or ["gone"])[0] in "tT"], "its maker to stop")
+        late, maker = start_and_stop_after(self, "mkdirat,mkdir", LOCKSTEP, "exec", self.lock, "--", "true")
+        self.assertTrue(self.lock.exists())
         between = self.hold(self.lock)
         guardian = between.guardian()
         kill(between.pid)
         kill(guardian)
         wait_until(lambda: not between.running() and not is_alive(guardian), "the end of the one that came between")
-        for pid in stopped:
-            kill(pid, signal.SIGCONT)
+        kill(maker, signal.SIGCONT)
         self.assertEqual(late.wait(), 75, late.err())
         self.assertIn("a command that a killed run left at work", late.err())
         self.assertTrue(self.lock.exists(), "the lock of a command that is still at work was removed")

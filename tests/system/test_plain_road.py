@@ -13,7 +13,8 @@ import signal
 import subprocess
 import unittest
 
-from processes import children_of, command_line_of, is_alive, kill, stat_of
+from processes import children_of, command_line_of, is_alive, kill, parent_of
+from strace import needs_strace, start_and_stop_after
 from support import LOCKSTEP, PATIENCE, SystemTest, wait_until
 from terminal import Terminal
 
@@ -23,6 +24,13 @@ ROADS = {"plain": (), "other": OTHER_ROAD}
 
 def has_heap(pid):
     return "[heap]" in pathlib.Path(f"/proc/{pid}/maps").read_text()
+
+
+def has_dealt_with(pid, number):
+    """The signal is no longer pending, and the process sleeps in rt_sigtimedwait(2) for the next one."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    pending = int(re.search(r"^ShdPnd:\s*(\w+)", status, re.MULTILINE)[1], 16) >> (number - 1) & 1
+    return not pending and "\nState:\tS" in status and pathlib.Path(f"/proc/{pid}/syscall").read_text().startswith("128 ")
 
 
 def goes_the_plain_road():
@@ -290,17 +298,16 @@ class HandingOver(PlainRoadTest):
             self.assertEqual((result.status, result.out, result.err), (0, "mine\n", ""))
             self.assert_nothing_left()
 
+    @needs_strace
     def test_a_stop_before_the_command_runs_nothing(self):
         """Sent to the front while its guardian is stopped between its system calls."""
         for options in ROADS.values():
             marker = self.root / "ran"
-            process = self.start("strace", "-f", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", "inject=pwrite64:signal=STOP:when=1",
-                                 LOCKSTEP, "exec", *options, self.lock, "--", "touch", marker)
-            wait_until(lambda: (self.lock / "record").exists() and (self.lock / "record").stat().st_size, "the record")
-            record = dict(line.split(" ", 1) for line in (self.lock / "record").read_text().splitlines() if " " in line)
-            guardian = int(record["guardian"])
-            wait_until(lambda: (stat_of(guardian) or ["gone"])[0] in "tT", "the guardian to be stopped")
-            os.kill(int(record["front"]), signal.SIGTERM)
+            process, guardian = start_and_stop_after(self, "pwrite64", LOCKSTEP, "exec", *options, self.lock, "--", "touch", marker)
+            front = parent_of(guardian)
+            self.assertIn(f"\nguardian {guardian}\n", (self.lock / "record").read_text())
+            os.kill(front, signal.SIGTERM)
+            wait_until(lambda: has_dealt_with(front, signal.SIGTERM), "the front to pass it on")
             os.kill(guardian, signal.SIGCONT)
             self.assertEqual(process.wait(), 75, process.err())
             self.assertFalse(marker.exists())
@@ -379,7 +386,7 @@ class HandingOver(PlainRoadTest):
                 self.assertEqual(*answers)
 
 
-@unittest.skipUnless(shutil.which("strace"), "Debian's package strace is not installed")
+@needs_strace
 class EveryCallFails(PlainRoadTest):
     """Each system call of the plain road fails once: the exit status tells the truth, and no lock stays."""
 
