@@ -145,11 +145,11 @@ TEST_CASE("a signal to the group reaches the child's children, too", "[subproces
     request.stdout_fd = out.get();
     auto child = Subprocess::spawn(request);
     REQUIRE(child);
-    REQUIRE(within(10s, [&] { return content(out.get()).ends_with('\n'); }));
+    REQUIRE(within(60s, [&] { return content(out.get()).ends_with('\n'); }));
     const pid_t grandchild = std::stoi(content(out.get()));
     child->signal_group(SIGTERM);
     CHECK(child->wait().signal == SIGTERM);
-    CHECK(within(10s, [&] {
+    CHECK(within(60s, [&] {
         // Gone, or a zombie that nobody but init can collect.
         const UniqueFd stat(::open(("/proc/" + std::to_string(grandchild) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
         return !stat || content(stat.get()).find(") Z ") != std::string::npos;
@@ -266,7 +266,7 @@ TEST_CASE("a stopped child is seen once, with the signal that stopped it", "[sub
     auto child = Subprocess::spawn(shell("kill -STOP $$; exit 5"));
     REQUIRE(child);
     int by = 0;
-    REQUIRE(within(10s, [&] { return (by = child->newly_stopped_by()) != 0; }));
+    REQUIRE(within(60s, [&] { return (by = child->newly_stopped_by()) != 0; }));
     CHECK(by == SIGSTOP);
     CHECK(child->newly_stopped_by() == 0);
     CHECK(child->state() == 'T');
