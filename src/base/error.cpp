@@ -9,6 +9,11 @@ std::string errno_text(int errno_value) {
     return text != nullptr ? text : "error " + std::to_string(errno_value);
 }
 
+std::unexpected<Error> fail(Failure failure, std::string text, int errno_value) {
+    const bool no_descriptor = errno_value == EMFILE || errno_value == ENFILE;
+    return std::unexpected(Error{no_descriptor ? Failure::os : failure, std::move(text), errno_value});
+}
+
 std::unexpected<Error> os_error(Failure failure, const std::string& what, int errno_value) {
     return fail(failure, what + ": " + errno_text(errno_value), errno_value);
 }

@@ -18,6 +18,7 @@ enum class Failure {
     journal,      ///< the journal cannot be read or written
     busy,         ///< somebody else holds the lock: try again later
     job_file,     ///< the job file is wrong
+    output,       ///< stdout cannot be written
     stopped,      ///< a stop request came first; nothing was begun
 };
 
@@ -31,9 +32,8 @@ struct Error {
 template <class T>
 using Result = std::expected<T, Error>;
 
-inline std::unexpected<Error> fail(Failure failure, std::string text, int errno_value = 0) {
-    return std::unexpected(Error{failure, std::move(text), errno_value});
-}
+/// Where there is no descriptor left (EMFILE, ENFILE) it is Failure::os, whatever was being done.
+std::unexpected<Error> fail(Failure failure, std::string text, int errno_value = 0);
 
 /// "`what`: No such file or directory", from errno, which is read before anything else can change it.
 std::unexpected<Error> os_error(Failure failure, const std::string& what);

@@ -14,7 +14,7 @@ enum class ExitStatus : int {
     guardian_killed = 70,  ///< EX_SOFTWARE: the process that did the work was killed
     os = 71,               ///< EX_OSERR: no process, no pipe, no memory
     lock = 73,             ///< EX_CANTCREAT: the lock cannot be made or is not ours
-    journal = 74,          ///< EX_IOERR: the journal cannot be read or written
+    journal = 74,          ///< EX_IOERR: the journal cannot be read or written, or stdout cannot be written
     try_again = 75,        ///< EX_TEMPFAIL: lock busy, or drained with work left
     job_file = 78,         ///< EX_CONFIG: the job file is wrong
     cut = 124,             ///< cut at the deadline, as timeout(1) says it

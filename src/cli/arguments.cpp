@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <sstream>
 
 #include "base/text.hpp"
 #include "cli/options.hpp"
+#include "cli/output.hpp"
 
 namespace lockstep {
 
@@ -33,9 +35,11 @@ std::string wrong_command(const CLI::App& app, int argc, char** argv) {
     return "unknown command " + printable(argv[1]) + (close.empty() ? "" : "; did you mean " + std::string(close) + "?");
 }
 
-int print(const std::string& text) {
-    const bool printed = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-    return printed ? 0 : to_int(ExitStatus::os);
+/// Help or the version, which CLI11 hands over as an error with status 0.
+int print_asked_for(const CLI::App& app, const CLI::ParseError& asked) {
+    std::ostringstream text;
+    app.exit(asked, text, text);
+    return print(text.str(), 0);
 }
 
 }  // namespace
@@ -84,13 +88,13 @@ Arguments parse_arguments(int argc, char** argv) {
     try {
         app.parse(take_lines(argc, argv, convert), argv);
     } catch (const CLI::ParseError& problem) {
-        if (problem.get_exit_code() == 0) return Finished{app.exit(problem)};
+        if (problem.get_exit_code() == 0) return Finished{print_asked_for(app, problem)};
         const auto& met = app.get_subcommands();
         const std::string name = met.empty() ? "" : met.front()->get_name() + " ";
         std::fprintf(stderr, "lockstep: %s\nTry: lockstep %s--help\n", problem.what(), name.c_str());
         return Finished{to_int(ExitStatus::usage)};
     }
-    if (!text.empty()) return Finished{print(text)};
+    if (!text.empty()) return Finished{print(text, 0)};
     return used() != commands.end() ? used()->second() : Finished{to_int(ExitStatus::usage)};
 }
 

@@ -4,7 +4,7 @@
 
 #include "base/exit_status.hpp"
 #include "cli/check_supervision.hpp"
-#include "cli/job_choice.hpp"
+#include "cli/output.hpp"
 #include "cli/overdue_check.hpp"
 
 namespace lockstep {
@@ -91,7 +91,7 @@ int check_command(const CheckArguments& arguments) {
         if (arguments.json) {
             all.push(std::move(checked.json));
         } else {
-            std::fwrite(checked.text.data(), 1, checked.text.size(), stdout);
+            if (const int unwritten = print(checked.text, 0); unwritten != 0) return unwritten;
         }
     }
     return print(arguments.json ? to_text(all) + "\n" : "", to_int(status));

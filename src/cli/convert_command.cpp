@@ -7,7 +7,7 @@
 
 #include "base/exit_status.hpp"
 #include "base/text.hpp"
-#include "cli/job_choice.hpp"
+#include "cli/output.hpp"
 #include "supervise/convert.hpp"
 
 namespace lockstep {

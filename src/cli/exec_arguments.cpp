@@ -101,7 +101,8 @@ constexpr ExecOption kOptions[] = {
      set_limit},
     {"--grace", '\0', "D|forever", kCommand,
      "a stop request is deferred so long, then SIGTERM goes to the command (default: 30s; 0 passes it on at once)", set_grace},
-    {"--quiet", 'q', nullptr, kSaid, "nothing about a busy lock or a deferred stop", set_quiet},
+    {"--quiet", 'q', nullptr, kSaid, "nothing about a busy lock, a stop, its end or a limit; errors are said all the same",
+     set_quiet},
     {"--verbose", 'v', nullptr, kSaid, "how long it waited for each lock, and who held it", set_verbose},
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/exit_status.hpp"
 #include "cli/exec_arguments.hpp"
+#include "cli/output.hpp"
 #include "run/exec_guardian.hpp"
 #include "run/front.hpp"
 #include "sys/log.hpp"
@@ -87,11 +88,7 @@ int exec_command(const InheritedSignals& inherited, int argc, char** argv) {
     if (const std::string problem = parse_exec_arguments(argc, argv, options, help); !problem.empty()) {
         return usage_error(problem);
     }
-    if (help) {
-        const std::string text = exec_help();
-        const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
-        return written < 0 ? to_int(ExitStatus::os) : 0;
-    }
+    if (help) return print(exec_help(), 0);
     const auto guardian = [](GuardianLink& link, void* context) {
         return exec_under_locks(*static_cast<const ExecOptions*>(context), link);
     };

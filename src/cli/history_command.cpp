@@ -2,6 +2,7 @@
 
 #include "base/exit_status.hpp"
 #include "cli/job_choice.hpp"
+#include "cli/output.hpp"
 #include "report/history.hpp"
 
 namespace lockstep {

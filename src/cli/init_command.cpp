@@ -2,7 +2,7 @@
 
 #include "base/exit_status.hpp"
 #include "base/text.hpp"
-#include "cli/job_choice.hpp"
+#include "cli/output.hpp"
 #include "cli/written_files.hpp"
 #include "job/starting_job.hpp"
 
@@ -24,8 +24,8 @@ int init_command(const InitArguments& arguments) {
     if (!said) return report_error(said.error());
     const std::string file =
         shell_quoted((arguments.directory == "." ? "" : arguments.directory + "/") + arguments.name + ".json");
-    return print(*said + "next: lockstep check " + file + "\n      lockstep run " + file + " --dry-run\n",
-                 to_int(ExitStatus::ok));
+    return print_done(*said + "next: lockstep check " + file + "\n      lockstep run " + file + " --dry-run\n",
+                      to_int(ExitStatus::ok));
 }
 
 }  // namespace lockstep

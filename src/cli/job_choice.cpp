@@ -32,14 +32,4 @@ std::string lock_of_job(const std::string& job, const std::string& state_directo
     return "/tmp/" + job + ".lock";
 }
 
-int report_error(const Error& error) {
-    std::fprintf(stderr, "lockstep: %s\n", printable(error.text, 4000).c_str());
-    return to_int(exit_status_of(error.failure));
-}
-
-int print(const std::string& text, int status) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    return std::fflush(stdout) != 0 ? to_int(ExitStatus::journal) : status;
-}
-
 }  // namespace lockstep

@@ -20,10 +20,4 @@ std::expected<ChosenJob, int> choose_job(const JobChoice& choice);
 /// Of a job whose file is not at hand: where its journal says that it lay in the newest run, else the default place.
 std::string lock_of_job(const std::string& job, const std::string& state_directory);
 
-/// Says it on stderr. @return the exit status that belongs to it
-int report_error(const Error& error);
-
-/// To stdout, with what is buffered. @return `status`, or that of an unwritable stdout, which must not look like success
-int print(const std::string& text, int status);
-
 }  // namespace lockstep

@@ -11,6 +11,7 @@
 #include "cli/setup_command.hpp"
 #include "cli/status_command.hpp"
 #include "cli/unlock_command.hpp"
+#include "sys/standard_streams.hpp"
 #include "sys/stop_signals.hpp"
 
 namespace {
@@ -23,6 +24,7 @@ void unblock(const lockstep::InheritedSignals& inherited) { ::sigprocmask(SIG_SE
 int main(int argc, char** argv) {
     // First of all, so that a signal in our first millisecond is a stop request like any other.
     const lockstep::InheritedSignals inherited = lockstep::block_signals();
+    lockstep::occupy_closed_streams();
     lockstep::Arguments arguments = lockstep::parse_arguments(argc, argv);
     if (const auto* finished = std::get_if<lockstep::Finished>(&arguments)) return finished->exit_status;
     if (auto* run = std::get_if<lockstep::RunArguments>(&arguments)) return lockstep::run_command(inherited, *run);

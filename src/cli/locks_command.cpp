@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/exit_status.hpp"
-#include "cli/job_choice.hpp"
+#include "cli/output.hpp"
 #include "journal/sqlite_journal.hpp"
 #include "lock/directory_lock.hpp"
 #include "report/lock_report.hpp"

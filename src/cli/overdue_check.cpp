@@ -3,7 +3,7 @@
 #include "base/clock.hpp"
 #include "base/exit_status.hpp"
 #include "cli/check_command.hpp"
-#include "cli/job_choice.hpp"
+#include "cli/output.hpp"
 #include "journal/journal_reader.hpp"
 #include "report/expectation.hpp"
 

@@ -9,6 +9,7 @@
 #include "base/exit_status.hpp"
 #include "base/text.hpp"
 #include "cli/job_choice.hpp"
+#include "cli/output.hpp"
 #include "journal/decide.hpp"
 #include "journal/journal_reader.hpp"
 #include "lock/directory_lock.hpp"
@@ -130,10 +131,10 @@ std::string what_follows(const AppliedDecision& decision) {
 int report_outcome(const std::vector<AppliedDecision>& applied, const Decision& mine) {
     for (const AppliedDecision& one : applied) {
         if (one.decision.item_key != mine.item_key || one.decision.step != mine.step) continue;
-        if (one.applied) return print("applied: " + one.outcome + what_follows(one) + "\n", 0);
+        if (one.applied) return print_done("applied: " + one.outcome + what_follows(one) + "\n", 0);
         return report_error({Failure::usage, "the decision came too late: " + one.outcome, 0});
     }
-    return print("recorded; a run that came in between has applied it: see lockstep history\n", 0);
+    return print_done("recorded; a run that came in between has applied it: see lockstep history\n", 0);
 }
 
 }  // namespace
@@ -146,10 +147,11 @@ int resolve_command(const ResolveArguments& arguments) {
     const auto applied = apply_now(arguments, *job);
     if (applied) return report_outcome(*applied, *decision);
     if (applied.error().failure == Failure::busy) {
-        return print("recorded; the holder applies it at its next pass (" + printable(applied.error().text, 2000) + ")\n", 0);
+        return print_done("recorded; the holder applies it at its next pass (" + printable(applied.error().text, 2000) + ")\n",
+                          0);
     }
     const int status = report_error(applied.error());
-    return print("recorded, but not applied yet: the next pass does it\n", status);
+    return print_done("recorded, but not applied yet: the next pass does it\n", status);
 }
 
 }  // namespace lockstep

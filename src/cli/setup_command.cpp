@@ -11,7 +11,7 @@
 #include "base/exit_status.hpp"
 #include "base/text.hpp"
 #include "cli/check_command.hpp"
-#include "cli/job_choice.hpp"
+#include "cli/output.hpp"
 #include "cli/written_files.hpp"
 #include "supervise/entry.hpp"
 
@@ -120,7 +120,7 @@ int setup_command(const SetupArguments& arguments) {
     std::vector<NewFile> written;
     for (const EntryFile& file : *files) written.push_back({file.name, file.text});
     const auto said = write_files(arguments.directory, written, arguments.force);
-    return said ? print(*said, to_int(ExitStatus::ok)) : report_error(said.error());
+    return said ? print_done(*said, to_int(ExitStatus::ok)) : report_error(said.error());
 }
 
 }  // namespace lockstep

@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/exit_status.hpp"
 #include "cli/job_choice.hpp"
+#include "cli/output.hpp"
 #include "report/status.hpp"
 
 namespace lockstep {

@@ -9,7 +9,7 @@
 #include "base/clock.hpp"
 #include "base/exit_status.hpp"
 #include "base/text.hpp"
-#include "cli/job_choice.hpp"
+#include "cli/output.hpp"
 #include "journal/journal_reader.hpp"
 #include "lock/holder_process.hpp"
 #include "lock/left_behind.hpp"
@@ -160,7 +160,7 @@ class Unlocking {
 
 int unlock_command(const InheritedSignals& inherited, const UnlockArguments& arguments) {
     const auto done = Unlocking(inherited, arguments).run();
-    return done ? print(*done, 0) : report_error(done.error());
+    return done ? print_done(*done, 0) : report_error(done.error());
 }
 
 }  // namespace lockstep

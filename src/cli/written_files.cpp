@@ -44,7 +44,7 @@ Result<void> write_whole(int fd, std::string_view text, const std::string& path)
 Result<void> write_file(const std::string& path, const std::string& text, bool force) {
     const std::string temporary = path + ".new." + std::to_string(::getpid());
     const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-    if (!fd) return os_error(Failure::os, "creating " + printable(temporary, 4096));
+    if (!fd) return os_error(Failure::os, "creating " + printable(path, 4096));
     auto done = write_whole(fd.get(), text, path);
     if (done && (force ? ::rename(temporary.c_str(), path.c_str()) : ::link(temporary.c_str(), path.c_str())) != 0)
         done = os_error(Failure::os, "writing " + printable(path, 4096));

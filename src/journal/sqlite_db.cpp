@@ -28,6 +28,7 @@ std::string explain(int code, const char* sqlite_text, int errno_value) {
                 "it cannot be written ({}); let uid {} write to the file and its directory, or name another with --state-dir",
                 cause, ::geteuid());
         case SQLITE_CANTOPEN:
+            if (errno_value == EMFILE || errno_value == ENFILE) return fmt::format("it cannot be opened ({})", cause);
             return fmt::format("it cannot be opened ({}); let uid {} read and write the file and its directory", cause,
                                ::geteuid());
         case SQLITE_FULL: return fmt::format("no room is left on the device ({}); free some, then start again", cause);
@@ -122,10 +123,12 @@ Result<void> SqliteDb::finish(Statement& statement, std::string_view doing) {
 
 Error SqliteDb::failure(std::string_view doing, int code) const {
     const int primary = code & 0xff;
-    const int errno_value = db_ && (primary == SQLITE_IOERR || primary == SQLITE_FULL) ? last_errno() : 0;
-    return Error{Failure::journal,
-                 fmt::format("journal {}: {}: {}", path_, doing, explain(code, ::sqlite3_errstr(code), errno_value)),
-                 errno_value};
+    int errno_value = db_ && (primary == SQLITE_IOERR || primary == SQLITE_FULL) ? last_errno() : 0;
+    if (db_ && primary == SQLITE_CANTOPEN) errno_value = ::sqlite3_system_errno(db_.get());
+    return fail(Failure::journal,
+                fmt::format("journal {}: {}: {}", path_, doing, explain(code, ::sqlite3_errstr(code), errno_value)),
+                errno_value)
+        .error();
 }
 
 // sqlite3_system_errno() tells errno as it was after the rollback, which is another call's.

@@ -15,7 +15,7 @@ namespace {
 LockAttempt refuse(std::string text, int error = 0) {
     LockAttempt attempt;
     attempt.kind = LockAttempt::Kind::refused;
-    attempt.error = Error{Failure::lock, std::move(text), error};
+    attempt.error = fail(Failure::lock, std::move(text), error).error();
     return attempt;
 }
 

@@ -146,6 +146,11 @@ void judge_place(LockView& view, const LockPath& path, const KernelLockTable& ta
         return;
     }
     if (error == ENOTDIR || error == ELOOP) return judge_no_directory(view, path);
+    if (error == EMFILE || error == ENFILE) {
+        view.text = "unknown: it cannot be looked into (" + errno_text(error) + ")";
+        view.problem = fail(Failure::os, shown(path) + ": looking into it: " + errno_text(error), error).error();
+        return;
+    }
     struct stat info{};
     if (directory ? ::fstat(directory.get(), &info) != 0
                   : ::fstatat(path.parent_fd(), path.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {

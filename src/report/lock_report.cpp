@@ -161,6 +161,10 @@ FoundLocks find_locks(const LockSearch& search) {
     }
     for (const std::string& directory : search.state_directories) look_into_journals(directory, found);
     std::ranges::sort(found.locks, {}, &LockView::path);
+    // No descriptors left: what is shown of it is no answer. Once is enough.
+    const auto unseen = std::ranges::find_if(
+        found.locks, [](const LockView& lock) { return lock.problem && lock.problem->failure == Failure::os; });
+    if (unseen != found.locks.end()) found.problems.push_back(*unseen->problem);
     return found;
 }
 

@@ -16,7 +16,8 @@ struct LockSearch {
 
 struct FoundLocks {
     std::vector<LockView> locks;  ///< sorted by path, each once
-    std::vector<Error> problems;  ///< what could not be looked into: Failure::lock a root, Failure::journal a journal
+    std::vector<Error> problems;  ///< what could not be looked into: Failure::lock a root, Failure::journal a journal,
+                                  ///< Failure::os no descriptor is left
 };
 
 FoundLocks find_locks(const LockSearch& search);

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "base/text.hpp"
 #include "run/item_source.hpp"
 #include "step/action.hpp"
+#include "sys/standard_streams.hpp"
 
 namespace lockstep {
 
@@ -61,14 +63,15 @@ class DryRun {
                 continue;
             }
             const Item& item = std::get<Item>(**next);
-            if (!options_.only || item.key == *options_.only) status = graver(status, one_item(item, scope));
+            if (options_.only && item.key != *options_.only) continue;
+            status = graver(status, one_item(item, scope));
+            if (auto said = say(); !said) return failed(said.error());
         }
-        if (std::fflush(stdout) != 0) return ExitStatus::os;
         return status;
     }
 
     ExitStatus one_item(const Item& item, Scope& scope) {
-        std::printf("# %s\n", printable(item.key).c_str());
+        text_ += "# " + printable(item.key) + "\n";
         StepOutputs outputs;
         scope.inputs = &item.inputs;
         scope.item_key = item.key;
@@ -83,18 +86,22 @@ class DryRun {
                     std::fprintf(stderr, "lockstep: %s: %s\n", printable(item.key).c_str(), request.error().text.c_str());
                     return ExitStatus::some_failed;
                 }
-                std::printf("%s\n", describe_request(*request).c_str());
+                text_ += describe_request(*request) + "\n";
                 outputs.by_phase[{step.name, name}] = placeholders(step, name);
             }
         }
         return ExitStatus::ok;
     }
 
-    ExitStatus listed_by(const ActionSpec& action, const Scope& scope) const {
+    /// What there is, before an error about a later item.
+    Result<void> say() { return write_to_stdout(std::exchange(text_, "")); }
+
+    ExitStatus listed_by(const ActionSpec& action, const Scope& scope) {
         const auto request = render_request(action, std::nullopt, scope);
         if (!request) return failed(request.error());
-        std::printf("# items are listed by:\n%s\n", describe_request(*request).c_str());
-        return std::fflush(stdout) != 0 ? ExitStatus::os : ExitStatus::ok;
+        text_ = "# items are listed by:\n" + describe_request(*request) + "\n";
+        const auto said = say();
+        return said ? ExitStatus::ok : failed(said.error());
     }
 
     ExitStatus failed(const Error& error) const {
@@ -106,6 +113,7 @@ class DryRun {
     const RunOptions& options_;
     const std::string run_id_;
     const std::string run_date_;
+    std::string text_;  ///< not said yet
 };
 
 }  // namespace

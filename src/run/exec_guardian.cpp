@@ -74,7 +74,7 @@ class ExecGuardian {
         auto marks = locks_.mark_command();
         if (!marks) {
             say(marks.error().text);
-            return to_int(ExitStatus::lock);
+            return to_int(exit_status_of(marks.error().failure));
         }
         const int error = command_.start(options_.argv, *marks, link_, options_.interactive);
         marks->clear();
@@ -169,7 +169,8 @@ class ExecGuardian {
         if (kill_at_ && now >= *kill_at_) {
             kill_at_.reset();
             command_.signal_group(SIGKILL);
-            say("SIGKILL sent to " + command_.text() + ", " + format_duration(kPatienceAfterTerm) + " after SIGTERM");
+            if (!options_.quiet)
+                say("SIGKILL sent to " + command_.text() + ", " + format_duration(kPatienceAfterTerm) + " after SIGTERM");
         }
     }
 
@@ -192,7 +193,7 @@ class ExecGuardian {
     void terminate(const std::string& why) const {
         command_.signal_group(SIGTERM);
         command_.signal_group(SIGCONT);  // a stopped process acts on no signal but this and KILL
-        say(why + ": SIGTERM sent to " + command_.text() + "; waiting for its end");
+        if (!options_.quiet) say(why + ": SIGTERM sent to " + command_.text() + "; waiting for its end");
     }
 
     /// The next stop request from the kernel or the front; SIGCHLD only wakes us.

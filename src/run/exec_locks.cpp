@@ -38,22 +38,22 @@ void ExecLocks::go_on_with(const ExecProgress& progress) {
 }
 
 Result<void> ExecLocks::open_paths() {
+    const auto place = [](const Wanted& wanted) { return std::tie(wanted.device, wanted.parent, wanted.path.name()); };
     for (const char* name : options_.locks) {
         at_ = name;
         auto path = LockPath::open(name);
         if (!path) return std::unexpected(std::move(path.error()));
-        if (!paths_.empty()) paths_ += ':';
-        paths_ += path->text();
         struct stat parent{};
         if (options_.locks.size() > 1 && ::fstat(path->parent_fd(), &parent) != 0) {
             return os_error(Failure::lock, path->text() + ": looking at its directory");
         }
-        wanted_.push_back({name, std::move(*path), parent.st_dev, parent.st_ino});
+        Wanted wanted{name, std::move(*path), parent.st_dev, parent.st_ino};
+        if (std::ranges::find(wanted_, place(wanted), place) != wanted_.end()) continue;  // the same one, however it is spelt
+        if (!paths_.empty()) paths_ += ':';
+        paths_ += wanted.path.text();
+        wanted_.push_back(std::move(wanted));
     }
-    const auto place = [](const Wanted& wanted) { return std::tie(wanted.device, wanted.parent, wanted.path.name()); };
     std::ranges::sort(wanted_, {}, place);
-    const auto twice = std::ranges::unique(wanted_, {}, place);
-    wanted_.erase(twice.begin(), twice.end());
     return {};
 }
 

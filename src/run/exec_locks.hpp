@@ -36,7 +36,7 @@ class ExecLocks {
     /// Tells in each record that the run has been asked to stop, and by whom.
     void note_stopping(const std::string& by);
 
-    /// The paths, as LOCKSTEP_LOCK tells them: ':' between them, in the order of the command line.
+    /// The paths, as LOCKSTEP_LOCK tells them: ':' between them, each lock once, in the order of the command line.
     const std::string& paths() const { return paths_; }
     const std::string& run_id() const { return run_id_; }
 

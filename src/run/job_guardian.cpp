@@ -152,10 +152,15 @@ class JobGuardian {
     /// For the service manager: at the start, about once a second while it changes, and with a wish for more time when
     /// stopping.
     void notify() {
-        const std::string now = runner_.progress();
-        const std::string in_hand = runner_.in_hand();
-        const std::string status = !now.empty() ? now : !in_hand.empty() ? "in hand: " + in_hand : "nothing in hand";
+        const std::string status = status_text();
         link_.tell(notifier_.message(monotonic_now(), policy_.stopping() ? "stopping; " + status : status));
+    }
+
+    std::string status_text() const {
+        if (const std::string holder = runner_.waits_for(); !holder.empty()) return "waiting for the lock: " + holder;
+        if (const std::string now = runner_.progress(); !now.empty()) return now;
+        const std::string in_hand = runner_.in_hand();
+        return in_hand.empty() ? "nothing in hand" : "in hand: " + in_hand;
     }
 
     /// For whoever watches a long run at a terminal.

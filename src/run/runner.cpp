@@ -123,13 +123,18 @@ Result<DirectoryLock> Runner::acquire() {
     wait.forever = options_.wait_forever || options_.loop;
     wait.limit = options_.wait;
     wait.wake_fd = stop_.requested.fd();
-    wait.on_wait = [](const std::string& holder) { log::info("waiting for the lock: {}", holder); };
+    wait.on_wait = [this](const std::string& holder) {
+        log::info("waiting for the lock: {}", holder);
+        const std::lock_guard guard(record_mutex_);
+        waits_for_ = holder;
+    };
     auto lock = DirectoryLock::acquire(*path, record_, wait);
-    if (!lock) return lock;
     {
         const std::lock_guard guard(record_mutex_);
-        record_ = lock->record();
+        waits_for_.clear();
+        if (lock) record_ = lock->record();
     }
+    if (!lock) return lock;
     if (const auto& dead = lock->adopted()) {
         log::warning("took over the lock that run {} left behind ({})", dead->record.run_id, describe_holder(dead->record));
     }
@@ -192,6 +197,11 @@ void Runner::say_summary(const PassResult& result, Millis elapsed) const {
     } else {
         say(log::Level::info);
     }
+}
+
+std::string Runner::waits_for() const {
+    const std::lock_guard guard(record_mutex_);
+    return waits_for_;
 }
 
 void Runner::publish_activity() {

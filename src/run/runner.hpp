@@ -27,6 +27,8 @@ class Runner {
     std::string in_hand() const { return activity_.describe(monotonic_now()); }
     /// "done 120, failed 1; in hand: …", or "".
     std::string progress() const { return activity_.progress(monotonic_now()); }
+    /// Who has the lock that is waited for, or "".
+    std::string waits_for() const;
     /// Tells the lock's record what is in hand, for the main thread: the work does not wait for it. Failures do not matter: the
     /// record decides nothing.
     void publish_activity();
@@ -64,7 +66,9 @@ class Runner {
 
     std::atomic<bool> shield_commands_ = false;
 
-    std::mutex record_mutex_;  ///< guards record_ and lock_, for the main thread writes the record, too
+    /// Guards the three below: the main thread writes the record, too, and tells who is waited for.
+    mutable std::mutex record_mutex_;
+    std::string waits_for_;
     LockRecord record_;
     DirectoryLock* lock_ = nullptr;
 };

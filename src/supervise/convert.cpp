@@ -171,8 +171,7 @@ Conversion LineConverter::convert_call(std::string_view command, const std::vect
     }
     finish(*call, is_status_used(tokens, first, last));
     std::string text(command.substr(0, begin));
-    text += exec_prefix(*call);
-    text += call->shell_command.empty() ? " " : " " + shell() + " -c " + call->shell_command;
+    text += call->shell_command.empty() ? exec_prefix(*call) + " " : exec_by_shell(*call, shell(), call->shell_command);
     text += command.substr(end);
     return {Conversion::Outcome::converted, std::move(text), std::move(call->notes)};
 }
@@ -182,8 +181,8 @@ Conversion LineConverter::convert_script(std::string_view command, const std::ve
     if (!script) return left(script.error());
     finish(script->call, false);
     std::string text(command.substr(0, script->begin));
-    text += exec_prefix(script->call) + " ";
-    text += script->is_one_command ? std::string(script->body) : shell() + " -c " + shell_quoted(script->body);
+    text += script->is_one_command ? exec_prefix(script->call) + " " + std::string(script->body)
+                                   : exec_by_shell(script->call, shell(), shell_quoted(script->body));
     return {Conversion::Outcome::converted, std::move(text), std::move(script->call.notes)};
 }
 

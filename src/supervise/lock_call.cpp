@@ -79,7 +79,9 @@ std::expected<void, std::string> place_lock_directory(LockCall& call, const Shel
     return {};
 }
 
-std::string exec_prefix(const LockCall& call) {
+namespace {
+
+std::string exec_options(const LockCall& call) {
     std::string text = "lockstep exec";
     if (call.shared) text += " --shared";
     if (call.wait_forever) text += " --wait forever";
@@ -88,7 +90,18 @@ std::string exec_prefix(const LockCall& call) {
     if (call.busy_status) text += " --busy-status " + std::to_string(*call.busy_status);
     if (call.verbose) text += " --verbose";
     if (call.quiet && !call.verbose) text += " --quiet";
-    return text + " " + call.lock + " --" + (call.kept.empty() ? "" : " " + call.kept);
+    return text + " " + call.lock;
+}
+
+}  // namespace
+
+std::string exec_prefix(const LockCall& call) {
+    return exec_options(call) + " --" + (call.kept.empty() ? "" : " " + call.kept);
+}
+
+std::string exec_by_shell(const LockCall& call, const std::string& shell, const std::string& script) {
+    const bool by_itself = shell == "sh" && call.kept.empty();
+    return (by_itself ? exec_options(call) : exec_prefix(call) + " " + shell) + " -c " + script;
 }
 
 }  // namespace lockstep

@@ -51,7 +51,11 @@ std::expected<void, std::string> place_lock_directory(LockCall& call, const Shel
 /// "nightly.sh" of "/srv/nightly.sh", as a lock's name.
 std::string name_after(std::string_view path);
 
-/// `lockstep exec … LOCK -- `
+/// `lockstep exec … LOCK --`
 std::string exec_prefix(const LockCall& call);
+
+/// `lockstep exec … LOCK -c SCRIPT`, or where another shell than /bin/sh is to run it, or chpst before it, `… -- SHELL -c
+/// SCRIPT`.
+std::string exec_by_shell(const LockCall& call, const std::string& shell, const std::string& script);
 
 }  // namespace lockstep

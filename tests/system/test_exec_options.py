@@ -41,9 +41,9 @@ class SeveralLocks(OptionsTest):
 
     def test_a_lock_named_twice_in_different_words_is_taken_once(self):
         (self.root / "elsewhere").symlink_to(self.root)
-        result = self.execute("--lock", self.a, "--lock", "./a.lock", "--lock", "elsewhere/a.lock", "--", "echo", "mine")
-        self.assertEqual((result.status, result.out, result.err), (0, "mine\n", ""))
-        self.assert_nothing_left(self.a)
+        result = self.execute("--lock", self.a, "--lock", "./a.lock", "--lock", "elsewhere/a.lock", "--lock", self.b, "-c", "echo $LOCKSTEP_LOCK")
+        self.assertEqual((result.status, result.out, result.err), (0, f"{self.a}:{self.b}\n", ""))
+        self.assert_nothing_left(self.a, self.b)
 
     def test_if_one_is_busy_none_is_kept_and_it_is_named(self):
         for busy, free in ((self.a, self.b), (self.b, self.a)):
@@ -337,6 +337,18 @@ class Verbose(OptionsTest):
     def test_each_of_several(self):
         result = self.execute("--verbose", "--lock", self.b, "--lock", self.a, "--", "true")
         self.assertEqual([line.split(": ")[1] for line in result.err.splitlines()], [str(self.a), str(self.b)])
+
+    def test_quiet_says_nothing_of_a_stop_either_and_errors_all_the_same(self):
+        for options in (["--grace", "0"], ["--grace", "100ms"], ["--limit", "200ms"]):
+            with self.subTest(options=options):
+                (self.root / "inside").unlink(missing_ok=True)
+                process = self.start_lockstep("exec", "--quiet", *options, self.a, "-c", "touch inside; exec sleep 60")
+                wait_until((self.root / "inside").exists, "the command to run")
+                process.send(signal.SIGTERM)
+                self.assertEqual((process.wait(), process.err()), (124 if "--limit" in options else 143, ""))
+        missing = self.execute("--quiet", self.a, "--", "./missing")
+        self.assertEqual(missing.status, 127)
+        self.assertIn("./missing: No such file or directory", missing.err)
 
     def test_of_quiet_and_verbose_the_last_one_counts(self):
         self.assertEqual(self.execute("-vq", self.a, "--", "true").err, "")

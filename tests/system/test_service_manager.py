@@ -84,6 +84,7 @@ class Notifications(SystemTest):
         wait_until(lambda: (self.lock / "record").exists(), "the holder")
         process = self.start_under_manager("run", "--wait", "forever", self.held_job())
         self.manager.waits_for("READY", "1")
+        self.manager.waits_for("STATUS", f"waiting for the lock: pid {holder.pid} since ")
         self.assertEqual(self.story(), [])
         process.send(signal.SIGTERM)
         self.assertEqual(process.wait(), 75)

@@ -1,0 +1,91 @@
+"""What is said to a stdout that takes nothing, with streams that are closed, and without descriptors."""
+
+import os
+import re
+import resource
+import subprocess
+import unittest
+
+from support import LOCKSTEP, SystemTest
+
+
+class UnwritableStdout(SystemTest):
+    def commands(self):
+        job = self.article(lock=self.lock)
+        self.assertEqual(self.lockstep("run", job, "--state-dir", self.state).status, 0)
+        state = ("--state-dir", self.state)
+        yield from (["--help"], ["--version"], ["run", "--help"], ["exec", "--help"], ["manual"], ["completion", "bash"])
+        yield from (["check", job], ["check", "--json", job], ["check", "--overdue", job, *state], ["run", job, "--dry-run"])
+        yield from (["status", *state], ["status", job, *state], ["history", job, *state], ["locks", "--root", self.root, *state])
+        yield from (["setup", "cron", job], ["convert", "--commands", "--", "true"], ["unlock", self.lock])
+
+    def test_every_command_ends_with_74_and_one_line_that_says_why(self):
+        for words in self.commands():
+            for stream, why in ((">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")):
+                with self.subTest(words=words, stream=stream):
+                    result = self.run_to_end("sh", "-c", f'exec "$0" "$@" {stream}', LOCKSTEP, *words)
+                    self.assertEqual(result.status, 74, result.err)
+                    *others, said = result.err.splitlines()
+                    self.assertRegex(said, rf"^lockstep: (\w+: )?writing to stdout: {why}")
+                    self.assertEqual(others, ["lockstep: convert: 0 lines converted, 0 left as they are"] if "convert" in words else [])
+
+    def test_what_was_done_stays_done_and_is_told_on_stderr(self):
+        made = self.run_to_end("sh", "-c", 'exec "$0" init command mine >/dev/full', LOCKSTEP)
+        self.assertEqual(made.status, 74)
+        self.assertEqual(made.err, "lockstep: writing to stdout: No space left on device. What it was to say: wrote ./mine.json; "
+                                   "next: lockstep check mine.json; lockstep run mine.json --dry-run\n")
+        self.assertEqual(self.lockstep("check", "mine.json").status, 0)
+
+    def test_a_reader_that_leaves_early_ends_it_as_any_program_without_a_word(self):
+        read, write = os.pipe()
+        os.close(read)
+        for words in (["--help"], ["manual"], ["locks", "--root", self.root, "--state-dir", self.state], ["exec", "--help"]):
+            done = subprocess.run([LOCKSTEP, *words], stdout=write, stderr=subprocess.PIPE, env=self.environment(), timeout=20, check=False)
+            self.assertEqual((done.returncode, done.stderr), (-13, b""), words)
+        os.close(write)
+
+
+class ClosedStreams(SystemTest):
+    def test_what_is_meant_for_a_closed_stream_goes_nowhere(self):
+        """Whatever has its number instead, a socket, the journal, would get it."""
+        job = self.article(lock=self.lock)
+        trace = self.root / "trace"
+        done = self.run_to_end("sh", "-c", 'exec strace -f -qq -s 200 -e trace=write -o "$0" "$@" <&- >&- 2>&-', trace, LOCKSTEP, "run", job,
+                               "--state-dir", self.state)
+        self.assertEqual(done.status, 0)
+        self.assert_whole_pairs(at_least=1)
+        own = [line for line in trace.read_text().splitlines() if re.search(r"write\([12], .*(article: |lockstep)", line)]
+        self.assertTrue(own, "it has said something")
+        for line in own:
+            self.assertIn("EBADF", line)
+
+
+class WithoutDescriptors(SystemTest):
+    def test_it_is_71_whatever_was_being_done_and_nothing_is_left(self):
+        job = self.article(lock=self.lock)
+        self.assertEqual(self.lockstep("run", job, "--state-dir", self.state).status, 0)
+        commands = (["exec", self.lock, "true"], ["exec", "--wait", "1s", self.lock, "-c", "true"],
+                    ["exec", "--lock", self.lock, "--lock", self.root / "b.lock", "--", "true"],
+                    ["run", job, "--state-dir", self.state], ["status", job, "--state-dir", self.state],
+                    ["history", job, "--state-dir", self.state], ["locks", "--root", self.root, "--state-dir", self.state])
+        (self.root / "foreign.lock").mkdir()
+        for words in commands:
+            refused = 0
+            for most in range(4, 30):
+                with self.subTest(words=words, most=most):
+                    result = self.lockstep(*words, preexec_fn=lambda most=most: resource.setrlimit(resource.RLIMIT_NOFILE, (most, most)))
+                    if result.status == 0:
+                        continue
+                    refused += 1
+                    # Where not even the loader has a descriptor for a library it says so, with 127. Once a run has begun it is
+                    # one phase that had none, and its item that comes again.
+                    expected = (1,) if "did not take effect" in result.err else (71, 127)
+                    self.assertIn(result.status, expected, result.err)
+                    self.assertRegex(result.err, "Too many open files|cannot open shared object file")
+            self.assertGreater(refused, 0, words)
+        (self.root / "foreign.lock").rmdir()
+        self.assert_nothing_left(self.lock, self.root / "b.lock")
+
+
+if __name__ == "__main__":
+    unittest.main()
