@@ -120,7 +120,8 @@ Result<OrphanedCommand> clear_command_marks(int directory_fd) {
         return OrphanedCommand{std::move(file), std::move(command.text)};
     }
     for (const std::string& name : *names) {
-        if (is_mark(name)) ::unlinkat(directory_fd, name.c_str(), 0);
+        if (is_mark(name) && ::unlinkat(directory_fd, name.c_str(), 0) != 0 && errno != ENOENT)
+            return os_error(Failure::lock, "removing " + name + ", which a killed run left in the lock directory");
     }
     return OrphanedCommand{};
 }

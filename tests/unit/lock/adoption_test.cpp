@@ -203,6 +203,20 @@ TEST_CASE("marks are removed at the release, other names that begin alike are no
     CHECK_FALSE(exists(dir / "a.lock"));
 }
 
+TEST_CASE("a mark that cannot be removed is told with its reason, and nothing is taken over", "[lock][adopt]") {
+    TemporaryDirectory dir;
+    leave_behind(dir / "a.lock");
+    std::filesystem::create_directory(dir / "a.lock/c.2");
+    const std::string record = read_all(dir / "a.lock/record");
+    CHECK_THAT(error_of(dir / "a.lock"),
+               Contains("removing c.2, which a killed run left in the lock directory: Is a directory"));
+    CHECK(read_all(dir / "a.lock/record") == record);
+    std::filesystem::remove(dir / "a.lock/c.2");
+    auto lock = acquire(dir / "a.lock");
+    REQUIRE(lock);
+    CHECK(lock->adopted());
+}
+
 TEST_CASE("marks whose commands have ended are no obstacle, in whatever state they are", "[lock][adopt]") {
     TemporaryDirectory dir;
     leave_behind(dir / "a.lock");

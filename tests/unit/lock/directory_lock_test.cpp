@@ -294,5 +294,5 @@ TEST_CASE("the lock gives every descriptor back", "[lock]") {
         CHECK_FALSE(acquire(dir / "a.lock/record"));
         if (i % 2 == 0) CHECK(lock->release());
     }
-    CHECK(open_fds() == before);
+    CHECK(open_fds() <= before);  // fewer: a thread of an earlier test's wait has ended since
 }
