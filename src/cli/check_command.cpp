@@ -33,7 +33,28 @@ Json as_json(const std::string& file, const JobFileProblems& problems) {
 
 }  // namespace
 
-int report_problems(const std::string& file, const JobFileProblems& problems) {
+namespace {
+
+/// In the form of the run's own lines, for what reads those.
+void log_problems(const std::string& file, const JobFileProblems& problems) {
+    const log::Options options{.job = "", .run_id = "", .format = log::Format::json};
+    for (const Finding& finding : problems.findings) {
+        log::say_now(options, log::Level::error, to_text(finding, file),
+                     {{"file", file},
+                      {"line", static_cast<std::int64_t>(finding.line)},
+                      {"column", static_cast<std::int64_t>(finding.column)},
+                      {"pointer", finding.pointer}});
+    }
+    if (problems.findings.empty()) log::say_now(options, log::Level::error, problems.error.text, {{"file", file}});
+}
+
+}  // namespace
+
+int report_problems(const std::string& file, const JobFileProblems& problems, log::Format format) {
+    if (format == log::Format::json) {
+        log_problems(file, problems);
+        return to_int(exit_status_of(problems.error.failure));
+    }
     std::string text;
     for (const Finding& finding : problems.findings) text += "lockstep: " + to_text(finding, file) + "\n";
     if (problems.findings.empty()) text += "lockstep: " + problems.error.text + "\n";

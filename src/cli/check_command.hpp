@@ -8,6 +8,6 @@ namespace lockstep {
 int check_command(const CheckArguments& arguments);
 
 /// All findings on stderr, a line each. @return the exit status
-int report_problems(const std::string& file, const JobFileProblems& problems);
+int report_problems(const std::string& file, const JobFileProblems& problems, log::Format format = log::Format::text);
 
 }  // namespace lockstep

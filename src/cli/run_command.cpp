@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include <cstdio>
+#include <optional>
 
 #include "cli/check_command.hpp"
 #include "run/dry_run.hpp"
@@ -28,6 +28,18 @@ class ManagerListener final : public FrontListener {
 
   private:
     const ServiceManager& manager_;
+};
+
+/// As the guardian's own lines, for what reads those. The run's id is the guardian's, and not known to us.
+class JsonVoice final : public FrontVoice {
+  public:
+    explicit JsonVoice(const std::string& job) : job_(job) {}
+    void say(std::string_view line) override {
+        log::say_now({.job = job_, .run_id = "", .format = log::Format::json}, log::Level::error, line);
+    }
+
+  private:
+    const std::string& job_;
 };
 
 /// Who has started us, and what it will do when it stops us; asked in the guardian, which tells.
@@ -57,17 +69,19 @@ int guardian(GuardianLink& link, void* context) {
 
 int run_command(const InheritedSignals& inherited, RunArguments& arguments) {
     auto job = read_job_file(arguments.job_file, arguments.file);
-    if (!job) return report_problems(arguments.job_file, job.error());
+    if (!job) return report_problems(arguments.job_file, job.error(), arguments.options.log_format);
     RunOptions& options = arguments.options;
+    std::optional<JsonVoice> voice;
+    if (options.log_format == log::Format::json) voice.emplace(job->name);
+    FrontDuties duties{.voice = voice ? &*voice : nullptr};
     if (arguments.max_concurrency) job->max_concurrency = *arguments.max_concurrency;
     if (options.quiet && options.log_level < log::Level::warning) options.log_level = log::Level::warning;
     if (options.coalesce && options.wait.count() == 0) options.wait_forever = true;
     if (options.loop) {
         const auto pause = arguments.every ? arguments.every : job->every;
         if (!pause) {
-            std::fprintf(stderr,
-                         "lockstep: %s: loop needs a pause between passes: give --every 3s, or \"every\" in the job file\n",
-                         job->name.c_str());
+            const std::string line = "loop needs a pause between passes: give --every 3s, or \"every\" in the job file";
+            voice ? voice->say(line) : log::plain("lockstep: " + job->name + ": " + line);
             return to_int(ExitStatus::usage);
         }
         options.pause = *pause;
@@ -76,10 +90,11 @@ int run_command(const InheritedSignals& inherited, RunArguments& arguments) {
     Job context{*job, options};
     const auto manager = ServiceManager::find();
     watch_supervisor(*job, arguments, manager.has_value(), options);
-    if (!manager) return run_in_guardian(inherited, job->name.c_str(), guardian, &context);
+    if (!manager) return run_in_guardian(inherited, job->name.c_str(), guardian, &context, duties);
     options.watchdog = manager->watchdog();
     ManagerListener listener(*manager);
-    return run_in_guardian(inherited, job->name.c_str(), guardian, &context, {.listener = &listener});
+    duties.listener = &listener;
+    return run_in_guardian(inherited, job->name.c_str(), guardian, &context, duties);
 }
 
 }  // namespace lockstep

@@ -72,6 +72,7 @@ class Front {
           socket_(std::move(socket)),
           commands_(commands),
           guardian_(guardian),
+          voice_(duties.voice),
           listener_(duties.listener),
           terminal_(duties.terminal) {}
 
@@ -164,13 +165,12 @@ class Front {
 
     void say_guardian_killed() const {
         TextBuffer<512> line;  // no std::string: this code runs before the C++ runtime, too (the room start)
-        line.append("lockstep: ")
-            .append(std::string_view(name_).substr(0, 300))
-            .append(": the guardian (pid ")
-            .append(guardian_);
+        if (voice_ == nullptr) line.append("lockstep: ").append(std::string_view(name_).substr(0, 300)).append(": ");
+        line.append("the guardian (pid ").append(guardian_);
         line.append(") was killed by ").append(signal_text(WTERMSIG(guardian_status_)));
-        line.append(commands_.empty() ? "\n" : "; waiting for the commands that it ran\n");
-        log::write_now(STDERR_FILENO, line);
+        if (!commands_.empty()) line.append("; waiting for the commands that it ran");
+        if (voice_ != nullptr) return voice_->say(line);
+        log::write_now(STDERR_FILENO, line.append("\n"));
     }
 
     int result() const {
@@ -196,6 +196,7 @@ class Front {
     UniqueFd socket_;
     CommandTable& commands_;
     pid_t guardian_;
+    FrontVoice* voice_;
     FrontListener* listener_;
     JobTerminal* terminal_;
     int guardian_status_ = 0;
@@ -204,9 +205,10 @@ class Front {
     bool interrupted_ = false;
 };
 
-int cannot_start(const char* name, const char* what) {
-    const std::string text = errno_text(errno);
-    log::write_now(STDERR_FILENO, std::string("lockstep: ") + name + ": " + what + ": " + text + "\n");
+int cannot_start(const char* name, const FrontDuties& duties, const char* what) {
+    const std::string line = what + (": " + errno_text(errno));
+    duties.voice != nullptr ? duties.voice->say(line)
+                            : log::write_now(STDERR_FILENO, std::string("lockstep: ") + name + ": " + line + "\n");
     return to_int(ExitStatus::os);
 }
 
@@ -220,21 +222,22 @@ int wait_for_guardian(const InheritedSignals& inherited, const char* name, Uniqu
 int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*guardian)(GuardianLink& link, void* context),
                     void* context, const FrontDuties& duties) {
     int pair[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return cannot_start(name, "creating a socket pair");
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return cannot_start(name, duties, "creating a socket pair");
     UniqueFd front_end(pair[0]);
     UniqueFd guardian_end(pair[1]);
     // SIGIO wakes the front, which otherwise sleeps in sigwaitinfo(2), for a message of the guardian's.
     if (duties.listener != nullptr && (::fcntl(pair[0], F_SETOWN, ::getpid()) != 0 || ::fcntl(pair[0], F_SETFL, O_ASYNC) != 0))
-        return cannot_start(name, "listening to the guardian");
+        return cannot_start(name, duties, "listening to the guardian");
     void* shared = ::mmap(nullptr, sizeof(CommandTable), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) return cannot_start(name, "mapping the command table");
+    if (shared == MAP_FAILED) return cannot_start(name, duties, "mapping the command table");
     auto& commands = *static_cast<CommandTable*>(shared);
     // Orphans of a killed guardian come to us, not to init, so that we can wait for them.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (duties.terminal != nullptr) block_job_control_signals();
 
     const pid_t pid = ::fork();
-    if (pid < 0) return cannot_start(name, "starting the guardian");
+    if (pid < 0) return cannot_start(name, duties, "starting the guardian");
     if (pid == 0) {
         front_end.reset();
         duties.terminal != nullptr ? ::setpgid(0, 0) : ::setsid();

@@ -56,8 +56,16 @@ struct GuardianLink {
     static constexpr std::size_t kLongestMessage = 1000;
 };
 
+/// How the front says what only it knows: that its guardian was killed, or could not be started.
+class FrontVoice {
+  public:
+    virtual ~FrontVoice() = default;
+    virtual void say(std::string_view line) = 0;
+};
+
 /// What a front has to do beside waiting.
 struct FrontDuties {
+    FrontVoice* voice = nullptr;        ///< unset: "lockstep: NAME: …" on stderr
     FrontListener* listener = nullptr;  ///< is told what GuardianLink::tell sends
     /// Then the guardian leads a process group instead of a session, so that its command can be given the terminal; the front
     /// stops and continues with the guardian, and ends by SIGINT where the command did (status 130).

@@ -37,6 +37,9 @@ using Facts = std::initializer_list<Fact>;
 /// of sd-daemon(3), "<4>", and text lines leave out the time, which the journal knows: `journalctl -p warning` works.
 void start(const Options& options);
 
+/// One line in that form at once, without a thread: for what is to be said before start(), or beside a guardian that is gone.
+void say_now(const Options& options, Level level, std::string_view line, Facts facts = {});
+
 /// Gives the queue at most half a second to drain, then forgets it: a reader that sleeps does not hold up the end.
 void finish();
 

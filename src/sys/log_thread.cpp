@@ -171,4 +171,8 @@ void start(const Options& options) {
     set_backend(new AsyncBackend(options));
 }
 
+void say_now(const Options& options, Level level, std::string_view line, Facts facts) {
+    write_now(STDERR_FILENO, LineFormat(options)(level, line, facts));
+}
+
 }  // namespace lockstep::log

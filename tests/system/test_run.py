@@ -169,6 +169,27 @@ class CommandLine(RunTest):
         self.assertEqual(self.story(), [])
         self.assertFalse(self.state.exists())
 
+    def test_under_log_format_json_what_is_wrong_with_the_job_file_is_a_line_an_error(self):
+        job = self.root / "bad.json"
+        job.write_text('{"lockstep": 1,\n "job": "bad", "nonsense": 1,\n "lock": 7}\n')
+        result = self.lockstep("run", job, "--log-format", "json")
+        self.assertEqual(result.status, 78)
+        lines = [json.loads(line) for line in result.err.splitlines()]
+        self.assertGreaterEqual(len(lines), 2)
+        plain = [line.removeprefix("lockstep: ") for line in self.lockstep("run", job).err.splitlines()]
+        self.assertEqual([line["message"] for line in lines], plain)
+        for line in lines:
+            self.assertEqual(list(line), ["time", "level", "job", "run", "file", "line", "column", *["pointer"] * ("pointer" in line), "message"])
+            self.assertEqual((line["level"], line["file"]), ("error", str(job)))
+        self.assertIn((2, "/nonsense"), [(line["line"], line.get("pointer")) for line in lines])
+        missing = json.loads(self.lockstep("loop", self.root / "nowhere.json", "--log-format", "json").err)
+        self.assertIn("No such file or directory", missing["message"])
+        pause = json.loads(self.lockstep("loop", self.job_without_pause(), "--log-format", "json").err)
+        self.assertEqual((pause["job"], pause["level"]), ("once", "error"))
+
+    def job_without_pause(self):
+        return self.write_job({"lockstep": 1, "job": "once", "steps": [{"step": "s", "first": self.command("true")}]})
+
     def test_a_missing_job_file_is_66(self):
         for command in ("run", "loop", "check"):
             result = self.lockstep(command, self.root / "nowhere.json")

@@ -1,6 +1,7 @@
 """Stop requests and kills of every kind, at every time: pairs are finished, the lock is given back, and what could not be is said."""
 
 import itertools
+import json
 import os
 import resource
 import signal
@@ -293,6 +294,18 @@ class Kills(StoppingTest):
         self.assertEqual(after.status, 1, after.err)
         self.assertIn("was left", after.err)
         self.assert_nothing_left()
+
+    def test_under_log_format_json_the_guardians_death_is_told_as_any_line_is(self):
+        let_go = self.hold_story(1)
+        process = self.start_job("run", self.article(seconds=0), "--log-format", "json")
+        self.wait_for_story(1)
+        kill(process.guardian())
+        process.says("was killed by SIGKILL")
+        let_go()
+        self.assertEqual(process.wait(), 70)
+        last = [json.loads(line) for line in process.err().splitlines()][-1]
+        self.assertEqual((last["job"], last["level"]), ("article", "error"))
+        self.assertRegex(last["message"], r"^the guardian \(pid \d+\) was killed by SIGKILL; waiting for the commands")
 
     def test_after_a_kill_of_both_the_next_run_adopts_and_says_what_was_left_open(self):
         let_go = self.hold_story(3)
