@@ -48,43 +48,72 @@ std::string bash_value(const OptionManual& option) {
 std::string bash_command(const CommandManual& command) {
     std::string text = "        " + command.name + ")\n            case $prev in\n";
     std::string positional;
+    int count = 0;
     for (const OptionManual& option : command.options) {
         if (option.is_positional()) {
-            // Which of several it is would have to be counted; what any of them can be is offered.
-            positional += "                " + bash_value(option) + "; all+=(\"${COMPREPLY[@]}\")\n";
+            const std::string which = option.is_repeated() ? "*" : std::to_string(count++);
+            positional += "                    " + which + ") " + bash_value(option) + " ;;\n";
         } else if (!option.value.empty()) {
             text += "                " + joined(option.names, " | ") + ") " + bash_value(option) + "; return ;;\n";
         }
     }
     return text + "            esac\n            if [[ $cur == -* ]]; then\n                COMPREPLY=($(compgen -W '" +
-           joined(names_of(command)) + "' -- \"$cur\"))\n            else\n" + positional +
-           "                COMPREPLY=(\"${all[@]}\")\n            fi\n            ;;\n";
+           joined(names_of(command)) + "' -- \"$cur\"))\n            else\n                case $seen in\n" + positional +
+           "                esac\n            fi\n            ;;\n";
+}
+
+/// The options that the word behind them belongs to.
+std::string bash_options_with_value(const CommandManual& command) {
+    std::vector<std::string> names;
+    for (const OptionManual& option : command.options) {
+        if (!option.value.empty()) names.insert(names.end(), option.names.begin(), option.names.end());
+    }
+    return "        " + command.name + ") with_value=' " + joined(names) + " ' ;;\n";
 }
 
 std::string bash_script(const Manual& manual) {
     std::vector<std::string> commands;
     std::string cases;
+    std::string with_value;
     for (const CommandManual& command : manual.commands) {
         commands.push_back(command.name);
         cases += bash_command(command);
+        with_value += bash_options_with_value(command);
     }
+    // Behind "--" and, with exec, behind the lock's name stand no options of ours.
     return "# bash completion for lockstep(1)\n"
+           "_lockstep_command() {\n"
+           "    if declare -F _command_offset >/dev/null; then _command_offset \"$1\"\n"
+           "    elif ((COMP_CWORD == $1)); then COMPREPLY=($(compgen -c -f -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
+           "    else COMPREPLY=($(compgen -f -- \"${COMP_WORDS[COMP_CWORD]}\")); fi\n"
+           "}\n"
            "_lockstep() {\n"
-           "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command='' at i all=()\n"
+           "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command='' with_value='' named='' at i "
+           "seen=0\n"
            "    COMPREPLY=()\n"
            "    for ((at = 1; at < COMP_CWORD; ++at)); do\n"
            "        if [[ ${COMP_WORDS[at]} != -* ]]; then command=${COMP_WORDS[at]}; break; fi\n"
            "    done\n"
-           "    if [[ $command == exec ]]; then\n"
-           "        for ((i = at + 1; i < COMP_CWORD; ++i)); do\n"
-           "            if [[ ${COMP_WORDS[i]} == -- ]]; then\n"
-           "                if declare -F _command_offset >/dev/null; then _command_offset $((i + 1)); else "
-           "COMPREPLY=($(compgen -c -f -- "
+           "    case $command in\n" +
+           with_value +
+           "    esac\n"
+           "    for ((i = at + 1; i < COMP_CWORD; ++i)); do\n"
+           "        if [[ ${COMP_WORDS[i]} == -- ]]; then\n"
+           "            if [[ $command == exec ]]; then _lockstep_command $((i + 1)); else COMPREPLY=($(compgen -f -- "
            "\"$cur\")); fi\n"
-           "                return\n"
-           "            fi\n"
-           "        done\n"
-           "    fi\n"
+           "            return\n"
+           "        elif [[ ${COMP_WORDS[i]} == -* ]]; then\n"
+           "            [[ $command == exec && ${COMP_WORDS[i]} == --lock ]] && named=1\n"
+           "            [[ $with_value == *\" ${COMP_WORDS[i]} \"* ]] && ((++i))\n"
+           "        elif [[ $command == exec && ($named || $seen == 1) ]]; then\n"
+           "            _lockstep_command $i\n"
+           "            return\n"
+           "        else\n"
+           "            ((++seen))\n"
+           "        fi\n"
+           "    done\n"
+           "    if [[ $command == exec && $cur != -* && ($named || $seen == 1) ]]; then _lockstep_command $COMP_CWORD; return; "
+           "fi\n"
            "    case $command in\n"
            "        '') COMPREPLY=($(compgen -W '" +
            joined(commands) + " --help --version' -- \"$cur\")) ;;\n" + cases +
@@ -115,7 +144,10 @@ std::string zsh_value(const OptionManual& option) {
 }
 
 std::string zsh_command(const CommandManual& command) {
-    std::string text = "                " + command.name + ")\n                    _arguments -s";
+    // -S: no options behind "--"; -A: none behind the first word that is no option, for from there on it is another command's
+    // line.
+    const std::string where = command.runs_a_command ? " -S -A '-*'" : " -S";
+    std::string text = "                " + command.name + ")\n                    _arguments -s" + where;
     for (const OptionManual& option : command.options) {
         if (option.is_positional()) {
             text += " \\\n                        '" + zsh_value(option) + "'";
@@ -184,9 +216,15 @@ std::string fish_script(const Manual& manual) {
         text +=
             "complete -c lockstep -n __fish_use_subcommand -a " + command.name + " -d '" + brief(command.description) + "'\n";
         const std::string condition = "__fish_seen_subcommand_from " + command.name;
+        int before = 2;  // lockstep and the command
         for (const OptionManual& option : command.options) {
             const bool silent = option.is_positional() && !option.is_file() && !option.is_directory() && option.words().empty();
-            if (!silent) text += fish_option(condition, option);
+            // Words that are no options, near enough: an option's value counts, too.
+            const std::string place =
+                option.is_positional() && !option.is_repeated()
+                    ? "; and test (count (string match -v -- \"-*\" (commandline -opc))) -eq " + std::to_string(before++)
+                    : "";
+            if (!silent) text += fish_option(condition + place, option);
         }
         if (command.runs_a_command) {
             text += "complete -c lockstep -n '" + condition + "; and contains -- -- (commandline -opc)' -x -a '(" +
@@ -208,6 +246,7 @@ std::vector<std::string> OptionManual::words() const {
     return words;
 }
 
+bool OptionManual::is_repeated() const { return value.ends_with("…"); }
 bool OptionManual::is_directory() const { return value == "DIR"; }
 bool OptionManual::is_file() const {
     constexpr std::string_view kFiles[] = {"JOB.json", "JOB.json…", "JOB",  "PATH",  "NAME|PATH",

@@ -13,6 +13,7 @@ struct OptionManual {
     bool required = false;
 
     bool is_positional() const { return names.empty(); }
+    bool is_repeated() const;
     /// The words that can stand there, or none if anything can.
     std::vector<std::string> words() const;
     /// Is it a file's or directory's name?

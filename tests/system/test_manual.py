@@ -91,9 +91,23 @@ class Completions(SystemTest):
         self.assertEqual(self.bash("lockstep", "run", "--l"), {"--lock", "--log-format", "--log-level"})
         self.assertEqual(self.bash("lockstep", "run", "--log-format", ""), {"text", "json"})
         self.assertEqual(self.bash("lockstep", "run", "sh"), {"ship.json"})
-        self.assertIn("systemd", self.bash("lockstep", "setup", "s"))
+        self.assertEqual(self.bash("lockstep", "setup", "s"), {"systemd", "supervisord"})
+        self.assertEqual(self.bash("lockstep", "setup", "--user", "me", ""), {"cron", "systemd", "supervisord", "kubernetes"})
+        self.assertEqual(self.bash("lockstep", "setup", "cron", "s"), {"ship.json"})
+        self.assertEqual(self.bash("lockstep", "check", "a.json", "s"), {"ship.json"})
         self.assertEqual(self.bash("lockstep", "exec", "--wait", "f"), {"forever"})
         self.assertIn("sleep", self.bash("lockstep", "exec", "x", "--", "slee"))
+        self.assertIn("sleep", self.bash("lockstep", "exec", "x", "slee"))
+
+    def test_no_option_of_ours_is_offered_behind_the_dashes_or_to_the_command(self):
+        (self.root / "ship.json").touch()
+        for words in (["exec", "x", "--"], ["exec", "x", "--", "./script"], ["exec", "x", "./script"], ["exec", "--lock", "x", "./script"],
+                      ["exec", "--wait", "1s", "x", "./script", "a"], ["check", "--"], ["convert", "--", "line"]):
+            self.assertEqual(self.bash("lockstep", *words, "--"), set(), words)
+        self.assertEqual(self.bash("lockstep", "check", "--", "sh"), {"ship.json"})
+        self.assertEqual(self.bash("lockstep", "exec", "x", "./script", "sh"), {"ship.json"})
+        self.assertIn("--wait", self.bash("lockstep", "exec", "--quiet", "--w"))
+        self.assertIn("--wait", self.bash("lockstep", "exec", "--lock", "x", "--w"))
 
     @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
     def test_fish(self):
@@ -105,6 +119,8 @@ class Completions(SystemTest):
         self.assertEqual(fish("lockstep run --log-f"), {"--log-format"})
         self.assertEqual(fish("lockstep run --log-format "), {"text", "json"})
         self.assertLessEqual({"systemd", "supervisord"}, fish("lockstep setup s"))
+        self.assertEqual(fish("lockstep setup cron syst"), set())
+        self.assertEqual({word for word in fish("lockstep exec x -- --w") if word == "--wait"}, set())
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
     def test_zsh(self):
@@ -122,10 +138,15 @@ class Completions(SystemTest):
             zpty -r inner text "*convert*" && print -r -- command
             zpty -w -n inner $'\x15'"lockstep setup syst"$'\t'
             zpty -r inner text "*systemd*" && print -r -- word
+            zpty -w -n inner $'\x15'"lockstep exec --wai"$'\t'
+            zpty -r inner text "*--wait*" && print -r -- ours
+            zpty -w -n inner $'\x15'"lockstep exec x -- cat --wai"$'\t'
+            zpty -w inner $'\x15'"echo mar''ker"
+            zpty -r inner text "*marker*" && [[ $text != *--wait* ]] && print -r -- no option
             zpty -d inner
         '''
         done = self.run_to_end("zsh", "-f", "-c", code, "zsh", script, deadline=60)
-        self.assertEqual(done.out.split(), ["option", "command", "word"], done.err)
+        self.assertEqual(done.out.split(), ["option", "command", "word", "ours", "no", "option"], done.err)
 
 
 if __name__ == "__main__":
