@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -53,7 +54,9 @@ PassResult Pass::run() {
             }
         } else {
             items_ = std::move(*items);
+            told_records_.emplace(std::filesystem::path(context_.journal.place()).replace_extension(".told").native());
             work_together();
+            if (!only_) told_records_->keep(exhausted_);
             count_what_is_left();
         }
     }
@@ -64,6 +67,8 @@ PassResult Pass::run() {
     if (only_ && !only_found_ && exhausted_) {
         end_with(Error{Failure::items, "no item has the key \"" + printable(*only_) + "\""});
     }
+    // One item is not the batch: no success that anybody waits for.
+    if (only_ && result_.ended_because == kAllItemsDone) result_.ended_because = "only the item that was named";
     return result_;
 }
 
@@ -126,10 +131,7 @@ std::optional<Item> Pass::take_item() {
         }
         if (const BadItem* bad = std::get_if<BadItem>(&**next)) {
             if (only_) continue;
-            log::warning("{}", bad->what);
-            ++result_.totals.failed;
-            remember(result_.failed_items, bad->what);
-            check_tolerated();
+            count_bad(bad->what);
             continue;
         }
         Item& item = std::get<Item>(**next);
@@ -139,6 +141,19 @@ std::optional<Item> Pass::take_item() {
         return std::move(item);
     }
     return std::nullopt;
+}
+
+/// With mutex_ held. One that every pass finds again is told once, as a parked pair is.
+void Pass::count_bad(const std::string& what) {
+    ++result_.totals.failed;
+    if (told_records_->told_before(what)) {
+        ++result_.told_before;
+        log::debug("{}", what);
+    } else {
+        log::warning("{}", what);
+        remember(result_.failed_items, what);
+    }
+    check_tolerated();
 }
 
 void Pass::carry_out(const Item& item, Workbench& bench, std::size_t worker) {

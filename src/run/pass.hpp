@@ -12,6 +12,7 @@
 #include "run/item_source.hpp"
 #include "run/pair_executor.hpp"
 #include "run/pass_context.hpp"
+#include "run/told_records.hpp"
 
 namespace lockstep {
 
@@ -20,11 +21,12 @@ struct PassResult {
     ExitStatus status = ExitStatus::ok;
     std::string ended_because{kAllItemsDone};  ///< for the log and the history
     std::optional<Error> error;                ///< what ended it early, if it was no stop
-    std::int64_t told_before = 0;              ///< of the failed and parked: an earlier pass told of them
-    std::vector<std::string> failed_items;     ///< keys of the first of those that no earlier pass told of
-    std::vector<std::string> parked_items;     ///< of those parked by this pass, likewise
-    bool uneventful = false;                   ///< busy, or stopped before it began: nobody needs to be told
-    bool begun = true;                         ///< false: there was no pass (busy, stopped before, no journal)
+    std::int64_t told_before =
+        0;  ///< of the failed and parked, and of the records that are no items: an earlier pass told of them
+    std::vector<std::string> failed_items;  ///< keys of the first of those that no earlier pass told of
+    std::vector<std::string> parked_items;  ///< of those parked by this pass, likewise
+    bool uneventful = false;                ///< busy, or stopped before it began: nobody needs to be told
+    bool begun = true;                      ///< false: there was no pass (busy, stopped before, no journal)
 };
 
 /// "done 40, failed 1, parked 0, left 0 in 12s", and what else there is to say.
@@ -44,6 +46,7 @@ class Pass {
     std::optional<Item> take_item();
     void carry_out(const Item& item, Workbench& bench, std::size_t worker);
     void count(PairEnd end, const std::string& item_key);
+    void count_bad(const std::string& what);
     void check_tolerated();
     void watch_connections(PairEnd end, bool found_nobody);
     void end_with(Error error);
@@ -60,6 +63,7 @@ class Pass {
     std::unique_ptr<ItemSource> items_;
     std::mutex mutex_;  ///< guards all of the following
     PassResult result_;
+    std::optional<ToldRecords> told_records_;
     bool only_found_ = false;
     bool exhausted_ = false;
     std::int64_t failures_ = 0;                         ///< of this pass's own items

@@ -1,6 +1,7 @@
 """A journal that cannot be had: exit status 74, a word on what is wrong and what to do, and no effect. What it forgets, and when."""
 
 import datetime
+import json
 import os
 import shutil
 import sqlite3
@@ -271,6 +272,50 @@ class SaidOnce(JournalTest):
         # What is new is told beside it.
         (self.root / "items.ndjson").write_text('{"id": "i1"}\nnonsense\n')
         self.assertIn("failed 1, parked 1", self.run_job(job, "--quiet").err)
+
+    def test_a_record_that_is_no_item_is_told_once_and_again_when_it_has_been_right_meanwhile(self):
+        items = self.root / "items.ndjson"
+        job = self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"},
+                              "steps": [{"step": "pay", "first": self.command("true")}],
+                              "onFailure": {"command": ["sh", "-c", "cat >>mails"]}})
+
+        def failures():
+            mails = self.root / "mails"
+            return [json.loads(line)["failedItems"] for line in mails.read_text().splitlines()] if mails.exists() else []
+        items.write_text('{"id": "i1"}\nnonsense\n{"id": "i1"}\n')
+        first = self.run_job(job, "--quiet")
+        self.assertEqual(first.status, 1)
+        self.assertIn("items.ndjson:2", first.err)
+        self.assertIn("items.ndjson:3", first.err)
+        for _ in range(2):
+            later = self.run_job(job, "--quiet")
+            self.assertEqual((later.status, later.err), (1, ""))
+        self.assertEqual(len(failures()), 1, "and so do the notices")
+        self.assertIn("failed 2", self.run_job(job).err, "without --quiet the summary counts it every time")
+        # What is new is told, and only that.
+        items.write_text('{"id": "i1"}\nnonsense\n{"id": "i1"}\n[1]\n')
+        newer = self.run_job(job, "--quiet")
+        self.assertIn("items.ndjson:4", newer.err)
+        self.assertNotIn("items.ndjson:2", newer.err)
+        self.assertEqual(len(failures()[-1]), 1)
+        # A pass that looks at one item forgets nothing of the others.
+        self.run_job(job, "--quiet", "--only", "i1")
+        self.assertEqual(self.run_job(job, "--quiet").err, "")
+        items.write_text('{"id": "i1"}\n')
+        self.assertEqual(self.run_job(job, "--quiet").status, 0)
+        self.assertEqual(list(self.state.glob("*.told*")), [])
+        items.write_text('{"id": "i1"}\nnonsense\n')
+        self.assertIn("items.ndjson:2", self.run_job(job, "--quiet").err)
+
+    def test_one_named_item_is_no_success_of_the_batch(self):
+        (self.root / "items.ndjson").write_text('{"id": "i1"}\n{"id": "i2"}\n')
+        job = self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"},
+                              "steps": [{"step": "pay", "first": self.command("true")}], "expectEvery": "1h"})
+        overdue = ("check", "--overdue", job, "--state-dir", self.state)
+        self.assertEqual(self.run_job(job, "--only", "i1").status, 0)
+        self.assertEqual(self.lockstep(*overdue).status, 1)
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.lockstep(*overdue).status, 0)
 
 
 if __name__ == "__main__":

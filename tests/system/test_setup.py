@@ -187,7 +187,8 @@ class Writing(SetupTest):
         self.assertEqual(list(self.root.glob("*.service")), [])
 
     def test_a_directory_that_is_not_there_is_named(self):
-        self.assertIn("nowhere", self.setup("systemd", self.article(), "--write", self.root / "nowhere", status=71).err)
+        said = self.setup("systemd", self.article(), "--write", self.root / "nowhere", status=71).err
+        self.assertEqual(said, f"lockstep: creating {self.root}/nowhere/article.service: No such file or directory\n")
 
 
 class StartingJobs(SystemTest):
