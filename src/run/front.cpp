@@ -11,6 +11,7 @@
 #include "base/exit_status.hpp"
 #include "base/text_buffer.hpp"
 #include "sys/log.hpp"
+#include "sys/standard_streams.hpp"
 
 namespace lockstep {
 
@@ -212,6 +213,17 @@ int cannot_start(const char* name, const FrontDuties& duties, const char* what) 
     return to_int(ExitStatus::os);
 }
 
+/// The lowest free number tells of a closed standard stream, without a question that every start would pay for.
+bool make_socket_pair(int (&pair)[2]) {
+    const auto make = [&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0; };
+    if (!make()) return false;
+    if (pair[0] > STDERR_FILENO) return true;
+    ::close(pair[0]);
+    ::close(pair[1]);
+    occupy_closed_streams();
+    return make();
+}
+
 }  // namespace
 
 int wait_for_guardian(const InheritedSignals& inherited, const char* name, UniqueFd socket, CommandTable& commands,
@@ -222,8 +234,7 @@ int wait_for_guardian(const InheritedSignals& inherited, const char* name, Uniqu
 int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*guardian)(GuardianLink& link, void* context),
                     void* context, const FrontDuties& duties) {
     int pair[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-        return cannot_start(name, duties, "creating a socket pair");
+    if (!make_socket_pair(pair)) return cannot_start(name, duties, "creating a socket pair");
     UniqueFd front_end(pair[0]);
     UniqueFd guardian_end(pair[1]);
     // SIGIO wakes the front, which otherwise sleeps in sigwaitinfo(2), for a message of the guardian's.

@@ -178,6 +178,7 @@ void take_plain_road(Beginning start) {
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return;
     UniqueFd front_end(pair[0]);
     UniqueFd guardian_end(pair[1]);
+    if (front_end.get() <= STDERR_FILENO) return;  // a standard stream is closed: out of the ordinary
     void* shared = ::mmap(nullptr, sizeof(SharedMemory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) return;
     start.shared = static_cast<SharedMemory*>(shared);
