@@ -58,8 +58,6 @@ JournalReader::JournalReader(JournalReader&&) noexcept = default;
 JournalReader& JournalReader::operator=(JournalReader&&) noexcept = default;
 JournalReader::~JournalReader() = default;
 
-const std::string& JournalReader::place() const { return parts_->db.path(); }
-
 Result<std::optional<JournalReader>> JournalReader::open(const SqliteJournalOptions& options) {
     const auto path = sqlite_journal_path(options);
     if (!path) return std::unexpected(path.error());
@@ -124,7 +122,7 @@ Result<std::vector<DecisionLine>> JournalReader::decisions(std::int64_t limit) {
         const auto verb = decision_verb_from(row.text(3));
         if (!verb)
             return fail(Failure::journal,
-                        fmt::format("journal {}: there is no decision \"{}\"", place(), printable(row.text(3))));
+                        fmt::format("journal {}: there is no decision \"{}\"", parts_->db.path(), printable(row.text(3))));
         lines.push_back({{row.integer(0), row.text(1), row.text(2), *verb, row.text(4), row.text(5), row.integer(6)},
                          row.integer(7),
                          row.text(8)});

@@ -54,8 +54,6 @@ class JournalReader {
     /// ignored.
     Result<void> decide(const Decision& decision);
 
-    const std::string& place() const;
-
   private:
     struct Parts;
     explicit JournalReader(std::unique_ptr<Parts> parts);

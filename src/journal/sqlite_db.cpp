@@ -58,11 +58,6 @@ Statement& Statement::bind(int index, std::int64_t value) {
     return *this;
 }
 
-Statement& Statement::bind_null(int index) {
-    ::sqlite3_bind_null(statement_.get(), index);
-    return *this;
-}
-
 int Statement::step() { return ::sqlite3_step(statement_.get()); }
 
 void Statement::reset() { ::sqlite3_reset(statement_.get()); }

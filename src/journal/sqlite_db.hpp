@@ -19,7 +19,6 @@ class Statement {
 
     Statement& bind(int index, std::string_view text);
     Statement& bind(int index, std::int64_t value);
-    Statement& bind_null(int index);
 
     /// One step. @return SQLITE_ROW, SQLITE_DONE, or an error code, which SqliteDb::failure() explains.
     int step();

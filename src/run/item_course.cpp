@@ -2,9 +2,14 @@
 
 namespace lockstep {
 
+namespace {
+
+/// The terms of a pair that is begun now.
 PairTerms terms_of(const PassContext& pass, const StepSpec& step) {
     return {pass.job.params, pass.secrets, pass.job.max_pair_attempts, pass.job.park_after, &step == &pass.job.steps.back()};
 }
+
+}  // namespace
 
 Result<PairEnd> ItemCourse::run(const std::string& item_key, const Json& inputs) {
     StepOutputs outputs;

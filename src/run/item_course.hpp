@@ -9,9 +9,6 @@
 
 namespace lockstep {
 
-/// The terms of a pair that is begun now.
-PairTerms terms_of(const PassContext& pass, const StepSpec& step);
-
 class ItemCourse {
   public:
     ItemCourse(PassContext& pass, Workbench& bench, std::size_t worker) : pass_(pass), executor_(pass, bench, worker) {}

@@ -286,6 +286,16 @@ def spread(points, wanted):
     return [points[(2 * n + 1) * len(points) // (2 * wanted)] for n in range(wanted)]
 
 
+def for_each_scenario(begin):
+    """Makes a class's try_scenario(scenario) a test of each; `begin` is how their names begin."""
+    def add_tests(test_class):
+        for scenario in SCENARIOS:
+            name = scenario.name.replace(",", "").replace(" ", "_")
+            setattr(test_class, f"test_{begin}_{name}", lambda self, scenario=scenario: self.try_scenario(scenario))
+        return test_class
+    return add_tests
+
+
 class PointTest(CrashTest):
     def setUp(self):
         super().setUp()
@@ -299,6 +309,14 @@ class PointTest(CrashTest):
             return place.calls()
         finally:
             place.close()
+
+    def try_some(self, scenario, points, wanted, attempt):
+        """try_points() for `wanted` of them. Returns what was returned where the point was reached."""
+        chosen = spread(points, wanted)
+        struck = [answer for answer in self.try_points(scenario, chosen, attempt) if answer]
+        # A call that was never reached proves nothing.
+        self.assertGreater(len(struck), len(chosen) * 3 // 4, "too few of the calls were reached")
+        return struck
 
     def try_points(self, scenario, points, attempt):
         """attempt(place, point) for each, each in a place of its own. Returns what it returned: nothing where the point was not

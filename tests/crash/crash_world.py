@@ -36,7 +36,7 @@ class CrashTest(SystemTest):
     job_name = "shop"
 
     def run_job(self, job, *options, **more):
-        return self.lockstep("run", job, "--state-dir", self.state, "--wait", "60s", *options, **more)
+        return super().run_job(job, "--wait", "60s", *options, **more)
 
     def start_job(self, job, *options, **more):
         return self.start_lockstep("run", job, "--state-dir", self.state, "--wait", "60s", *options, **more)

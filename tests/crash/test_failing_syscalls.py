@@ -9,7 +9,7 @@ import os
 import time
 import unittest
 
-from crash_support import SCENARIOS, PointTest, spread
+from crash_support import PointTest, for_each_scenario
 
 POINTS = 12  # a scenario
 ERRORS = (errno.EIO, errno.ENOSPC)
@@ -19,6 +19,7 @@ CLEAR = (1, 69, 71, 73, 74, 75)
 REASONS = ("the disk failed", "no room is left on the device", "it cannot be opened", "it cannot be written")
 
 
+@for_each_scenario("nothing_is_lost_or_doubled")
 class FailingSyscalls(PointTest):
     def points_of(self, calls):
         durable = sorted((call.thread, call.name, call.nth_durable, os.path.basename(call.file)) for call in calls if call.file)
@@ -47,22 +48,10 @@ class FailingSyscalls(PointTest):
     def try_scenario(self, scenario):
         began = time.monotonic()
         points = self.points_of(self.calls_of(scenario))
-        chosen = spread(points, POINTS)
-        struck = [answer for answer in self.try_points(scenario, chosen, self.fail_and_run_again) if answer]
-        self.assertGreater(len(struck), len(chosen) * 3 // 4, "too few of the calls were reached")
+        struck = self.try_some(scenario, points, POINTS, self.fail_and_run_again)
         ends = sorted({status for _, status in struck})
         print(f"\n{scenario.name}: failed at {len(struck)} of {len(points)} calls ({', '.join(sorted({name for name, _ in struck}))}), "
               f"exit statuses {ends}, {time.monotonic() - began:.0f} s", flush=True)
-
-
-def add_test(scenario):
-    def test(self):
-        self.try_scenario(scenario)
-    setattr(FailingSyscalls, "test_nothing_is_lost_or_doubled_" + scenario.name.replace(",", "").replace(" ", "_"), test)
-
-
-for each in SCENARIOS:
-    add_test(each)
 
 
 if __name__ == "__main__":

@@ -175,6 +175,9 @@ class SystemTest(unittest.TestCase):
     def lockstep(self, *argv, **options):
         return self.run_to_end(LOCKSTEP, *argv, **options)
 
+    def run_job(self, job, *options, **more):
+        return self.lockstep("run", job, "--state-dir", self.state, *options, **more)
+
     def hold(self, *arguments, **options):
         """`lockstep exec` of these arguments, surely inside its command: one process, `.command_pid`, until `.let_go()`."""
         inside, gate = (self.root / f"{name}.{self.started}" for name in ("inside", "gate"))

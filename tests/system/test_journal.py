@@ -55,9 +55,6 @@ class JournalTest(SystemTest):
         return self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "steps": steps,
                                "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"}, **more})
 
-    def run_job(self, job, *options, **more):
-        return self.lockstep("run", job, "--state-dir", self.state, *options, **more)
-
     def effects(self):
         path = self.root / "effects.log"
         return path.read_text().splitlines() if path.exists() else []

@@ -89,7 +89,7 @@ class Notices(SystemTest):
                                **{name: notice for name, notice in every.items() if notice}})
 
     def run_job(self, *options, job=None, **more):
-        return self.lockstep("run", job or self.root / "job.json", "--state-dir", self.state, *options, **more)
+        return super().run_job(job or self.root / "job.json", *options, **more)
 
     def test_a_pass_in_which_all_goes_well_is_a_heartbeat_with_its_summary(self):
         self.job(items=("a", "b"))

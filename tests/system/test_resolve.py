@@ -41,9 +41,6 @@ class ResolveTest(SystemTest):
         return self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "steps": [step],
                                "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"}, **more})
 
-    def run_job(self, job, *options):
-        return self.lockstep("run", job, "--state-dir", self.state, *options)
-
     def mode(self, name, mode):
         path = self.root / f"{name}.mode"
         path.write_text(mode) if mode else path.unlink()

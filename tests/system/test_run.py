@@ -15,9 +15,6 @@ TOKEN = "tok-9f1c77e2-secret"
 
 
 class RunTest(SystemTest):
-    def run_job(self, job, *options, **more):
-        return self.lockstep("run", job, "--state-dir", self.state, *options, **more)
-
     def job_over(self, items, script='#!/bin/sh\necho "$1" >>done.log\n', name="items", **more):
         """A job of one command for each item, which notes its key in done.log."""
         path = self.root / "note.sh"

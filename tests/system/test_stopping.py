@@ -19,9 +19,6 @@ class StoppingTest(SystemTest):
     def start_job(self, command, job, *options, **more):
         return self.start_lockstep(command, job, "--state-dir", self.state, *options, **more)
 
-    def run_job(self, job, *options, **more):
-        return self.lockstep("run", job, "--state-dir", self.state, *options, **more)
-
 
 class StopRequests(StoppingTest):
     def test_each_signal_in_the_middle_of_a_pair_lets_it_finish_and_the_log_says_who_and_what(self):
