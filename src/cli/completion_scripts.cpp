@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <string_view>
 
-#include "base/text.hpp"
 #include "cli/manual.hpp"
 
 namespace lockstep {

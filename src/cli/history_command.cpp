@@ -1,6 +1,5 @@
 #include "cli/history_command.hpp"
 
-#include "base/exit_status.hpp"
 #include "cli/job_choice.hpp"
 #include "cli/output.hpp"
 #include "report/history.hpp"

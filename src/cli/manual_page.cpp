@@ -1,7 +1,6 @@
 // lockstep(1).
 
 #include <fmt/format.h>
-#include <algorithm>
 #include <cctype>
 
 #include "cli/manual.hpp"

@@ -6,7 +6,6 @@
 #include <cstdlib>
 
 #include "base/clock.hpp"
-#include "base/exit_status.hpp"
 #include "base/text.hpp"
 #include "cli/job_choice.hpp"
 #include "cli/output.hpp"

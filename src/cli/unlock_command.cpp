@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "base/clock.hpp"
-#include "base/exit_status.hpp"
 #include "base/text.hpp"
 #include "cli/output.hpp"
 #include "journal/journal_reader.hpp"

@@ -1,9 +1,7 @@
 // Requests and commands.
 
 #include <algorithm>
-#include <array>
 
-#include "base/text.hpp"
 #include "job/read.hpp"
 
 namespace lockstep {

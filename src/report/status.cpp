@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/clock.hpp"
 #include "base/text.hpp"
 #include "report/expectation.hpp"
 #include "report/history.hpp"

@@ -1,9 +1,7 @@
 #pragma once
 // Bytes of a file, a pipe or a text, buffered, with lines counted.
 
-#include <array>
 #include <cstddef>
-#include <memory>
 #include <string>
 
 #include "base/error.hpp"

@@ -1,7 +1,6 @@
 #pragma once
 // One command from its start to its end: its output tailed, its time limited, its surroundings told.
 
-#include <optional>
 #include <string>
 
 #include "step/prepared.hpp"
