@@ -15,7 +15,7 @@ Result<UniqueFd> CommandMarks::command_mark() {
     return mark;
 }
 
-void CommandMarks::command_started(pid_t pid, int mark) {
+void CommandMarks::command_begins(pid_t pid, int mark) {
     table_.add(pid);
     if (mark < 0) return;
     write_mark_pid(mark, pid);

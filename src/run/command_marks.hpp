@@ -16,7 +16,7 @@ class CommandMarks final : public CommandHost {
     CommandMarks(DirectoryLock* lock, CommandTable& table) : lock_(lock), table_(table) {}
 
     Result<UniqueFd> command_mark() override;
-    void command_started(pid_t pid, int mark) override;
+    void command_begins(pid_t pid, int mark) override;
     void command_ended(pid_t pid, UniqueFd mark) override;
     void command_output(int fd, std::string_view bytes) override;
     void command_notice(std::string_view line) override;

@@ -33,8 +33,11 @@ class CommandHost {
     virtual ~CommandHost() = default;
     /// A descriptor that the command inherits, or -1. Called before it is started.
     virtual Result<UniqueFd> command_mark() = 0;
-    virtual void command_started(pid_t pid, int mark) = 0;
-    /// The command has been reaped; `mark` is the descriptor of command_mark(). pid -1: it could not be started.
+    /// Called in the child, before it becomes the command: system calls and atomics only (SpawnRequest::on_begin). So whoever
+    /// outlives us knows of every command that has begun.
+    virtual void command_begins(pid_t pid, int mark) = 0;
+    /// The command has been reaped, or could not be started (pid -1: there was no process to be had); `mark` is the descriptor
+    /// of command_mark().
     virtual void command_ended(pid_t pid, UniqueFd mark) = 0;
     /// Output as it comes: 1 for stdout, 2 for stderr.
     virtual void command_output(int fd, std::string_view bytes) = 0;

@@ -169,8 +169,21 @@ CommandEnd RunningCommand::run_to_end() {
     return std::move(end_);
 }
 
+/// A command on its way into being; the child writes its pid here.
+struct Beginning {
+    CommandHost& host;
+    int mark;
+    pid_t pid = -1;
+
+    static void tell_host(void* self, pid_t child) {
+        auto& beginning = *static_cast<Beginning*>(self);
+        beginning.pid = child;
+        beginning.host.command_begins(child, beginning.mark);
+    }
+};
+
 /// Starts it, or says in `end` why not. The mark stays with the caller.
-std::optional<RunningCommand> start(const PreparedCommand& command, const CommandLimits& limits, CommandHost& host, int mark,
+std::optional<RunningCommand> start(const PreparedCommand& command, const CommandLimits& limits, Beginning& beginning,
                                     CommandEnd& end) {
     const auto failed = [&](const Error& error) {
         end.text = error.text;
@@ -191,11 +204,14 @@ std::optional<RunningCommand> start(const PreparedCommand& command, const Comman
     request.stdin_fd = in->get();
     request.stdout_fd = out->fd();
     request.stderr_fd = err->fd();
-    if (mark >= 0) request.kept_fds.push_back(mark);
+    if (beginning.mark >= 0) request.kept_fds.push_back(beginning.mark);
     request.shield = limits.shield;
+    request.on_begin = Beginning::tell_host;
+    request.context = &beginning;
     auto child = Subprocess::spawn(request);
     if (!child) return failed(child.error());
-    return RunningCommand(std::move(*child), std::move(*out), std::move(*err), printable(command.argv.front()), limits, host);
+    return RunningCommand(std::move(*child), std::move(*out), std::move(*err), printable(command.argv.front()), limits,
+                          beginning.host);
 }
 
 }  // namespace
@@ -207,15 +223,9 @@ CommandEnd run_command(const PreparedCommand& command, const CommandLimits& limi
         end.text = mark.error().text;
         return end;
     }
-    auto running = start(command, limits, host, mark->get(), end);
-    if (!running) {
-        host.command_ended(-1, std::move(*mark));
-        return end;
-    }
-    const pid_t pid = running->pid();
-    host.command_started(pid, mark->get());
-    end = running->run_to_end();
-    host.command_ended(pid, std::move(*mark));
+    Beginning beginning{host, mark->get()};
+    if (auto running = start(command, limits, beginning, end)) end = running->run_to_end();
+    host.command_ended(beginning.pid, std::move(*mark));
     return end;
 }
 

@@ -43,6 +43,9 @@ struct ChildPlan {
     std::array<int, kStandardStreams> streams{-1, -1, -1};
     const std::vector<int>* kept_fds = nullptr;
     bool shield = false;
+    void (*on_begin)(void* context, pid_t child) = nullptr;
+    void* context = nullptr;
+    pid_t parent = -1;
     // What the child reports back, through our memory, if it does not become the program:
     int failed_errno = 0;
     bool failed_in_cwd = false;
@@ -129,6 +132,10 @@ IN_CHILD int exec_first_found(const ChildPlan& plan) {
 IN_CHILD int child_main(void* argument) {
     ChildPlan& plan = *static_cast<ChildPlan*>(argument);
     ::setpgid(0, 0);
+    if (plan.on_begin != nullptr) {
+        plan.on_begin(plan.context, static_cast<pid_t>(::syscall(SYS_getpid)));
+        if (::syscall(SYS_getppid) != plan.parent) ::syscall(SYS_exit_group, 127);
+    }
     if (!set_descriptors(plan)) {
         plan.failed_errno = errno;
     } else if (plan.cwd != nullptr && ::chdir(plan.cwd) != 0) {
@@ -199,6 +206,9 @@ Result<Subprocess> Subprocess::spawn(const SpawnRequest& request) {
     plan.streams = {request.stdin_fd, request.stdout_fd, request.stderr_fd};
     plan.kept_fds = &request.kept_fds;
     plan.shield = request.shield;
+    plan.on_begin = request.on_begin;
+    plan.context = request.context;
+    plan.parent = ::getpid();
 
     Started started = start_child(plan);
     if (started.pid < 0) return os_error(Failure::os, "starting " + request.argv.front() + ": making a process");

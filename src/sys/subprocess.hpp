@@ -22,6 +22,10 @@ struct SpawnRequest {
     int stderr_fd = -1;
     std::vector<int> kept_fds;  ///< close-on-exec descriptors (above 2) that the child keeps under their own number
     bool shield = false;        ///< ignore TERM, INT, HUP and QUIT in the child (SIG_IGN is inherited by exec)
+    /// Called first thing in the child, which shares our memory: system calls and atomics only. If we are dead when it returns,
+    /// the child ends without having begun; so nobody has to wait for a child that was not told of here.
+    void (*on_begin)(void* context, pid_t child) = nullptr;
+    void* context = nullptr;
 };
 
 /// How a child ended, from waitpid(2).

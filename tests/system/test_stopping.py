@@ -9,8 +9,9 @@ import socket
 import time
 import unittest
 
-from processes import children_of, is_alive, kill, open_files_of, parent_of
-from support import PATIENCE, SystemTest, wait_for_moment, wait_until
+from processes import children_of, guardian_of, is_alive, kill, open_files_of, parent_of
+from strace import needs_strace
+from support import LOCKSTEP, PATIENCE, SystemTest, open_for_writing, wait_for_moment, wait_until
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
@@ -303,6 +304,26 @@ class Kills(StoppingTest):
         last = [json.loads(line) for line in process.err().splitlines()][-1]
         self.assertEqual((last["job"], last["level"]), ("article", "error"))
         self.assertRegex(last["message"], r"^the guardian \(pid \d+\) was killed by SIGKILL(; waiting for the commands that it ran)?$")
+
+    @needs_strace
+    def test_a_guardian_that_is_killed_before_it_knows_of_its_command_has_left_word_of_it(self):
+        """Each process is held up after its first clone(2): the front, which thereby makes the guardian, and that one's own."""
+        gate = self.root / "gate"
+        os.mkfifo(gate)
+        job = self.write_job({"lockstep": 1, "job": "begun", "lock": str(self.lock), "key": "k", "steps": [
+            {"step": "s", "first": self.command("sh", "-c", "echo >begun; exec cat gate")}]})
+        run = self.start("strace", "-f", "-o", "/dev/null", "-e", "trace=clone", "-e", "inject=clone:delay_exit=2000000:when=1",
+                         LOCKSTEP, "run", job, "--state-dir", self.state)
+        wait_until((self.root / "begun").exists, "the command")
+        [front] = children_of(run.pid)
+        kill(guardian_of(front))
+        run.says("was killed by SIGKILL")
+        self.assertIn("; waiting for the commands that it ran", run.err())
+        self.assertTrue(is_alive(front))
+        os.close(wait_until(lambda: open_for_writing(gate), "the command at its gate"))
+        self.assertEqual(run.wait(), 70)
+        self.assertEqual(self.run_job(job).status, 1)
+        self.assert_nothing_left()
 
     def test_after_a_kill_of_both_the_next_run_adopts_and_says_what_was_left_open(self):
         let_go = self.hold_story(3)

@@ -71,7 +71,7 @@ class RememberingHost final : public CommandHost {
         if (!mark_path.empty()) return UniqueFd(::open(mark_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
         return UniqueFd();
     }
-    void command_started(pid_t pid, int) override {
+    void command_begins(pid_t pid, int) override {
         const std::lock_guard guard(mutex_);
         started_ = pid;
     }
