@@ -177,6 +177,8 @@ void send_notices(const PassStory& story, const SecretStore& secrets, const Stop
     const bool undecided = status == ExitStatus::try_again;
     const bool only_parked = !story.result.error && story.result.failed_items.empty() && !story.result.parked_items.empty();
     const bool told_otherwise = only_parked && job.on_parked;
+    // What `check --overdue` counts as a success, too: not the one item that was named.
+    const bool succeeded = status == ExitStatus::ok && story.result.begun && story.result.ended_because == kAllItemsDone;
     const bool failed = !undecided && status != ExitStatus::ok && has_new_trouble(story.result) && !told_otherwise;
     struct Due {
         const char* name;
@@ -186,7 +188,7 @@ void send_notices(const PassStory& story, const SecretStore& secrets, const Stop
     const Due all[] = {{"onFailure", job.on_failure, failed},
                        {"onParked", job.on_parked, !story.result.parked_items.empty()},
                        {"onRecovered", job.on_recovered, story.result.totals.recovered > 0},
-                       {"heartbeat", job.heartbeat, status == ExitStatus::ok && story.result.begun}};
+                       {"heartbeat", job.heartbeat, succeeded}};
     const auto is_due = [](const Due& due) { return due.now && due.notice; };
     // A pass of which nobody is told costs no summary and no thread.
     if (std::ranges::none_of(all, is_due)) return;

@@ -101,6 +101,11 @@ class Notices(SystemTest):
         self.assertEqual(self.pager.taken[0][1]["Content-Type"], "application/json")
         self.assert_nothing_left()
 
+    def test_one_item_that_was_named_is_no_heartbeat_of_the_batch(self):
+        self.job(items=("a", "b"))
+        self.assertEqual(self.run_job("--only", "a").status, 0)
+        self.assertEqual(self.pager.paths(), [])
+
     def test_what_fails_or_is_parked_is_told_once_and_names_its_items(self):
         self.job(items=("good", "bad", "lost"))
         self.assertEqual(self.run_job().status, 1)
