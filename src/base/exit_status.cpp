@@ -9,7 +9,7 @@ ExitStatus exit_status_of(Failure failure) {
         case Failure::items: return ExitStatus::no_items;
         case Failure::os: return ExitStatus::os;
         case Failure::lock: return ExitStatus::lock;
-        case Failure::journal: return ExitStatus::journal;
+        case Failure::journal:
         case Failure::output: return ExitStatus::journal;
         case Failure::busy: return ExitStatus::try_again;
         case Failure::job_file: return ExitStatus::job_file;

@@ -43,9 +43,13 @@ class ScriptReader {
   private:
     bool is_op(std::string_view op) const { return at_ < tokens_.size() && tokens_[at_].is_op(op); }
     bool is_word(std::string_view word) const { return at_ < tokens_.size() && tokens_[at_].is_word(word); }
-    bool skip_op(std::string_view op) { return is_op(op) && ++at_ > 0; }
-    bool skip_word(std::string_view word) { return is_word(word) && ++at_ > 0; }
-    bool skip_separator() { return at_ < tokens_.size() && separates(tokens_[at_]) && ++at_ > 0; }
+    bool skip_op(std::string_view op) { return skip_if(is_op(op)); }
+    bool skip_word(std::string_view word) { return skip_if(is_word(word)); }
+    bool skip_separator() { return skip_if(at_ < tokens_.size() && separates(tokens_[at_])); }
+    bool skip_if(bool expected) {
+        if (expected) ++at_;
+        return expected;
+    }
 
     static bool separates(const ShellToken& token) { return token.is_op(";") || token.is_op("\n"); }
 
