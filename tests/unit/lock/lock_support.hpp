@@ -51,7 +51,7 @@ inline std::string read_all(const std::string& path) {
 
 inline void write_all(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
 
-/// @return whether the condition became true within ten seconds
+/// @return whether the condition became true within a minute
 inline bool eventually(const std::function<bool()>& condition) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (!condition()) {
