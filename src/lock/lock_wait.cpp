@@ -76,6 +76,7 @@ class FlockWait::Watch {
 
   private:
     static void* main(void* argument) {
+        ::pthread_setname_np(::pthread_self(), "lock-watch");
         const std::unique_ptr<std::shared_ptr<Watch>> watch(static_cast<std::shared_ptr<Watch>*>(argument));
         (*watch)->run();
         return nullptr;

@@ -96,6 +96,16 @@ inline std::string error_of(const std::string& path, LockWait wait = {}, LockRec
     return lock ? "" : lock.error().text;
 }
 
+/// Is a thread of an earlier wait still ending?
+inline bool is_watching() {
+    std::error_code ignored;
+    std::filesystem::directory_iterator task("/proc/self/task", ignored);
+    for (; task != std::filesystem::directory_iterator(); task.increment(ignored)) {
+        if (read_all(task->path() / "comm") == "lock-watch\n") return true;
+    }
+    return false;
+}
+
 /// A child process that runs `body` and then sleeps until it is told to go on or killed. Ready once `body` has returned.
 class Process {
   public:
@@ -103,6 +113,8 @@ class Process {
         int ready[2];
         int go[2];
         if (::pipe2(ready, O_CLOEXEC) != 0 || ::pipe2(go, O_CLOEXEC) != 0) std::abort();
+        // What is forked beside another thread may start none itself, says ThreadSanitizer.
+        if (!eventually([] { return !is_watching(); })) std::abort();
         pid_ = ::fork();
         if (pid_ == 0) {
             ::close(ready[0]);
