@@ -44,6 +44,17 @@ std::string_view closest_match(std::string_view word, std::span<const std::strin
     return best;
 }
 
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates) {
+    const std::string_view close = closest_match(word, candidates);
+    return close.empty() ? "" : "; did you mean " + std::string(close) + "?";
+}
+
+std::string lower_case(std::string_view text) {
+    std::string out(text);
+    std::ranges::transform(out, out.begin(), lower);
+    return out;
+}
+
 std::string printable(std::string_view text, std::size_t limit) {
     std::string out;
     append_printable(out, text, limit);

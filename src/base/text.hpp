@@ -10,6 +10,12 @@ namespace lockstep {
 /// Of `candidates` the one that `word` was probably meant to be (at most a third of its letters wrong, case ignored), or "".
 std::string_view closest_match(std::string_view word, std::span<const std::string_view> candidates);
 
+/// What a message about a word that nobody knows ends in: "; did you mean X?" with the closest match, or "".
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
+
+/// ASCII letters in lower case, all else as it is.
+std::string lower_case(std::string_view text);
+
 /// One line for a log or a terminal: control characters and invalid UTF-8 escaped as \n, \x1b, …, cut at `limit` bytes
 /// with "…" behind it.
 std::string printable(std::string_view text, std::size_t limit = 200);

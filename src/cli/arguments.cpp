@@ -31,8 +31,7 @@ std::string wrong_command(const CLI::App& app, int argc, char** argv) {
     for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
         names.push_back(command->get_name());
     if (std::ranges::find(names, argv[1]) != names.end()) return "";
-    const std::string_view close = closest_match(argv[1], names);
-    return "unknown command " + printable(argv[1]) + (close.empty() ? "" : "; did you mean " + std::string(close) + "?");
+    return "unknown command " + printable(argv[1]) + did_you_mean(argv[1], names);
 }
 
 /// Help or the version, which CLI11 hands over as an error with status 0.

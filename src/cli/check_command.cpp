@@ -31,10 +31,6 @@ Json as_json(const std::string& file, const JobFileProblems& problems) {
     return json;
 }
 
-}  // namespace
-
-namespace {
-
 /// In the form of the run's own lines, for what reads those.
 void log_problems(const std::string& file, const JobFileProblems& problems) {
     const log::Options options{.job = "", .run_id = "", .format = log::Format::json};

@@ -109,8 +109,7 @@ constexpr ExecOption kOptions[] = {
 std::string unknown_option(std::string_view word) {
     std::vector<std::string_view> names{"--help"};
     for (const ExecOption& option : kOptions) names.push_back(option.name);
-    const std::string_view close = closest_match(word, names);
-    return "unknown option " + printable(word) + (close.empty() ? "" : "; did you mean " + std::string(close) + "?");
+    return "unknown option " + printable(word) + did_you_mean(word, names);
 }
 
 class Arguments {

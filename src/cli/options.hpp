@@ -6,7 +6,7 @@
 
 namespace CLI {
 class App;
-class Validator;
+class Option;
 }  // namespace CLI
 
 namespace lockstep::options {
@@ -32,8 +32,9 @@ void add_manual(CLI::App& app, std::string& text);
 /// A duration as parse_duration() reads it; CLI::ValidationError naming the option for anything else.
 Millis duration(const std::string& option, const std::string& text);
 
-/// For an option or a word of which there are only these: another is refused with all of them, and with the likeliest.
-CLI::Validator one_of(std::vector<std::string> words);
+/// Of an option or a positional word there are only these: help shows them as "a|b|c", and another one is refused with all of
+/// them, and with the likeliest.
+CLI::Option* take_only(CLI::Option* option, const std::vector<std::string>& words);
 
 using NamesAndValues = std::vector<std::pair<std::string, std::string>>;
 

@@ -14,16 +14,17 @@ Millis duration(const std::string& option, const std::string& text) {
     return *duration;
 }
 
-CLI::Validator one_of(std::vector<std::string> words) {
-    const auto refuse = [words = std::move(words)](const std::string& given) -> std::string {
+CLI::Option* take_only(CLI::Option* option, const std::vector<std::string>& words) {
+    std::string shown;
+    for (const std::string& word : words) shown += (shown.empty() ? "" : "|") + word;
+    const auto refuse = [words](const std::string& given) -> std::string {
         if (std::ranges::find(words, given) != words.end()) return "";
         std::string all;
         for (const std::string& word : words) all += (all.empty() ? "" : &word == &words.back() ? " or " : ", ") + word;
-        const std::string_view close = closest_match(given, std::vector<std::string_view>(words.begin(), words.end()));
         return "\"" + printable(given) + "\" is not " + all +
-               (close.empty() ? "" : "; did you mean " + std::string(close) + "?");
+               did_you_mean(given, std::vector<std::string_view>(words.begin(), words.end()));
     };
-    return {refuse, ""};
+    return option->check(CLI::Validator(refuse, ""))->type_name(shown);
 }
 
 void add_values(CLI::App& command, const std::string& option, NamesAndValues& values, const std::string& help) {

@@ -65,13 +65,10 @@ CLI::App* add_exec(CLI::App& app) {
 
 void add_manual(CLI::App& app, std::string& text) {
     auto* completion = app.add_subcommand("completion", "Print what a shell needs to complete lockstep's command lines");
-    completion
-        ->add_option_function<std::string>(
-            "shell", [&](const std::string& shell) { text = completion_script(manual_of_all(app), kShells.at(shell)); },
-            "which shell: source <(lockstep completion bash) is enough for a try")
-        ->required()
-        ->check(one_of({"bash", "zsh", "fish"}))
-        ->type_name("bash|zsh|fish");
+    auto* which = completion->add_option_function<std::string>(
+        "shell", [&](const std::string& shell) { text = completion_script(manual_of_all(app), kShells.at(shell)); },
+        "which shell: source <(lockstep completion bash) is enough for a try");
+    take_only(which->required(), {"bash", "zsh", "fish"});
     auto* manual = app.add_subcommand("manual", "Print the manual page, for man(1): lockstep manual | man -l -");
     manual->callback([&] { text = man_page(manual_of_all(app)); });
 }

@@ -31,11 +31,9 @@ constexpr VerbHelp kVerbs[] = {
 CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
     CLI::App* check = app.add_subcommand("check", "Is the job file right? Says all that is wrong, or what the job will do");
     check->add_option("jobs", arguments.job_files, "job files")->required()->type_name("JOB.json…");
-    check
-        ->add_option_function<std::string>(
-            "--format", [&arguments](const std::string& format) { arguments.json = format == "json"; }, "text or json")
-        ->check(one_of({"text", "json"}))
-        ->type_name("text|json");
+    auto* format = check->add_option_function<std::string>(
+        "--format", [&arguments](const std::string& word) { arguments.json = word == "json"; }, "text or json");
+    take_only(format, {"text", "json"});
     check->add_flag("--json", arguments.json, "the same as --format json");
     check
         ->add_option("--supervisord", arguments.supervisord,

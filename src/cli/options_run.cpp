@@ -19,24 +19,18 @@ void add_log_options(CLI::App& command, RunOptions& options) {
                                                               {"info", log::Level::info},
                                                               {"warning", log::Level::warning},
                                                               {"error", log::Level::error}};
-    command
-        .add_option_function<std::string>(
-            "--log-format", [&options](const std::string& word) { options.log_format = kFormats.at(word); }, "text or json")
-        ->check(one_of({"text", "json"}))
-        ->type_name("text|json");
-    command
-        .add_option_function<std::string>(
-            "--log-level", [&options](const std::string& word) { options.log_level = kLevels.at(word); },
-            "debug, info, warning or error")
-        ->check(one_of({"debug", "info", "warning", "error"}))
-        ->type_name("debug|info|warning|error");
+    auto* format = command.add_option_function<std::string>(
+        "--log-format", [&options](const std::string& word) { options.log_format = kFormats.at(word); }, "text or json");
+    take_only(format, {"text", "json"});
+    auto* level = command.add_option_function<std::string>(
+        "--log-level", [&options](const std::string& word) { options.log_level = kLevels.at(word); },
+        "debug, info, warning or error");
+    take_only(level, {"debug", "info", "warning", "error"});
     command.add_flag("-q,--quiet", options.quiet, "say nothing when all goes well or the lock is busy (for cron)");
-    command
-        .add_option_function<std::string>(
-            "--progress", [&options](const std::string& when) { options.progress = when == "auto"; },
-            "auto: at a terminal, say every few seconds how far the run is; never")
-        ->check(one_of({"auto", "never"}))
-        ->type_name("auto|never");
+    auto* progress = command.add_option_function<std::string>(
+        "--progress", [&options](const std::string& when) { options.progress = when == "auto"; },
+        "auto: at a terminal, say every few seconds how far the run is; never");
+    take_only(progress, {"auto", "never"});
     add_state_directory(command, options.state_directory);
 }
 

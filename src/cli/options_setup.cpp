@@ -20,10 +20,8 @@ void add_writing(CLI::App& command, std::string& directory, bool& force, const s
 CLI::App* add_setup(CLI::App& app, SetupArguments& arguments) {
     CLI::App* setup = app.add_subcommand(
         "setup", "Print a supervisor's entry for a job: complete, explained, and with the stop timeout that the job needs");
-    setup->add_option("supervisor", arguments.supervisor, "whose entry")
-        ->required()
-        ->check(one_of({"supervisord", "systemd", "cron", "kubernetes"}))
-        ->option_text("supervisord|systemd|cron|kubernetes");
+    auto* supervisor = setup->add_option("supervisor", arguments.supervisor, "whose entry")->required();
+    supervisor->option_text(take_only(supervisor, {"supervisord", "systemd", "cron", "kubernetes"})->get_type_name());
     setup->add_option("job", arguments.job_file, "the job file")->required()->type_name("JOB.json");
     add_writing(*setup, arguments.directory, arguments.force, "write the files there instead of printing them");
     auto* every = setup->add_option_function<std::string>(
@@ -51,12 +49,10 @@ CLI::App* add_setup(CLI::App& app, SetupArguments& arguments) {
 
 CLI::App* add_init(CLI::App& app, InitArguments& arguments) {
     CLI::App* init = app.add_subcommand("init", "Write a job file to begin with, explained by comments: NAME.json");
-    init->add_option(
-            "kind", arguments.kind,
-            "pair: two API calls · batch: two for each item of a file · loop: passes until stopped · command: one command")
-        ->required()
-        ->check(one_of({kStartingJobs.begin(), kStartingJobs.end()}))
-        ->option_text("pair|batch|loop|command");
+    auto* kind = init->add_option(
+        "kind", arguments.kind,
+        "pair: two API calls · batch: two for each item of a file · loop: passes until stopped · command: one command");
+    kind->required()->option_text(take_only(kind, {kStartingJobs.begin(), kStartingJobs.end()})->get_type_name());
     init->add_option("name", arguments.name, "the job's name")->required()->type_name("NAME");
     add_writing(*init, arguments.directory, arguments.force, "where (default: here)");
     init->footer("Exit status: 0 · 64 there is another file of that name, or NAME is no name · 71 it cannot be written\n");

@@ -1,7 +1,8 @@
 #include "run/item_source_url.hpp"
 
 #include <algorithm>
-#include <cctype>
+
+#include "base/text.hpp"
 
 namespace lockstep {
 namespace {
@@ -81,8 +82,7 @@ std::string resolve_url(std::string_view base, std::string_view reference) {
 
 std::string url_origin(std::string_view url) {
     const UrlParts parts = split(url);
-    std::string origin = std::string(parts.scheme).append("://").append(host_and_port(parts.authority));
-    std::ranges::transform(origin, origin.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::string origin = lower_case(std::string(parts.scheme).append("://").append(host_and_port(parts.authority)));
     const std::string_view default_port = origin.starts_with("https:") ? ":443" : ":80";
     if (origin.ends_with(default_port)) origin.resize(origin.size() - default_port.size());
     return origin;

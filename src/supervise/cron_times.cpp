@@ -29,15 +29,10 @@ struct Field {
     std::span<const std::string_view> names;  ///< the first stands for the lowest
 };
 
-bool same_letters(std::string_view a, std::string_view lower) {
-    return std::ranges::equal(a, lower, [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x + ('a' - 'A') : x) == y; });
-}
-
 /// A number or a name of the field's; nullopt: neither, or outside.
 std::optional<int> value_of(std::string_view text, const Field& field) {
-    for (std::size_t i = 0; i < field.names.size(); ++i) {
-        if (same_letters(text, field.names[i])) return field.lowest + static_cast<int>(i);
-    }
+    const auto name = std::ranges::find(field.names, lower_case(text));
+    if (name != field.names.end()) return field.lowest + static_cast<int>(name - field.names.begin());
     int value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     const bool whole = error == std::errc{} && end == text.data() + text.size() && text.front() != '-';

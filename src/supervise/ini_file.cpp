@@ -30,12 +30,6 @@ std::optional<std::size_t> comment_start(std::string_view line) {
     return std::nullopt;
 }
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return out;
-}
-
 std::unexpected<Error> wrong(const std::string& path, int line, const std::string& what) {
     return fail(Failure::job_file, path + ":" + std::to_string(line) + ": " + what);
 }
@@ -110,7 +104,7 @@ Result<void> IniFile::read_text(std::string_view text, const std::string& path) 
         const std::size_t delimiter = value.find_first_of("=:");
         if (delimiter == std::string_view::npos || delimiter == 0)
             return wrong(path, number, "is neither a [section] nor NAME=VALUE: " + printable(value, 60));
-        option = &current->options[lower(stripped(value.substr(0, delimiter)))];
+        option = &current->options[lower_case(stripped(value.substr(0, delimiter)))];
         *option = {std::string(stripped(value.substr(delimiter + 1))), {path, number}};
     }
     return {};

@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "base/text.hpp"
+
 namespace lockstep {
 
 namespace {
@@ -35,9 +37,7 @@ const ShellToken* directory_made(const SimpleCommand& command) {
 }
 
 bool is_called_a_lock(const ShellToken& word) {
-    std::string name(word.text);
-    std::ranges::transform(name, name.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    const std::string name = lower_case(word.text);
     return name.contains("lock") || name.contains("lck") || name.contains("running") || name.contains(".pid");
 }
 

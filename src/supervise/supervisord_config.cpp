@@ -30,11 +30,6 @@ std::string node_name() {
     return ::uname(&names) == 0 ? names.nodename : "";
 }
 
-std::string lower(std::string text) {
-    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return text;
-}
-
 std::unexpected<Error> wrong(const ConfigPlace& place, const std::string& what) {
     return fail(Failure::job_file, place.text() + ": " + what);
 }
@@ -195,7 +190,7 @@ Result<std::vector<SupervisordProgram>> read_supervisord_config(const std::strin
 }
 
 bool is_true(const std::string& value) {
-    const std::string word = lower(value);
+    const std::string word = lower_case(value);
     return word == "yes" || word == "true" || word == "on" || word == "1";
 }
 
