@@ -160,7 +160,7 @@ void Acquisition::give_up() {
     lock_.forget();
 }
 
-std::string Acquisition::shown() const { return printable(path_.text(), 4096); }
+std::string Acquisition::shown() const { return path_.shown(); }
 
 bool Acquisition::may_announce() const { return !announced_ && !patience_.only_retries() && wait_.on_wait; }
 

@@ -37,6 +37,7 @@ class LockPath {
     static LockPath of_parent(const std::string& name_or_path, UniqueFd parent);
 
     const std::string& text() const { return text_; }  ///< absolute, for people and the record
+    std::string shown() const;                         ///< the same, as a message says it
     int parent_fd() const { return parent_.get(); }
     UniqueFd release_parent() { return std::move(parent_); }
     const std::string& name() const { return name_; }

@@ -19,15 +19,13 @@ LockAttempt refuse(std::string text, int error = 0) {
     return attempt;
 }
 
-std::string shown(const LockPath& path) { return printable(path.text(), 4096); }
-
 std::string parent_of(const LockPath& path) {
-    const std::string text = shown(path);
+    const std::string text = path.shown();
     return text.substr(0, std::max<std::size_t>(text.rfind('/'), 1));
 }
 
 LockAttempt refuse_mkdir(const LockPath& path, int error) {
-    const std::string text = shown(path) + ": the lock directory cannot be made: ";
+    const std::string text = path.shown() + ": the lock directory cannot be made: ";
     const std::string elsewhere = std::string("hoose another place ") + path.ways_elsewhere();
     const std::string uid = "you (uid " + std::to_string(::geteuid()) + ")";
     switch (error) {
@@ -43,7 +41,7 @@ LockAttempt refuse_mkdir(const LockPath& path, int error) {
 }
 
 LockAttempt refuse_owner(const LockPath& path, uid_t owner) {
-    return refuse(shown(path) + " is owned by uid " + std::to_string(owner) + ", not by you (uid " +
+    return refuse(path.shown() + " is owned by uid " + std::to_string(owner) + ", not by you (uid " +
                       std::to_string(::geteuid()) + "): refusing to touch it. Choose another lock with --lock",
                   EACCES);
 }
@@ -64,7 +62,7 @@ LockAttempt judge(const LockPath& path, const struct stat& info) {
         case DirectoryKind::foreign: return foreign(info);
         case DirectoryKind::for_others:
             return refuse(
-                shown(path) +
+                path.shown() +
                     " is a directory that others may use, not a lock: refusing to touch it. Choose another lock with --lock",
                 EEXIST);
         case DirectoryKind::ours: break;
@@ -77,19 +75,19 @@ LockAttempt judge_unreadable(const LockPath& path) {
     struct stat info{};
     if (::fstatat(path.parent_fd(), path.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
         return errno == ENOENT ? LockAttempt{}
-                               : refuse(shown(path) + ": looking at the lock directory: " + errno_text(errno), errno);
+                               : refuse(path.shown() + ": looking at the lock directory: " + errno_text(errno), errno);
     }
     LockAttempt judged = judge(path, info);
     if (judged.kind != LockAttempt::Kind::retry) return judged;
     const bool odd_mode = (info.st_mode & 0700) != 0700;
     if (odd_mode && make_usable(path.parent_fd(), path.name(), S_IFDIR | S_ISVTX, kOurMode)) return {};
-    return refuse(shown(path) + ": the lock directory cannot be opened: " + errno_text(EACCES), EACCES);
+    return refuse(path.shown() + ": the lock directory cannot be opened: " + errno_text(EACCES), EACCES);
 }
 
 LockAttempt judge_not_a_directory(const LockPath& path, int error) {
     struct stat info{};
     if (::fstatat(path.parent_fd(), path.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(info.st_mode)) return {};
-    return refuse(shown(path) + " is " + kind_of_file(path, info) +
+    return refuse(path.shown() + " is " + kind_of_file(path, info) +
                       ", not a lock directory: refusing to touch it. "
                       "Remove it, or name another lock",
                   error);
@@ -134,11 +132,11 @@ LockAttempt attempt_lock(const LockPath& path, UniqueFd& spare, LockMode mode) {
             if (tried.error == EACCES) return judge_unreadable(path);
             if (tried.error == ENOTDIR || tried.error == ELOOP) return judge_not_a_directory(path, tried.error);
             if (created) undo_mkdir(parent, name, spare);
-            return refuse(shown(path) + ": the lock directory cannot be opened: " + errno_text(tried.error), tried.error);
+            return refuse(path.shown() + ": the lock directory cannot be opened: " + errno_text(tried.error), tried.error);
         case DirectoryTry::End::cannot_look:
-            return refuse(shown(path) + ": looking at the lock directory: " + errno_text(tried.error), tried.error);
+            return refuse(path.shown() + ": looking at the lock directory: " + errno_text(tried.error), tried.error);
         case DirectoryTry::End::cannot_lock:
-            return refuse(shown(path) + ": flock(2) on the lock directory: " + errno_text(tried.error), tried.error);
+            return refuse(path.shown() + ": flock(2) on the lock directory: " + errno_text(tried.error), tried.error);
         case DirectoryTry::End::not_ours: return judge(path, tried.identity);
         case DirectoryTry::End::retry: return {};
         case DirectoryTry::End::busy: attempt.kind = LockAttempt::Kind::busy; break;

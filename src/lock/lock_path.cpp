@@ -75,6 +75,8 @@ Result<void> check_parent(int fd, const std::string& parent, const std::string& 
 
 }  // namespace
 
+std::string LockPath::shown() const { return printable(text_, 4096); }
+
 std::string default_lock_root() { return std::string(lock_root(::getenv("LOCKSTEP_LOCK_ROOT"))); }
 
 LockPath LockPath::of_parent(const std::string& name_or_path, UniqueFd parent) {
@@ -96,7 +98,7 @@ Result<LockPath> LockPath::open(const std::string& name_or_path, Use use) {
     const std::string elsewhere = use == Use::take ? std::string("choose another place ") + path.ways_elsewhere_ : "";
     path.text_ = absolute(*place);
     path.name_ = std::move(place->name);
-    const std::string shown = printable(path.text_, 4096);
+    const std::string shown = path.shown();
     const std::string parent = printable(place->parent, 4096);
     path.parent_ = open_lock_parent(place->parent.c_str());
     if (!path.parent_) {

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "base/text.hpp"
 #include "lock/directory_lock.hpp"
 #include "lock/lock_attempt.hpp"
 #include "lock/lock_steps.hpp"
@@ -122,8 +121,6 @@ void judge_closed(LockView& view, const struct stat& info, int error) {
     }
 }
 
-std::string shown(const LockPath& path) { return printable(path.text(), 4096); }
-
 /// A file, perhaps flock(1)'s.
 void judge_no_directory(LockView& view, const LockPath& path) {
     view.state = LockState::foreign;
@@ -131,7 +128,7 @@ void judge_no_directory(LockView& view, const LockPath& path) {
     struct stat info{};
     const bool seen = ::fstatat(path.parent_fd(), path.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
     view.problem = Error{Failure::lock,
-                         shown(path) + " is " + (seen ? kind_of_file(path, info) : "no directory") +
+                         path.shown() + " is " + (seen ? kind_of_file(path, info) : "no directory") +
                              ", not a lock directory: nothing of lockstep's, which leaves it alone",
                          0};
 }
@@ -148,7 +145,7 @@ void judge_place(LockView& view, const LockPath& path, const KernelLockTable& ta
     if (error == ENOTDIR || error == ELOOP) return judge_no_directory(view, path);
     if (error == EMFILE || error == ENFILE) {
         view.text = "unknown: it cannot be looked into (" + errno_text(error) + ")";
-        view.problem = fail(Failure::os, shown(path) + ": looking into it: " + errno_text(error), error).error();
+        view.problem = fail(Failure::os, path.shown() + ": looking into it: " + errno_text(error), error).error();
         return;
     }
     struct stat info{};
@@ -161,7 +158,7 @@ void judge_place(LockView& view, const LockPath& path, const KernelLockTable& ta
     view.changed_ms = std::int64_t{info.st_mtim.tv_sec} * 1000 + info.st_mtim.tv_nsec / 1'000'000;
     if (info.st_uid == ::geteuid() && kind_of_directory(info) == DirectoryKind::for_others) {
         view.text = "unknown: a directory that others may use, not a lock";
-        view.problem = Error{Failure::lock, shown(path) + " is a directory that others may use, not a lock", 0};
+        view.problem = Error{Failure::lock, path.shown() + " is a directory that others may use, not a lock", 0};
         return;
     }
     view.kernel = table.of(info);

@@ -37,8 +37,8 @@ Result<void> refuse_nested_use(const LockPath& path, std::string_view runs) {
         const auto holder = std::ranges::find(holders, id, &LockRecord::run_id);
         if (id.empty() || holder == holders.end() || !is_at_work(*holder, directory.get())) continue;
         return fail(Failure::lock,
-                    printable(path.text(), 4096) + ": this runs under that very lock already, as part of run " + printable(id) +
-                        " (" + describe_holder(*holder) +
+                    path.shown() + ": this runs under that very lock already, as part of run " + printable(id) + " (" +
+                        describe_holder(*holder) +
                         "), and would wait for itself. Leave out the inner use of it, or give that another lock");
     }
     return {};
