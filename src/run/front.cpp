@@ -64,6 +64,14 @@ std::optional<StopNotice> read_notice(int socket) {
 
 namespace {
 
+/// No std::string: this is said before the C++ runtime has started, too (the room start).
+void say(FrontVoice* voice, const char* name, std::string_view line) {
+    if (voice != nullptr) return voice->say(line);
+    TextBuffer<1024> text;
+    text.append("lockstep: ").append(std::string_view(name).substr(0, 300)).append(": ").append(line).append("\n");
+    log::write_now(STDERR_FILENO, text);
+}
+
 class Front {
   public:
     Front(const InheritedSignals& inherited, const char* name, UniqueFd socket, CommandTable& commands, pid_t guardian,
@@ -165,13 +173,11 @@ class Front {
     bool waiting_for_orphans() const { return WIFSIGNALED(guardian_status_) && !no_children_ && !commands_.empty(); }
 
     void say_guardian_killed() const {
-        TextBuffer<512> line;  // no std::string: this code runs before the C++ runtime, too (the room start)
-        if (voice_ == nullptr) line.append("lockstep: ").append(std::string_view(name_).substr(0, 300)).append(": ");
+        TextBuffer<200> line;
         line.append("the guardian (pid ").append(guardian_);
         line.append(") was killed by ").append(signal_text(WTERMSIG(guardian_status_)));
         if (!commands_.empty()) line.append("; waiting for the commands that it ran");
-        if (voice_ != nullptr) return voice_->say(line);
-        log::write_now(STDERR_FILENO, line.append("\n"));
+        say(voice_, name_, line);
     }
 
     int result() const {
@@ -208,8 +214,7 @@ class Front {
 
 int cannot_start(const char* name, const FrontDuties& duties, const char* what) {
     const std::string line = what + (": " + errno_text(errno));
-    duties.voice != nullptr ? duties.voice->say(line)
-                            : log::write_now(STDERR_FILENO, std::string("lockstep: ") + name + ": " + line + "\n");
+    say(duties.voice, name, line);
     return to_int(ExitStatus::os);
 }
 

@@ -21,8 +21,8 @@ struct PassResult {
     ExitStatus status = ExitStatus::ok;
     std::string ended_because{kAllItemsDone};  ///< for the log and the history
     std::optional<Error> error;                ///< what ended it early, if it was no stop
-    std::int64_t told_before =
-        0;  ///< of the failed and parked, and of the records that are no items: an earlier pass told of them
+    /// Of the failed and parked, and of the records that are no items: an earlier pass told of them.
+    std::int64_t told_before = 0;
     std::vector<std::string> failed_items;  ///< keys of the first of those that no earlier pass told of
     std::vector<std::string> parked_items;  ///< of those parked by this pass, likewise
     bool uneventful = false;                ///< busy, or stopped before it began: nobody needs to be told
