@@ -250,18 +250,22 @@ class SaidOnce(JournalTest):
         wait_until((self.root / "reached").exists, "the effect")
         self.kill_everything()
 
+    def assert_told_once(self, job, *words):
+        """The first run of three says these words, the others nothing; each exits 1."""
+        first = self.run_job(job, "--quiet")
+        self.assertEqual(first.status, 1)
+        for word in words:
+            self.assertIn(word, first.err)
+        for _ in range(2):
+            later = self.run_job(job, "--quiet")
+            self.assertEqual((later.status, later.err), (1, ""))
+
     def test_a_parked_pair_is_told_once_not_at_every_run_though_each_exits_1(self):
         (self.root / "items.ndjson").write_text('{"id": "i1"}\n')
         job = self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"},
                               "steps": [{"step": "pay", "first": self.command("sh", "-c", "touch reached; exec sleep 60", timeout="70s")}]})
         self.park(job)
-        first = self.run_job(job, "--quiet")
-        self.assertEqual(first.status, 1)
-        self.assertIn("is parked, it waits for a person", first.err)
-        self.assertIn("parked 1", first.err)
-        for _ in range(2):
-            later = self.run_job(job, "--quiet")
-            self.assertEqual((later.status, later.err), (1, ""))
+        self.assert_told_once(job, "is parked, it waits for a person", "parked 1")
         self.assertIn("parked 1", self.run_job(job).err, "without --quiet it is told every time")
         status = self.lockstep("status", job, "--state-dir", self.state)
         self.assertEqual(status.status, 1)
@@ -280,13 +284,7 @@ class SaidOnce(JournalTest):
             mails = self.root / "mails"
             return [json.loads(line)["failedItems"] for line in mails.read_text().splitlines()] if mails.exists() else []
         items.write_text('{"id": "i1"}\nnonsense\n{"id": "i1"}\n')
-        first = self.run_job(job, "--quiet")
-        self.assertEqual(first.status, 1)
-        self.assertIn("items.ndjson:2", first.err)
-        self.assertIn("items.ndjson:3", first.err)
-        for _ in range(2):
-            later = self.run_job(job, "--quiet")
-            self.assertEqual((later.status, later.err), (1, ""))
+        self.assert_told_once(job, "items.ndjson:2", "items.ndjson:3")
         self.assertEqual(len(failures()), 1, "and so do the notices")
         self.assertIn("failed 2", self.run_job(job).err, "without --quiet the summary counts it every time")
         # What is new is told, and only that.
