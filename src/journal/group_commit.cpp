@@ -188,15 +188,12 @@ Result<void> GroupCommit::commit(const Batch& batch) {
 void GroupCommit::checkpoint(std::unique_lock<std::mutex>& lock) {
     writing_ = true;
     lock.unlock();
-    // PASSIVE waits for nobody: a reader only makes it copy less, and is given as many frames of time again.
-    const int code = ::sqlite3_wal_checkpoint_v2(db_->handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-    std::optional<Error> error;
-    if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
-        error = db_->failure("copying its write-ahead log into the database", code);
+    // A reader only makes it copy less, and is given as many frames of time again.
+    auto copied = copy_write_ahead_log(*db_);
     lock.lock();
     writing_ = false;
     checkpoint_at_ = frames_ + kCheckpointFrames;
-    if (error) fail_locked(std::move(*error));
+    if (!copied) fail_locked(std::move(copied.error()));
 }
 
 /// Nobody knows what the disk has: nothing is written any more, and nobody waits any longer.

@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "journal/pair_table.hpp"
 #include "journal/sqlite_schema.hpp"
+#include "journal/write_ahead_log.hpp"
 
 namespace lockstep {
 
@@ -74,6 +75,7 @@ Result<std::optional<JournalReader>> JournalReader::open(const SqliteJournalOpti
     const auto version = journal_version(*db, static_cast<std::int64_t>(migrations.size()));
     if (!version) return std::unexpected(version.error());
     if (*version == 0) return std::nullopt;
+    keep_write_ahead_log(*db);  // who only looks is not to pay for syncs
     if (auto ours = bring_up_to_date(*db, migrations); !ours) return std::unexpected(std::move(ours.error()));
     auto pairs = PairReader::create(*db);
     if (!pairs) return std::unexpected(std::move(pairs.error()));

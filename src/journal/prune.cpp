@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/clock.hpp"
+#include "journal/write_ahead_log.hpp"
 
 namespace lockstep {
 namespace {
@@ -81,8 +82,7 @@ class Pruning {
             if (auto deleted = db_.run(sql.c_str(), kDoing); !deleted) return deleted;
             if (::sqlite3_changes64(db_.handle()) < kBatch) return {};
             if (batches_ % kBatchesToCheckpoint != 0) continue;
-            const int code = ::sqlite3_wal_checkpoint_v2(db_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-            if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return std::unexpected(db_.failure(kDoing, code));
+            if (auto copied = copy_write_ahead_log(db_); !copied) return copied;
         }
         return {};
     }

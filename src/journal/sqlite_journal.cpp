@@ -31,7 +31,7 @@ class SqliteJournal final : public Journal {
     Result<std::vector<Pair>> pairs_of(const std::string& item_key) override;
     Result<std::vector<Pair>> unfinished() override;
     Result<void> flush() override;
-    Result<void> close() override;
+    Result<void> close(Closing closing) override;
     const std::string& place() const override { return path_; }
 
   private:
@@ -41,7 +41,7 @@ class SqliteJournal final : public Journal {
     Result<void> wait_committed();
     Result<std::optional<Pair>> read(const std::string& item_key, const std::string& step);
     Result<PairState> state_on_record(std::unique_lock<std::mutex>& lock, const Pair& pair, const std::string& key);
-    Result<void> close_databases(bool healthy);
+    Result<void> close_databases(Closing closing);
     Error closed_error() const { return {Failure::journal, fmt::format("journal {}: it is closed already", path_)}; }
 
     const std::string path_;
@@ -78,7 +78,7 @@ Result<SqliteDb> open_for_writing(const std::string& path) {
     // Only here and before SQLite opens it: closing any descriptor of the file would drop SQLite's own locks on it.
     if (auto file = open_own_file(path); !file) return std::unexpected(std::move(file.error()));
     struct stat left{};
-    const bool crashed = ::stat((path + "-wal").c_str(), &left) == 0 && left.st_size > 0;
+    const bool left_a_log = ::stat((path + "-wal").c_str(), &left) == 0 && left.st_size > 0;
 
     auto db = SqliteDb::open(path);
     if (!db) return db;
@@ -91,9 +91,10 @@ Result<SqliteDb> open_for_writing(const std::string& path) {
     if (auto synced = sync_directory(std::filesystem::path(path).parent_path().native()); !synced)
         return std::unexpected(std::move(synced.error()));
     // What a killed run left in the log may be in the kernel's memory only. It is about to be acted on: it must not be gone
-    // after a power cut.
-    if (crashed) {
+    // after a power cut. And the log begins anew, in the room that it has, while nobody waits for our end.
+    if (left_a_log) {
         if (auto synced = sync_write_ahead_log(*db); !synced) return std::unexpected(std::move(synced.error()));
+        if (auto copied = copy_write_ahead_log(*db); !copied) return std::unexpected(std::move(copied.error()));
     }
     return db;
 }
@@ -131,7 +132,7 @@ SqliteJournal::~SqliteJournal() {
         const std::lock_guard lock(commits_->mutex());
         sound = commits_->check_locked().has_value();
     }
-    if (const auto ended = close(); !ended && sound) log::error("{}", ended.error().text);
+    if (const auto ended = close(Closing::whole); !ended && sound) log::error("{}", ended.error().text);
 }
 
 Result<void> SqliteJournal::begin_run(const RunStart& run) {
@@ -247,7 +248,7 @@ Result<void> SqliteJournal::flush() {
     return commits_->wait_locked(lock, commits_->last_locked(), Durability::synced);
 }
 
-Result<void> SqliteJournal::close() {
+Result<void> SqliteJournal::close(Closing closing) {
     if (std::exchange(closed_, true)) return {};
     Result<void> result;
     if (commits_) {
@@ -257,24 +258,17 @@ Result<void> SqliteJournal::close() {
         (void)commits_->break_locked(closed_error());
     }
     const std::lock_guard lock(reader_mutex_);
-    auto closed = close_databases(result.has_value());
+    // After a failed sync nobody knows what the disk has: the log is left as it is for the next run.
+    auto closed = close_databases(result ? closing : Closing::at_once);
     run_lock_.reset();
     return result ? closed : result;
 }
 
-Result<void> SqliteJournal::close_databases(bool healthy) {
+Result<void> SqliteJournal::close_databases(Closing closing) {
     Result<void> result;
-    if (healthy) {
-        const int code =
-            ::sqlite3_wal_checkpoint_v2(writer_db_->handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-        if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) {
-            result = std::unexpected(writer_db_->failure("copying its write-ahead log into the database", code));
-        }
-    }
-    if (!healthy || !result) {
-        // After a failed sync nobody knows what the disk has: leave the log as it is for the next run.
-        for (auto* db : {&*writer_db_, &*reader_db_})
-            ::sqlite3_db_config(db->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    if (closing == Closing::whole) result = copy_write_ahead_log(*writer_db_);
+    if (closing == Closing::at_once || !result) {
+        for (auto* db : {&*writer_db_, &*reader_db_}) keep_write_ahead_log(*db);
     }
     reader_.reset();
     reader_db_.reset();

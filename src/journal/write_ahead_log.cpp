@@ -27,6 +27,16 @@ Result<void> sync_write_ahead_log(SqliteDb& db) {
     return {};
 }
 
+Result<void> copy_write_ahead_log(SqliteDb& db) {
+    const int code = ::sqlite3_wal_checkpoint_v2(db.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY) return {};
+    return std::unexpected(db.failure("copying its write-ahead log into the database", code));
+}
+
+void keep_write_ahead_log(SqliteDb& db) {
+    (void)::sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
 void LogRoom::make(int frames) {
     static constexpr std::array<char, 16 * kFrame> kZeros{};
     const sqlite3_int64 wanted = kHeader + frames * kFrame + kTransaction;

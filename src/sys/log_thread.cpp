@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 
@@ -59,10 +60,26 @@ void write_all(int fd, std::string_view text) {
 }
 
 class RawSink final : public spdlog::sinks::base_sink<std::mutex> {
+  public:
+    /// Until the log's thread has come to the logger's flush(): all that was logged before it is out.
+    void wait_for_flush(MonotonicTime deadline) {
+        std::unique_lock lock(flush_mutex_);
+        flush_done_.wait_until(lock, deadline, [this] { return flushed_; });
+    }
+
+  private:
     void sink_it_(const spdlog::details::log_msg& message) override {
         write_all(message.level == kToStdout ? STDOUT_FILENO : STDERR_FILENO, {message.payload.data(), message.payload.size()});
     }
-    void flush_() override {}
+    void flush_() override {
+        const std::lock_guard lock(flush_mutex_);
+        flushed_ = true;
+        flush_done_.notify_one();
+    }
+
+    std::mutex flush_mutex_;
+    std::condition_variable flush_done_;
+    bool flushed_ = false;
 };
 
 /// Is stderr the stream that systemd has made for this service? JOURNAL_STREAM is inherited by whoever the service starts,
@@ -130,8 +147,8 @@ class AsyncBackend final : public Backend {
   public:
     explicit AsyncBackend(const Options& options) : level_(options.level), format_(options) {
         pool_ = std::make_shared<spdlog::details::thread_pool>(kQueueLength, 1);
-        logger_ = std::make_shared<spdlog::async_logger>("lockstep", std::make_shared<RawSink>(), pool_,
-                                                         spdlog::async_overflow_policy::overrun_oldest);
+        logger_ =
+            std::make_shared<spdlog::async_logger>("lockstep", sink_, pool_, spdlog::async_overflow_policy::overrun_oldest);
         logger_->set_level(spdlog::level::trace);
     }
 
@@ -145,12 +162,8 @@ class AsyncBackend final : public Backend {
         if (const std::size_t lost = pool_->overrun_counter(); lost > 0) {
             line(Level::warning, fmt::format("{} log lines were dropped, for nobody read them in time", lost), {});
         }
-        // The thread takes a message off the queue before it writes it, so an empty queue is not yet a written one: a second
-        // empty message, taken, means that everything before the first is out.
-        enqueue(kToStdout, "");
-        enqueue(kToStdout, "");
-        const MonotonicTime deadline = monotonic_now() + kPatience;
-        while (pool_->queue_size() > 0 && monotonic_now() < deadline) ::poll(nullptr, 0, 1);
+        logger_->flush();
+        sink_->wait_for_flush(monotonic_now() + kPatience);
     }
 
   private:
@@ -160,6 +173,7 @@ class AsyncBackend final : public Backend {
 
     Level level_;
     LineFormat format_;
+    std::shared_ptr<RawSink> sink_ = std::make_shared<RawSink>();
     std::shared_ptr<spdlog::details::thread_pool> pool_;
     std::shared_ptr<spdlog::async_logger> logger_;
 };

@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "journal/journal_reader.hpp"
 #include "journal_contract.hpp"
 #include "sqlite_file.hpp"
 #include "support/temporary_directory.hpp"
@@ -28,6 +29,26 @@ TEST_CASE("a closed journal leaves one database and an empty run file", "[journa
     CHECK_FALSE(std::filesystem::exists(directory / "ship.sqlite3-wal"));
     CHECK(std::filesystem::file_size(directory / "ship.run") == 0);
     CHECK(query(directory / "ship.sqlite3", "SELECT count(*), min(state) FROM pairs") == "500|first-begun\n");
+}
+
+TEST_CASE("a journal closed at once leaves its log, which readers leave alone and the next run copies", "[journal]") {
+    const TemporaryDirectory directory;
+    const std::string log = directory / "ship.sqlite3-wal";
+    auto journal = open_in(directory.path());
+    REQUIRE(journal->write(sample_pair("o1", PairState::first_begun), Durability::ordered));
+    REQUIRE(journal->close(Closing::at_once));
+    CHECK(std::filesystem::exists(log));
+    CHECK(std::filesystem::file_size(directory / "ship.run") == 0);
+    {
+        auto reader = JournalReader::open({directory.path(), "ship"});
+        REQUIRE(reader);
+        REQUIRE(*reader);
+        CHECK((*reader)->unfinished()->size() == 1);
+    }
+    CHECK(std::filesystem::exists(log));
+    REQUIRE(open_in(directory.path())->close());
+    CHECK_FALSE(std::filesystem::exists(log));
+    CHECK(query(directory / "ship.sqlite3", "SELECT item_key, state FROM pairs") == "o1|first-begun\n");
 }
 
 TEST_CASE("a long run does not let the write-ahead log grow", "[journal]") {
