@@ -7,9 +7,11 @@
 //                 flock(LOCK_EX)             the kernel wakes one waiter at a time, in the order of their coming
 //                 fcntl(F_UNLCK)             the lock is ours, or we leave: see below
 //             fstatat                        not the same inode any more: from the start
-//             flock(LOCK_EX) of every c.*    held: the command of a killed run is still at work
+//             flock(LOCK_EX) of record, c.*  held: the command of a killed run is still at work
 //             record                         there: its run died, adopted in place · ENOENT: from the start
-//   release   unlink c.*
+//   command   flock(LOCK_SH) of record       by the command itself, which inherits the descriptor; where there are several,
+//                                            each has a file c.<n> instead
+//   release   flock(LOCK_UN) of record, unlink c.*
 //             fcntl(F_OFD_GETLK)             only such wait as want it alone:
 //                 "passed_on" in the record  to be written over by the next, who need not search: nothing else is inside
 //                 flock(LOCK_UN)             and on as below, behind the second flock(LOCK_UN)
@@ -31,8 +33,8 @@
 //                                          left
 //             record                       there: its run died. flock(LOCK_EX), adopted, our mark, back to LOCK_SH (which drops
 //                                          the lock for a moment: whoever gets it must see that we are there), no mark
-//             r.<run id>                   instead of the record, under a flock of its own: no reader minds another's
-//   release   unlink r.<run id>.*, r.<run id>
+//             r.<run id>                   instead of the record, always under a flock: no reader minds another's
+//   release   unlink r.<run id>
 //             flock(LOCK_EX | LOCK_NB)     fails: another reader is there, or a writer · else the last: unlink what dead
 //                                          readers left, and on as an exclusive holder
 //
@@ -63,6 +65,12 @@
 
 namespace lockstep {
 
+namespace {
+
+std::string mark_name(unsigned n) { return "c." + std::to_string(n); }
+
+}  // namespace
+
 DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept
     : mode_(other.mode_),
       text_(std::move(other.text_)),
@@ -75,6 +83,7 @@ DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept
       record_bytes_(other.record_bytes_),
       owner_(other.owner_),
       marks_(std::move(other.marks_)),
+      is_lent_(other.is_lent_),
       adopted_(std::move(other.adopted_)) {}
 
 DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
@@ -95,7 +104,7 @@ DirectoryLock DirectoryLock::taken(LockPath path, UniqueFd directory, UniqueFd r
     struct stat info{};
     if (::fstat(lock.record_.get(), &info) == 0) lock.record_bytes_ = std::min<std::size_t>(info.st_size, kLongestRecord);
     lock.owner_ = ::getpid();
-    lock.marks_ = {1};
+    lock.is_lent_ = true;
     return lock;
 }
 
@@ -105,10 +114,6 @@ DirectoryLock::~DirectoryLock() {
 
 std::string DirectoryLock::record_name() const {
     return mode_ == LockMode::shared ? reader_name(written_.run_id) : kRecordName;
-}
-
-std::string DirectoryLock::mark_name(unsigned n) const {
-    return (mode_ == LockMode::shared ? reader_name(written_.run_id) + "." : "c.") + std::to_string(n);
 }
 
 void DirectoryLock::forget() {
@@ -126,6 +131,7 @@ Result<void> DirectoryLock::release() {
     }
     // Record, directory, then close. Closing first would hand the flock to a waiter while the name still exists, and we
     // would then delete the waiter's lock.
+    if (is_lent_) unmark_record(record_.get());
     for (const unsigned n : marks_) ::unlinkat(directory_.get(), mark_name(n).c_str(), 0);
     if (pass_on()) {
         forget();
@@ -183,6 +189,11 @@ Result<void> DirectoryLock::write_record(const LockRecord& record) {
     const int error = lockstep::write_record(record_.get(), text, record_bytes_);
     if (error == 0) return {};
     return os_error(Failure::lock, printable(text_, 4096) + ": writing the lock's record", error);
+}
+
+int DirectoryLock::lend_record() {
+    is_lent_ = true;
+    return record_.get();
 }
 
 Result<UniqueFd> DirectoryLock::mark_command(unsigned n, const std::string& text) {

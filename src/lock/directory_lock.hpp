@@ -87,7 +87,7 @@ class [[nodiscard]] DirectoryLock {
     static Result<DirectoryLock> acquire(const LockPath& path, const LockRecord& record, const LockWait& wait,
                                          LockMode mode = LockMode::exclusive);
 
-    /// An exclusive lock that this process has taken by the steps of lock_steps.hpp, with at most the mark c.1 in it.
+    /// An exclusive lock that this process has taken by the steps of lock_steps.hpp, with at most its record in it.
     static DirectoryLock taken(LockPath path, UniqueFd directory, UniqueFd record);
 
     DirectoryLock(DirectoryLock&&) noexcept;
@@ -110,9 +110,13 @@ class [[nodiscard]] DirectoryLock {
     /// Rewrites the record in place by one pwrite(2). Not from two threads at once.
     Result<void> update(const LockRecord& record);
 
-    /// Creates `c.<n>` (a reader: `r.<run id>.<n>`) with the given text, flocks it shared, and returns the descriptor that a
-    /// command inherits. The first number in the text is taken for the command's pid; the descriptor is writable, so that it
-    /// can be written (pwrite) when it is known. Any thread may call it.
+    /// For a run that has one command at a time: the record's descriptor, which the command inherits and takes under flock
+    /// (mark_record) before it begins. release() takes it back from what the command has left running.
+    int lend_record();
+
+    /// For an exclusive holder that has several: creates `c.<n>` with the given text, flocks it shared, and returns the
+    /// descriptor that a command inherits. The first number in the text is taken for the command's pid; the descriptor is
+    /// writable, so that it can be written (pwrite) when it is known. Any thread may call it.
     Result<UniqueFd> mark_command(unsigned n, const std::string& text);
     /// Removes it.
     void unmark_command(unsigned n);
@@ -129,7 +133,6 @@ class [[nodiscard]] DirectoryLock {
     Result<void> write_record(const LockRecord& record);
     bool pass_on();
     std::string record_name() const;
-    std::string mark_name(unsigned n) const;
     void forget();
 
     LockMode mode_ = LockMode::exclusive;
@@ -143,7 +146,8 @@ class [[nodiscard]] DirectoryLock {
     std::size_t record_bytes_ = 0;  // what was written last: the record never gets shorter
     pid_t owner_ = -1;
     std::mutex marks_mutex_;
-    std::vector<unsigned> marks_;  // the n of each c.<n> or r.<run id>.<n> inside
+    std::vector<unsigned> marks_;  // the n of each c.<n> inside
+    bool is_lent_ = false;         // the record, to a command
     std::optional<AdoptedFrom> adopted_;
 };
 

@@ -6,7 +6,7 @@
 // Held to: never two inside who may not be (the mkdir script included); the holder's directory stays at the name; every waiter
 // gets through; nothing is left when all are through, or if somebody was killed, after one more run.
 //
-// Left out: what is no part of the exclusion (announcements, permissions, c.*), the order in which the kernel wakes
+// Left out: what is no part of the exclusion (announcements, permissions, orphaned commands), the order in which the kernel wakes
 // waiters (any is tried here), rm -rf of a lock that is held.
 
 #ifndef CONTENDERS

@@ -128,6 +128,12 @@ int write_record(int record_fd, RecordText& text, std::size_t& length) {
     return written < 0 ? errno : ENOSPC;  // a short write to a regular file: no room for the rest
 }
 
+// Of a reader the guardian has the flock already, exclusively: the other kind makes it anew, and this process the one that
+// /proc/locks names.
+int mark_record(int record_fd) { return ::flock(record_fd, LOCK_SH | LOCK_NB) == 0 ? 0 : errno; }
+
+void unmark_record(int record_fd) { ::flock(record_fd, LOCK_UN); }
+
 UniqueFd create_mark(int directory_fd, const char* name, std::string_view text) {
     UniqueFd file(::openat(directory_fd, name, kCreate, 0600));
     if (!file) return file;

@@ -111,7 +111,15 @@ UniqueFd create_record(int directory_fd, const char* name);
 /// @return        0 or an errno
 int write_record(int record_fd, RecordText& text, std::size_t& length);
 
-/// A command's mark under a shared flock, with the descriptor that the command inherits. On an error (errno) none is there.
+/// By whoever is to be a run's only command, and has inherited the record's descriptor: as long as it is at work the record is
+/// under its flock, for an adopter to see, should the guardian be killed. No file is made for it, for that is what would cost.
+/// @return 0 or an errno
+int mark_record(int record_fd);
+/// By the guardian, when the command has ended: what it may have left running keeps nothing.
+void unmark_record(int record_fd);
+
+/// The mark of one of several commands, under a shared flock, with the descriptor that the command inherits. On an error
+/// (errno) none is there.
 UniqueFd create_mark(int directory_fd, const char* name, std::string_view text);
 /// For an adopter, should we be killed: whose mark this is.
 void write_mark_pid(int mark_fd, pid_t pid);

@@ -14,8 +14,10 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "lock/kernel_locks.hpp"
 #include "lock/lock_attempt.hpp"
 #include "lock/lock_record.hpp"
+#include "lock/lock_steps.hpp"
 #include "lock/readers.hpp"
 
 namespace lockstep {
@@ -23,13 +25,14 @@ namespace lockstep {
 namespace {
 
 bool is_command_mark(std::string_view name) {
-    const bool of_exclusive =
-        name.size() > 2 && name.starts_with("c.") && name.find_first_not_of("0123456789", 2) == std::string_view::npos;
-    return of_exclusive || is_reader_name(name, true);
+    return name.size() > 2 && name.starts_with("c.") && name.find_first_not_of("0123456789", 2) == std::string_view::npos;
 }
 
+/// Stays to be adopted in place; the others go when their runs are dead.
+bool is_record(std::string_view name) { return name == kRecordName; }
+
 /// What is under flock as long as somebody is at work; under the directory's exclusive flock that is an orphan.
-bool is_mark(std::string_view name) { return is_command_mark(name) || is_reader_name(name, false); }
+bool is_mark(std::string_view name) { return is_command_mark(name) || is_reader_name(name) || is_record(name); }
 
 /// The first number in the mark's text is the command's pid.
 pid_t pid_in(int mark_fd) {
@@ -73,8 +76,16 @@ pid_t heir_of(int mark_fd) {
     return 0;
 }
 
-CommandAtWork at_work(int mark_fd) {
-    const pid_t pid = pid_in(mark_fd);
+/// Who has the flock, as the kernel says: whoever took it, though others have inherited it. 0: nobody, or nobody knows.
+pid_t holder_of(int record_fd) {
+    struct stat info{};
+    if (::fstat(record_fd, &info) != 0) return 0;
+    const KernelLocks locks = KernelLockTable().of(info);
+    return locks.holders.empty() ? 0 : locks.holders.front();
+}
+
+CommandAtWork at_work(std::string_view name, int mark_fd) {
+    const pid_t pid = is_command_mark(name) ? pid_in(mark_fd) : holder_of(mark_fd);
     if (is_same_process(pid, 0)) return {pid, "pid " + std::to_string(pid) + ", a command that a killed run left at work"};
     if (const pid_t heir = heir_of(mark_fd); heir > 0)
         return {heir, "pid " + std::to_string(heir) + ", started by a command that a killed run left at work"};
@@ -115,12 +126,12 @@ Result<OrphanedCommand> clear_command_marks(int directory_fd) {
         if (!file) return os_error(Failure::lock, "opening " + name + " in the lock directory");
         // Free: nobody can take it any more, for only its heirs have the descriptor.
         if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) continue;
-        CommandAtWork command = is_command_mark(name) ? at_work(file.get()) : CommandAtWork{};
+        CommandAtWork command = at_work(name, file.get());
         if (command.pid == 0) command.text = "a command that a killed run left at work";
         return OrphanedCommand{std::move(file), std::move(command.text)};
     }
     for (const std::string& name : *names) {
-        if (is_mark(name) && ::unlinkat(directory_fd, name.c_str(), 0) != 0 && errno != ENOENT)
+        if (is_mark(name) && !is_record(name) && ::unlinkat(directory_fd, name.c_str(), 0) != 0 && errno != ENOENT)
             return os_error(Failure::lock, "removing " + name + ", which a killed run left in the lock directory");
     }
     return OrphanedCommand{};
@@ -130,9 +141,9 @@ CommandAtWork find_command_at_work(int directory_fd) {
     const auto names = directory_entries(directory_fd);
     if (!names) return {};
     for (const std::string& name : *names) {
-        if (!is_command_mark(name)) continue;
+        if (!is_mark(name)) continue;
         const UniqueFd file(::openat(directory_fd, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-        CommandAtWork command = file ? at_work(file.get()) : CommandAtWork{};
+        CommandAtWork command = file ? at_work(name, file.get()) : CommandAtWork{};
         if (command.pid > 0) return command;
     }
     return {};

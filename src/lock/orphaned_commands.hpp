@@ -1,6 +1,6 @@
 #pragma once
-// The files `c.<n>` and `r.<run id>.<n>` in a lock directory. Each is kept under a shared flock by the command that inherited
-// it: where it is locked although the guardian is dead, an orphan is still at work.
+// The files in a lock directory that a command has inherited: its run's record, or where a run has several commands, `c.<n>`.
+// Each is under flock as long as the command is at work: where it is locked although the guardian is dead, an orphan is.
 
 #include <string>
 #include <vector>
@@ -15,9 +15,9 @@ struct OrphanedCommand {
     std::string holder;  ///< "pid 913, a command that a killed run left at work"
 };
 
-/// The first command that still holds its mark. If there is none, `file` is empty, and every mark that was there is unlinked,
-/// and the `r.<run id>` of every killed reader; anything else in the directory is left alone. Call it under the directory's
-/// exclusive flock.
+/// The first command that still holds its mark. If there is none, `file` is empty, and every `c.<n>` that was there is
+/// unlinked, and the `r.<run id>` of every killed reader; anything else in the directory is left alone, the record, too. Call
+/// it under the directory's exclusive flock.
 Result<OrphanedCommand> clear_command_marks(int directory_fd);
 
 /// The same for people who only look, without a lock: by its pid, which a later process may have by now; of a command that has

@@ -20,20 +20,14 @@ bool is_good_for_a_name(std::string_view run_id) {
     });
 }
 
-bool is_reader_name(std::string_view name, bool of_command) {
-    if (!name.starts_with("r.")) return false;
-    name.remove_prefix(2);
-    const std::size_t dot = name.find('.');
-    if ((dot != std::string_view::npos) != of_command || !is_good_for_a_name(name.substr(0, dot))) return false;
-    return !of_command || (dot + 1 < name.size() && name.find_first_not_of("0123456789", dot + 1) == std::string_view::npos);
-}
+bool is_reader_name(std::string_view name) { return name.starts_with("r.") && is_good_for_a_name(name.substr(2)); }
 
 std::vector<LockRecord> read_readers(int directory_fd) {
     std::vector<LockRecord> readers;
     const auto names = directory_entries(directory_fd);
     if (!names) return readers;
     for (const std::string& name : *names) {
-        if (!is_reader_name(name, false)) continue;
+        if (!is_reader_name(name)) continue;
         if (auto record = read_lock_record(directory_fd, name)) readers.push_back(std::move(*record));
     }
     std::ranges::stable_sort(readers, {}, &LockRecord::since_ms);

@@ -14,11 +14,11 @@ namespace lockstep {
 /// "r.20261124T030001Z-5f2c01ab"
 std::string reader_name(std::string_view run_id);
 
-/// Letters, digits, '_' and '-', 1 to 64 of them: what stands in the names `r.<run id>` and `r.<run id>.<n>`.
+/// Letters, digits, '_' and '-', 1 to 64 of them: what stands in the name `r.<run id>`.
 bool is_good_for_a_name(std::string_view run_id);
 
-/// Is it `r.<run id>`, or with `of_command` `r.<run id>.<n>`, the mark of a reader's command?
-bool is_reader_name(std::string_view name, bool of_command);
+/// Is it `r.<run id>`?
+bool is_reader_name(std::string_view name);
 
 /// The records of all readers in the directory, dead or alive, in the order of their coming.
 std::vector<LockRecord> read_readers(int directory_fd);

@@ -18,13 +18,16 @@ void begin_command(pid_t guardian, CommandTable& commands) {
     ::setpgid(0, 0);
 }
 
-void prepare_command(int input, std::span<const UniqueFd> marks, const InheritedSignals& inherited) {
+int prepare_command(int input, std::span<const int> records, const InheritedSignals& inherited) {
     if (input >= 0) ::dup2(input, STDIN_FILENO);
-    for (const UniqueFd& mark : marks) {
-        write_mark_pid(mark.get(), ::getpid());
-        ::fcntl(mark.get(), F_SETFD, 0);
+    for (const int record : records) {
+        // We have the guardian's descriptor of the directory, too, until execve(2): nobody can take the lock before this is
+        // done.
+        if (const int error = mark_record(record); error != 0) return error;
+        ::fcntl(record, F_SETFD, 0);
     }
     ::sigprocmask(SIG_SETMASK, &inherited.mask, nullptr);
+    return 0;
 }
 
 }  // namespace lockstep

@@ -20,8 +20,9 @@ void begin_command(pid_t guardian, CommandTable& commands);
 /// In the child, last. SIGCHLD and the stop signals still have the actions that we were started with: only the mask was
 /// changed.
 ///
-/// @param input  from input_for_command(), or -1
-/// @param marks  stay open in the command, whose pid is written into them
-void prepare_command(int input, std::span<const UniqueFd> marks, const InheritedSignals& inherited);
+/// @param input    from input_for_command(), or -1
+/// @param records  stay open in the command, which marks them: see mark_record()
+/// @return 0, or an errno
+int prepare_command(int input, std::span<const int> records, const InheritedSignals& inherited);
 
 }  // namespace lockstep

@@ -14,8 +14,7 @@ int exit_status_of_command(int wait_status) {
     return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
-int ExecCommandProcess::start(char* const* argv, const std::vector<UniqueFd>& marks, const GuardianLink& link,
-                              bool interactive) {
+int ExecCommandProcess::start(char* const* argv, const std::vector<int>& records, const GuardianLink& link, bool interactive) {
     const UniqueFd input = interactive ? UniqueFd() : input_for_command();
     const bool in_foreground = link.terminal != nullptr && link.terminal->is_ours();
     const pid_t guardian = ::getpid();
@@ -25,7 +24,8 @@ int ExecCommandProcess::start(char* const* argv, const std::vector<UniqueFd>& ma
     if (pid == 0) {
         begin_command(guardian, *link.commands);
         if (in_foreground) link.terminal->take_in_child();
-        prepare_command(input.get(), marks, link.inherited);
+        error = prepare_command(input.get(), records, link.inherited);
+        if (error != 0) ::_exit(127);
         ::execvp(argv[0], argv);
         error = errno;
         ::_exit(127);

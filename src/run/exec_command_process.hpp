@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "run/front.hpp"
-#include "sys/unique_fd.hpp"
 
 namespace lockstep {
 
@@ -21,9 +20,9 @@ class ExecCommandProcess {
     /// environment and the signals that we inherited, and with the terminal of `link` if that is our job's; stdin is /dev/null
     /// if ours is a terminal, unless it is `interactive`. It stands in the front's table before it runs.
     ///
-    /// @param marks  open in the command, too; its pid is written into each
+    /// @param records  as prepare_command() takes them
     /// @return 0, or the errno of what went wrong; nothing runs then
-    int start(char* const* argv, const std::vector<UniqueFd>& marks, const GuardianLink& link, bool interactive);
+    int start(char* const* argv, const std::vector<int>& records, const GuardianLink& link, bool interactive);
 
     /// One that this process has started already.
     void go_on_with(pid_t pid, char* const* argv);

@@ -71,13 +71,7 @@ class ExecGuardian {
     int run_command() {
         ::setenv("LOCKSTEP_LOCK", locks_.paths().c_str(), 1);
         ::setenv(kRunIdVariable, enclosing_runs_with(locks_.run_id()).c_str(), 1);
-        auto marks = locks_.mark_command();
-        if (!marks) {
-            say(marks.error().text);
-            return to_int(exit_status_of(marks.error().failure));
-        }
-        const int error = command_.start(options_.argv, *marks, link_, options_.interactive);
-        marks->clear();
+        const int error = command_.start(options_.argv, locks_.lend_records(), link_, options_.interactive);
         if (error != 0) {
             say(printable(options_.argv[0]) + ": " + errno_text(error));
             return to_int(error == ENOENT ? ExitStatus::not_found : ExitStatus::cannot_execute);

@@ -103,14 +103,10 @@ Result<void> ExecLocks::take(const Wanted& wanted, int wake_fd) {
     return {};
 }
 
-Result<std::vector<UniqueFd>> ExecLocks::mark_command() {
-    std::vector<UniqueFd> marks;
-    for (DirectoryLock& lock : held_) {
-        auto mark = lock.mark_command(1, "");
-        if (!mark) return std::unexpected(std::move(mark.error()));
-        marks.push_back(std::move(*mark));
-    }
-    return marks;
+std::vector<int> ExecLocks::lend_records() {
+    std::vector<int> records;
+    for (DirectoryLock& lock : held_) records.push_back(lock.lend_record());
+    return records;
 }
 
 void ExecLocks::note_stopping(const std::string& by) {

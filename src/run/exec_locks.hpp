@@ -30,8 +30,8 @@ class ExecLocks {
     /// In place of acquire(): the one lock that this process has taken already.
     void go_on_with(const ExecProgress& progress);
 
-    /// A mark in each of them, for the command to inherit.
-    Result<std::vector<UniqueFd>> mark_command();
+    /// The record of each, for the command to inherit: see DirectoryLock::lend_record().
+    std::vector<int> lend_records();
 
     /// Tells in each record that the run has been asked to stop, and by whom.
     void note_stopping(const std::string& by);

@@ -12,12 +12,6 @@
 
 namespace lockstep::start {
 
-namespace {
-
-constexpr const char* kMarkName = "c.1";
-
-}  // namespace
-
 bool PlainLock::take(const char* lock, const char* root, char** command, UniqueFd& spare) {
     if (!open_parent(lock, root)) return false;
     if (take_directory(spare) && write_record(command)) return true;
@@ -103,12 +97,8 @@ void PlainLock::undo() {
     parent_.reset();
 }
 
-UniqueFd PlainLock::mark_command() const { return create_mark(directory_.get(), kMarkName, ""); }
-
-void PlainLock::unmark_command() const { ::unlinkat(directory_.get(), kMarkName, 0); }
-
 bool PlainLock::release() const {
-    unmark_command();
+    unmark_record(record_.get());
     if (is_writer_waiting(directory_.get())) return false;  // to whom it is passed on with its record
     ::unlinkat(directory_.get(), kRecordName, 0);
     return give_up_directory(directory_.get(), parent_.get(), texts_.name(), identity_) == 0;

@@ -34,10 +34,6 @@ class PlainLock {
     /// @return false if anything was in the way; then nothing of it stays
     bool take(const char* lock, const char* root, char** command, UniqueFd& spare);
 
-    /// The mark that the command inherits; empty on an error, and then there is none.
-    UniqueFd mark_command() const;
-    void unmark_command() const;
-
     /// @return false if it could not be done, or not to the end: DirectoryLock::release() does it, and tells
     bool release() const;
 

@@ -100,27 +100,25 @@ class PlainGuardian {
     }
 
     bool start_command() {
-        mark_ = lock_.mark_command();
-        if (!mark_) return false;
         const UniqueFd input = input_for_command();
         input_ = input.get();
         const long pid = lockstep_vfork(become_command, this);
         if (pid < 0 || error_ != 0) {
             if (pid > 0) ::waitpid(static_cast<pid_t>(pid), nullptr, 0);
             if (pid > 0) start_.shared->commands.remove(static_cast<pid_t>(pid));
-            mark_.reset();
-            lock_.unmark_command();
+            unmark_record(lock_.record());
             return false;
         }
         command_ = static_cast<pid_t>(pid);
-        mark_.reset();
         return true;
     }
 
     static void become_command(void* self) {
         auto* guardian = static_cast<PlainGuardian*>(self);
         begin_command(guardian->pid_, guardian->start_.shared->commands);
-        prepare_command(guardian->input_, {&guardian->mark_, 1}, guardian->start_.inherited);
+        const int record = guardian->lock_.record();
+        guardian->error_ = prepare_command(guardian->input_, {&record, 1}, guardian->start_.inherited);
+        if (guardian->error_ != 0) ::_exit(127);
         guardian->execute();
         guardian->error_ = errno;
         ::_exit(127);
@@ -164,7 +162,6 @@ class PlainGuardian {
     Workspace& work_;
     PlainLock lock_;
     UniqueFd signal_fd_;
-    UniqueFd mark_;
     int input_ = -1;
     const pid_t pid_ = ::getpid();
     volatile int error_ = 0;  // of the command's child, which shares our memory

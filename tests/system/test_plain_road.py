@@ -119,9 +119,9 @@ class WhichRoad(PlainRoadTest):
 class BothRoadsDoTheSame(PlainRoadTest):
     def test_the_record_and_the_files_beside_it(self):
         script = ('cd "$0"; stat -c "%n %a %u" . * ; sed -e "s/^\\(check\\|run\\|guardian\\|guardian_start\\|front\\|front_start\\|since_ms\\) .*/\\1/" record; '
-                  'wc -c <record; sed "s/[0-9][0-9]*/N/" c.1; echo "parent $PPID" | sed "s/$(sed -n "s/^guardian //p" record)/the guardian/"')
+                  'wc -c <record; echo "parent $PPID" | sed "s/$(sed -n "s/^guardian //p" record)/the guardian/"')
         result = self.on_both_roads("sh", "-c", script, self.lock)
-        for words in (". 1700", "record 600", "c.1 600", "boot ", "pid_namespace ", "host ", "command sh -c", "parent the guardian", "\n1024\n",
+        for words in (". 1700", "record 600", "boot ", "pid_namespace ", "host ", "command sh -c", "parent the guardian", "\n1024\n",
                       "guardian_start\n", "front_start\n", "job job.lock\n"):
             self.assertIn(words, result.out)
 
@@ -130,9 +130,9 @@ class BothRoadsDoTheSame(PlainRoadTest):
                            b"\xff\xfe", "x" * 500)
 
     def test_what_the_command_is_given(self):
-        # The mark's descriptor is the lowest that is free, whatever the test was started with.
+        # The record's descriptor is the lowest that is free, whatever the test was started with.
         script = ('cat; pwd; umask; env | sort; grep -E "^Sig[PBIC]|^Shd" /proc/self/status; '
-                  'ls -l /proc/self/fd | sed "s/.* \\([0-9]* ->\\)/\\1/; s/^[0-9]* \\(.*c[.]1\\)/N \\1/" | sort; '
+                  'ls -l /proc/self/fd | sed "s/.* \\([0-9]* ->\\)/\\1/; s/^[0-9]* \\(.*record\\)/N \\1/" | sort; '
                   'ulimit -a; test "$(ps -o pgid= $$ | tr -d " ")" = $$ && echo leads its group; ps -o sid= $$ | grep -qx " *$PPID" && echo session of the guardian')
         directory = self.root / "a directory"
         directory.mkdir()
@@ -427,7 +427,7 @@ class EveryCallFails(PlainRoadTest):
             told = []
             for line in trace.read_text().splitlines():
                 call = line.split(maxsplit=1)[1]
-                if any(word in call for word in ('job.lock"', '"record"', '"c.1"', "LOCK_", "OFD")):
+                if any(word in call for word in ('job.lock"', '"record"', "LOCK_", "OFD")):
                     told.append(call.split(" = ")[0].split("<unfinished")[0].strip())
             return [re.sub(r"\b\d+\b", "N", call) for call in told if not call.startswith("openat(AT_FDCWD")]
         plain, other = of_the_lock(), of_the_lock("--wait", "0000s")

@@ -128,11 +128,12 @@ TEST_CASE("of many that find a lock left behind one adopts, and the others wait 
 
 TEST_CASE("while an orphaned command is at work the lock is busy, by the orphan's pid", "[lock][adopt]") {
     TemporaryDirectory dir;
-    Orphan orphan(dir / "a.lock");
+    const MarkedBy by = GENERATE(MarkedBy::record, MarkedBy::file);
+    Orphan orphan(dir / "a.lock", by);
     const std::string text = error_of(dir / "a.lock");
     CHECK_THAT(text, Contains("busy: pid " + std::to_string(orphan.pid()) + ", a command that a killed run left at work"));
     CHECK_THAT(error_of(dir / "a.lock", for_at_most(50)), Contains("pid " + std::to_string(orphan.pid())));
-    CHECK(exists(dir / "a.lock/c.1"));
+    CHECK(exists(dir / "a.lock/c.1") == (by == MarkedBy::file));
     CHECK(exists(dir / "a.lock/record"));
     orphan.end();
 }
@@ -140,7 +141,7 @@ TEST_CASE("while an orphaned command is at work the lock is busy, by the orphan'
 TEST_CASE("whoever waits for an orphaned command gets the lock when the command ends, and clears its mark away",
           "[lock][adopt]") {
     TemporaryDirectory dir;
-    Orphan orphan(dir / "a.lock");
+    Orphan orphan(dir / "a.lock", GENERATE(MarkedBy::record, MarkedBy::file));
     LockWait wait = for_at_most(20'000);
     int announced = 0;
     wait.on_wait = [&](const std::string& holder) {
@@ -184,6 +185,25 @@ TEST_CASE("a daemon that a finished command left behind keeps nothing", "[lock][
     auto lock = acquire(dir / "a.lock", for_at_most(10'000));
     CHECK(lock);
     ::kill(heir, SIGKILL);
+}
+
+TEST_CASE("what a finished command left running keeps nothing of the record, which the next one's command marks in its turn",
+          "[lock][adopt]") {
+    TemporaryDirectory dir;
+    auto lock = acquire(dir / "a.lock");
+    REQUIRE(lock);
+    const UniqueFd heir(::fcntl(lock->lend_record(), F_DUPFD_CLOEXEC, 3));
+    REQUIRE(mark_record(heir.get()) == 0);
+    const UniqueFd look(::open((dir / "a.lock/record").c_str(), O_RDONLY | O_CLOEXEC));
+    CHECK(::flock(look.get(), LOCK_EX | LOCK_NB) != 0);
+    Process next([&] {
+        auto mine = acquire(dir / "a.lock", for_at_most(20'000));
+        return mine && mark_record(mine->lend_record()) == 0 && mine->release() ? 0 : 1;
+    });
+    REQUIRE(eventually([&] { return sleeps_in_flock(next.pid()); }));
+    CHECK(lock->release());
+    CHECK(next.join() == 0);
+    CHECK_FALSE(exists(dir / "a.lock"));
 }
 
 TEST_CASE("marks are removed at the release, other names that begin alike are not", "[lock][adopt]") {

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "lock/directory_lock.hpp"
+#include "lock/lock_steps.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace lock_test {
@@ -190,10 +192,16 @@ class Holder : public Process {
     }
 };
 
+/// What a command has inherited, and is to be known by.
+enum class MarkedBy { record, file };
+
 /// A run that marks its command, starts it and is killed; the command goes on until its standard input ends.
 class Orphan {
   public:
-    explicit Orphan(const std::string& path, LockMode mode = LockMode::exclusive) {
+    explicit Orphan(const std::string& path, MarkedBy by = MarkedBy::record, LockMode mode = LockMode::exclusive) {
+        void* shared = ::mmap(nullptr, sizeof(pid_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (shared == MAP_FAILED) std::abort();
+        auto* pid = static_cast<pid_t*>(shared);
         int input[2];
         if (::pipe2(input, O_CLOEXEC) != 0) std::abort();
         input_.reset(input[1]);
@@ -201,22 +209,25 @@ class Orphan {
         Process run([&] {
             auto lock = acquire(path, {}, record_of("dead"), mode);
             if (!lock) return 1;
-            auto mark = lock->mark_command(1, "");
+            auto mark = by == MarkedBy::file ? lock->mark_command(1, "") : UniqueFd();
             if (!mark) return 2;
+            const int inherited = by == MarkedBy::file ? mark->get() : lock->lend_record();
             const pid_t command = ::fork();
             if (command == 0) {
                 ::dup2(read_end.get(), 0);
-                ::fcntl(mark->get(), F_SETFD, 0);
+                if (by == MarkedBy::record && mark_record(inherited) != 0) ::_exit(126);
+                if (by == MarkedBy::file) write_mark_pid(inherited, ::getpid());
+                ::fcntl(inherited, F_SETFD, 0);
                 ::execlp("cat", "cat", nullptr);
                 ::_exit(127);
             }
-            const std::string text = "pid " + std::to_string(command);
-            if (::pwrite(mark->get(), text.data(), text.size(), 0) < 0) return 3;
+            *pid = command;
             Process::say_ready_and_wait();
             return 0;
         });
         if (!run.ready()) std::abort();
-        pid_ = std::stoi(read_all(path + (mode == LockMode::shared ? "/r.dead.1" : "/c.1")).substr(4));
+        pid_ = *pid;
+        ::munmap(shared, sizeof(pid_t));
         // Until its exec the command shares all descriptors of the run, the lock's included.
         if (!eventually([&] { return read_all("/proc/" + std::to_string(pid_) + "/comm") == "cat\n"; })) std::abort();
         run.kill();

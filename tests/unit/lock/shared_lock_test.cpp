@@ -291,20 +291,20 @@ TEST_CASE("a reader takes over from a killed writer, says so, and shares the loc
 TEST_CASE("the command of a killed reader keeps writers out, and the directory in place, until it ends", "[lock][shared]") {
     const TemporaryDirectory dir;
     const std::string lock = dir / "a.lock";
-    Orphan orphan(lock, LockMode::shared);
+    Orphan orphan(lock, MarkedBy::record, LockMode::shared);
     const std::string holder = "pid " + std::to_string(orphan.pid()) + ", a command that a killed run left at work";
     CHECK_THAT(error_of(lock), Contains("busy: " + holder));
     // Other readers are not in its way, nor it in theirs; the last of them leaves the directory to it.
     auto other = acquire(lock, {}, record_of("other"), LockMode::shared);
     REQUIRE(other);
     CHECK(other->release());
-    CHECK(exists(lock + "/r.dead.1"));
+    CHECK(exists(lock + "/r.dead"));
     CHECK_THAT(error_of(lock), Contains("busy: " + holder));
     CHECK_THAT(look_at_lock(lock).text, Contains(holder));
     orphan.end();
     auto writer = acquire(lock, for_at_most(20'000));
     REQUIRE(writer);
-    CHECK_FALSE(exists(lock + "/r.dead.1"));
+    CHECK_FALSE(exists(lock + "/r.dead"));
     CHECK(writer->release());
     CHECK_FALSE(exists(lock));
 }
