@@ -14,7 +14,7 @@ std::expected<ChosenJob, int> choose_job(const JobChoice& choice) {
     if (is_file) {
         auto job = read_job_file(choice.job, choice.file);
         if (!job) return std::unexpected(report_problems(choice.job, job.error()));
-        return ChosenJob{std::move(job->name), std::move(job->lock), job->expect_every};
+        return ChosenJob{std::move(job->name), std::move(job->lock), true, job->expect_every};
     }
     if (!is_name(choice.job)) {
         std::fprintf(stderr, "lockstep: %s is neither a job file (.json) nor the name of a job\n",
@@ -22,12 +22,12 @@ std::expected<ChosenJob, int> choose_job(const JobChoice& choice) {
         return std::unexpected(to_int(ExitStatus::usage));
     }
     std::string lock = choice.file.lock.empty() ? lock_of_job(choice.job, choice.state_directory) : choice.file.lock;
-    return ChosenJob{choice.job, std::move(lock), std::nullopt};
+    return ChosenJob{choice.job, std::move(lock), false, std::nullopt};
 }
 
 std::string lock_of_job(const std::string& job, const std::string& state_directory) {
     if (auto reader = JournalReader::open({state_directory, job}); reader && *reader) {
-        if (const auto lock = (*reader)->last_lock(); lock && !lock->empty()) return *lock;
+        if (const auto run = (*reader)->newest_run(); run && !run->lock.empty()) return run->lock;
     }
     return "/tmp/" + job + ".lock";
 }

@@ -11,7 +11,8 @@ namespace lockstep {
 struct ChosenJob {
     std::string name;
     std::string lock;                    ///< as LockPath::open takes it; "" stands for none in JobChoice, never here
-    std::optional<Millis> expect_every;  ///< of the job file; unset where only the name is known
+    bool has_file = false;               ///< false: only its name is known
+    std::optional<Millis> expect_every;  ///< of the job file
 };
 
 /// What names a file ('/' in it, or .json at its end) is read. An error has been said on stderr; it is the exit status.

@@ -15,7 +15,7 @@ int exit_status(const JobStatus& status) { return to_int(status.parked.empty() ?
 int one_job(const StatusArguments& arguments) {
     const auto job = choose_job(arguments.job);
     if (!job) return job.error();
-    const auto status = job_status({job->name, job->lock, arguments.job.state_directory, job->expect_every});
+    const auto status = job_status({job->name, job->lock, arguments.job.state_directory, job->has_file, job->expect_every});
     if (!status) return report_error(status.error());
     const std::int64_t now = wall_now_ms();
     return print(arguments.json ? to_text(status_json(*status, now)) + "\n" : status_text(*status, now), exit_status(*status));

@@ -69,8 +69,9 @@ struct RunStart {
     std::int64_t started_ms = 0;
     int guardian_pid = 0;
     std::string host;
-    std::string command;  ///< "run" or "loop"
-    std::string lock;     ///< absolute path of the lock directory that it runs under
+    std::string command;               ///< "run" or "loop"
+    std::string lock;                  ///< absolute path of the lock directory that it runs under
+    std::int64_t expect_every_ms = 0;  ///< of the job file, for who asks where that is not at hand; 0: nothing is expected
 };
 
 /// How much must be true when write() returns.

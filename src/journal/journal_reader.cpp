@@ -134,17 +134,18 @@ Result<std::vector<DecisionLine>> JournalReader::decisions(std::int64_t limit) {
     return lines;
 }
 
-Result<std::string> JournalReader::last_lock() {
-    constexpr std::string_view kDoing = "reading where its lock lies";
-    auto statement = parts_->db.prepare("SELECT lock FROM runs WHERE lock <> '' ORDER BY started_ms DESC LIMIT 1");
+Result<NewestRun> JournalReader::newest_run() {
+    constexpr std::string_view kDoing = "reading its newest run";
+    auto statement = parts_->db.prepare("SELECT lock, expect_every_ms FROM runs ORDER BY started_ms DESC LIMIT 1");
     if (!statement) return std::unexpected(std::move(statement.error()));
-    std::string lock;
+    NewestRun run;
     const auto read = for_each_row(parts_->db, *statement, kDoing, [&](const Statement& row) -> Result<void> {
-        lock = row.text(0);
+        run.lock = row.text(0);
+        if (row.integer(1) > 0) run.expect_every = Millis{row.integer(1)};
         return {};
     });
     if (!read) return std::unexpected(read.error());
-    return lock;
+    return run;
 }
 
 Result<std::int64_t> JournalReader::done_count() {

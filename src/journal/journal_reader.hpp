@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "base/duration.hpp"
 #include "journal/sqlite_journal.hpp"
 
 namespace lockstep {
@@ -25,6 +26,12 @@ struct DecisionLine {
     std::string outcome;          ///< "now first-done", or why it came too late
 };
 
+/// What the newest run knew of its job, for who asks by the job's name.
+struct NewestRun {
+    std::string lock;                    ///< its lock directory; "" if there was no run that wrote it down
+    std::optional<Millis> expect_every;  ///< unset: its job file said nothing of it
+};
+
 /// A connection of its own, which takes no lock that a run would have to wait for. All errors: Failure::journal.
 class JournalReader {
   public:
@@ -45,8 +52,7 @@ class JournalReader {
     Result<std::optional<PassLine>> last_success();
     /// Newest first.
     Result<std::vector<DecisionLine>> decisions(std::int64_t limit);
-    /// The lock directory of the newest run that wrote it down; "" if none did.
-    Result<std::string> last_lock();
+    Result<NewestRun> newest_run();
     /// Pairs that are done.
     Result<std::int64_t> done_count();
 

@@ -81,7 +81,9 @@ CREATE INDEX pending_decisions ON decisions (id) WHERE applied_ms IS NULL;
 
 constexpr const char* kVersion3 = "ALTER TABLE runs ADD COLUMN lock TEXT NOT NULL DEFAULT '';";
 
-constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3};
+constexpr const char* kVersion4 = "ALTER TABLE runs ADD COLUMN expect_every_ms INTEGER NOT NULL DEFAULT 0;";
+
+constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 Result<void> migrate_one(SqliteDb& db, const char* sql, std::int64_t version) {
     const std::string doing = fmt::format("bringing it to version {}", version);

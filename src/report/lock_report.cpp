@@ -123,11 +123,11 @@ void look_into_journals(const std::string& state_directory, FoundLocks& found) {
     if (!jobs) return found.problems.push_back(jobs.error());
     for (const std::string& job : *jobs) {
         auto reader = JournalReader::open({state_directory, job});
-        const auto lock = reader && *reader ? (*reader)->last_lock() : Result<std::string>("");
-        if (!reader || !lock) {
-            found.problems.push_back(reader ? lock.error() : reader.error());
-        } else if (!lock->empty()) {
-            add_once(found.locks, look_at_lock(*lock));
+        const auto run = reader && *reader ? (*reader)->newest_run() : Result<NewestRun>();
+        if (!reader || !run) {
+            found.problems.push_back(reader ? run.error() : reader.error());
+        } else if (!run->lock.empty()) {
+            add_once(found.locks, look_at_lock(run->lock));
         }
     }
 }

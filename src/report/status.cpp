@@ -15,7 +15,12 @@ namespace {
 /// Far more than anybody decides between two passes.
 constexpr std::int64_t kLatestDecisions = 1000;
 
-Result<void> read_journal(JournalReader& reader, JobStatus& status) {
+Result<void> read_journal(JournalReader& reader, bool has_file, JobStatus& status) {
+    if (!has_file) {
+        const auto run = reader.newest_run();
+        if (!run) return std::unexpected(run.error());
+        status.expect_every = run->expect_every;
+    }
     auto unfinished = reader.unfinished();
     if (!unfinished) return std::unexpected(unfinished.error());
     for (Pair& pair : *unfinished) {
@@ -65,7 +70,7 @@ Result<JobStatus> job_status(const StatusQuery& query) {
     if (!reader) return std::unexpected(reader.error());
     status.has_journal = reader->has_value();
     if (!*reader) return status;
-    if (auto read = read_journal(**reader, status); !read) return std::unexpected(read.error());
+    if (auto read = read_journal(**reader, query.has_file, status); !read) return std::unexpected(read.error());
     return status;
 }
 

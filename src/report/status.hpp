@@ -15,7 +15,8 @@ struct StatusQuery {
     std::string job;
     std::string lock;                                   ///< as LockPath::open takes it
     std::string state_directory;                        ///< empty: the default one
-    std::optional<Millis> expect_every = std::nullopt;  ///< of the job file, where that is at hand
+    bool has_file = false;                              ///< is the job file at hand? Else its newest run tells what it said
+    std::optional<Millis> expect_every = std::nullopt;  ///< of the job file
 };
 
 struct JobStatus {

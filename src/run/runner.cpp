@@ -155,7 +155,8 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
     PassContext context{job_, run_id_, run_date_, **journal, lock, stop_, secrets_, activity_, options_.only, shield_commands_};
 
     PassResult result;
-    RunStart start{run_id_, wall_now_ms(), ::getpid(), record_.host, options_.loop ? "loop" : "run", lock.path()};
+    RunStart start{run_id_, wall_now_ms(), ::getpid(), record_.host, options_.loop ? "loop" : "run", lock.path(), 0};
+    if (job_.expect_every) start.expect_every_ms = job_.expect_every->count();
     auto begun = passes_ == 1 ? (*journal)->begin_run(start) : Result<void>();
     if (begun) {
         result = Pass(context, marks, passes_).run();

@@ -106,6 +106,9 @@ class Overdue(SystemTest):
         self.assertRegex(self.check(job, 0), r"\Aarticle: last success \d\.\ds ago, expected every 1h\n\Z")
         shown = self.lockstep("status", job, "--state-dir", self.state).out
         self.assertRegex(shown, r"\n  last success \d\.\ds ago, expected every 1h\n")
+        for asked in (("article",), ()):
+            shown = self.lockstep("status", *asked, "--state-dir", self.state).out
+            self.assertRegex(shown, r"\n  last success \d\.\ds ago, expected every 1h\n", "as its newest run knew it")
         hasty = self.article(expectEvery="1ms")
         self.assertIn("expected every 1ms: overdue", self.check(hasty, 1))
         shown = json.loads(self.lockstep("status", hasty, "--state-dir", self.state, "--json").out)
