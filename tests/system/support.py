@@ -73,6 +73,10 @@ def own_address():
     return ".".join(["127", *(str(random.randrange(1, 255)) for _ in range(3))])
 
 
+def as_root(test):
+    return unittest.skipUnless(os.geteuid() == 0, "needs root, for another user or a private mount namespace")(test)
+
+
 class Process:
     """A started program; its output goes to files, so that no pipe of ours can ever fill up."""
 

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import unittest
 
-from support import LOCKSTEP, SystemTest, wait_until
+from support import LOCKSTEP, SystemTest, as_root, wait_until
 
 # A journal as the first lockstep wrote it: two items are done, one was begun.
 VERSION_1 = """
@@ -38,9 +38,6 @@ INSERT INTO passes SELECT 1, run_id, 1, started_ms, started_ms, 2, 0, 0, 0, 0, 1
 PRAGMA application_id = 0x6c736a6c;
 PRAGMA user_version = 1;
 """
-
-as_root = unittest.skipUnless(os.geteuid() == 0, "needs root")
-
 
 class JournalTest(SystemTest):
     def setUp(self):

@@ -9,12 +9,8 @@ import subprocess
 import unittest
 
 from processes import kill, parent_of
-from support import LOCKSTEP, PATIENCE, SystemTest, wait_until
+from support import LOCKSTEP, PATIENCE, SystemTest, as_root, wait_until
 from terminal import Terminal
-
-
-def as_root(test):
-    return unittest.skipUnless(os.geteuid() == 0, "needs root, for another user or namespace")(test)
 
 
 class LocksTest(SystemTest):

@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import sqlite3
 import subprocess
 import unittest
 
@@ -83,6 +84,58 @@ class ClosedStreams(SystemTest):
                     for file in self.root.glob("trace.*"):
                         self.assertNotRegex(file.read_text(), r'write\([0-9]+, "lockstep: .* = [0-9]')
         self.assert_nothing_left()
+
+
+class OutputThatNobodyTakes(SystemTest):
+    def talkative(self):
+        # 300 kB on each stream: several pipes full.
+        script = 'n=0; while [ $n -lt 3000 ]; do n=$((n+1)); echo "a line of a hundred characters ................................................................................."; done'
+        return self.write_job({"lockstep": 1, "job": "talk", "lock": str(self.lock),
+                               "steps": [{"step": "s", "first": self.command("sh", "-c", f"{script}; {script} >&2"),
+                                          "second": self.command("touch", "finished")}]})
+
+    def test_a_full_pipe_that_nobody_reads_delays_nothing(self):
+        read, write = os.pipe()
+        self.addCleanup(os.close, read)
+        process = self.start_lockstep("run", self.talkative(), "--state-dir", self.state, stderr=write, stdout=write)
+        os.close(write)
+        self.assertEqual(process.wait(), 0)
+        self.assertTrue((self.root / "finished").exists())
+        self.assert_nothing_left()
+
+    def test_a_reader_that_died_cuts_nothing(self):
+        read, write = os.pipe()
+        os.close(read)
+        process = self.start_lockstep("run", self.talkative(), "--state-dir", self.state, stderr=write, stdout=write)
+        os.close(write)
+        self.assertEqual(process.wait(), 0)
+        self.assertTrue((self.root / "finished").exists())
+        self.assert_nothing_left()
+
+    def test_closed_streams_cut_nothing_and_no_file_of_ours_takes_their_numbers(self):
+        for streams in ("2>&-", ">&-", "<&-", "<&- >&- 2>&-"):
+            with self.subTest(streams=streams):
+                (self.root / "finished").unlink(missing_ok=True)
+                result = self.run_to_end("sh", "-c", f'exec "$0" run "$1" --state-dir "$2" {streams}', LOCKSTEP, self.talkative(), self.state)
+                self.assertEqual(result.status, 0, result.err)
+                self.assertTrue((self.root / "finished").exists())
+                database = sqlite3.connect(f"file:{self.state}/talk.sqlite3?mode=ro", uri=True)
+                self.assertEqual(database.execute("pragma integrity_check").fetchone(), ("ok",))
+                database.close()
+        self.assert_nothing_left()
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full")
+    def test_a_full_disk_under_the_log_cuts_nothing(self):
+        with open("/dev/full", "wb") as full:
+            process = self.start_lockstep("run", self.talkative(), "--state-dir", self.state, stderr=full, stdout=full)
+        self.assertEqual(process.wait(), 0)
+        self.assertTrue((self.root / "finished").exists())
+        self.assert_nothing_left()
+
+    def test_check_with_a_full_disk_as_stdout_is_no_success(self):
+        with open("/dev/full", "wb") as full:
+            process = self.start_lockstep("check", self.article(), stdout=full)
+        self.assertNotEqual(process.wait(), 0)
 
 
 class WithoutDescriptors(SystemTest):

@@ -3,147 +3,18 @@
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import unittest
 
 from demo_api import DemoApi
-from support import LOCKSTEP, REPOSITORY, SystemTest, wait_until
+from item_jobs import ItemTest
+from support import REPOSITORY, wait_until
 
 ORDERS = 12
 TOKEN = "tok-9f1c77e2-secret"
 
 
-class RunTest(SystemTest):
-    def job_over(self, items, script='#!/bin/sh\necho "$1" >>done.log\n', name="items", **more):
-        """A job of one command for each item, which notes its key in done.log."""
-        path = self.root / "note.sh"
-        path.write_text(script)
-        path.chmod(0o755)
-        return self.write_job({
-            "lockstep": 1, "job": name, "lock": str(self.lock), "items": {"key": "{$inputs.id}", **items},
-            "steps": [{"step": "note", "first": self.command("./note.sh", "{$inputs.id}", notAppliedStatus=[9], refusedStatus=[3])}],
-            **more})
-
-    def noted(self):
-        path = self.root / "done.log"
-        return path.read_text().split() if path.exists() else []
-
-    def write(self, name, text):
-        (self.root / name).write_text(text)
-        return self.root / name
-
-
-class Items(RunTest):
-    def test_ndjson_csv_command_and_stdin_give_the_same_items(self):
-        self.write("items.ndjson", '{"id": "a"}\n{"id": "b"}\n\n{"id": "c"}\n')
-        self.write("items.csv", 'id,name\r\na,"x, y"\r\nb,"two\r\nlines"\r\nc,\r\n')
-        for number, items in enumerate(({"ndjson": "items.ndjson"}, {"csv": "items.csv"},
-                                        {"command": ["cat", "items.ndjson"], "timeout": "20s"}, {"ndjson": "-"})):
-            with self.subTest(items=items):
-                (self.root / "done.log").unlink(missing_ok=True)
-                with open(self.root / "items.ndjson", "rb") as stdin:
-                    result = self.run_job(self.job_over(items, name=f"items{number}"), stdin=stdin)
-                self.assertEqual(result.status, 0, result.err)
-                self.assertEqual(self.noted(), ["a", "b", "c"])
-                self.assertIn("done 3, failed 0, parked 0, left 0 in", result.err)
-        self.assert_nothing_left()
-
-    def test_a_paged_get_gives_items(self):
-        api = DemoApi(self)
-        job = self.job_over({"http": {"method": "GET", "url": f"{api.url}/orders", "query": {"count": "12", "size": "5"}},
-                             "select": "$response.body#/data", "next": "$response.body#/next", "key": "{$inputs.orderId}"})
-        text = json.loads(job.read_text())
-        text["steps"][0]["first"]["command"] = ["./note.sh", "{$inputs.orderId}"]
-        result = self.run_job(self.write_job(text))
-        self.assertEqual(result.status, 0, result.err)
-        self.assertEqual(self.noted(), [f"o{n}" for n in range(1, 13)])
-
-    def test_a_bad_line_is_named_and_the_others_go_on(self):
-        self.write("items.ndjson", '{"id": "a"}\n{"id": \n{"name": "no id"}\n{"id": "a"}\n[1]\n{"id": "b"}\n')
-        result = self.run_job(self.job_over({"ndjson": "items.ndjson"}))
-        self.assertEqual(result.status, 1)
-        self.assertEqual(self.noted(), ["a", "b"])
-        for line in (2, 3, 4, 5):
-            self.assertRegex(result.err, rf"items\.ndjson:{line}\b", f"line {line} is not named")
-        self.assertIn("done 2, failed 4", result.err)
-        self.assert_nothing_left()
-
-    def test_items_that_cannot_be_had_are_69(self):
-        result = self.run_job(self.job_over({"ndjson": "nowhere.ndjson"}))
-        self.assertEqual(result.status, 69, result.err)
-        self.assertIn("nowhere.ndjson", result.err)
-        failing = self.run_job(self.job_over({"command": ["sh", "-c", "echo cannot >&2; exit 4"], "timeout": "5s"}))
-        self.assertEqual(failing.status, 69, failing.err)
-        self.assert_nothing_left()
-
-    def test_done_items_are_skipped_by_the_next_run_and_new_ones_done(self):
-        items = self.write("items.ndjson", '{"id": "a"}\n{"id": "b"}\n')
-        job = self.job_over({"ndjson": "items.ndjson"})
-        self.assertEqual(self.run_job(job).status, 0)
-        items.write_text(items.read_text() + '{"id": "c"}\n')
-        again = self.run_job(job)
-        self.assertEqual(again.status, 0)
-        self.assertIn("2 done before", again.err)
-        self.assertEqual(self.noted(), ["a", "b", "c"])
-
-    def test_only_carries_out_one_item(self):
-        self.write("items.ndjson", '{"id": "a"}\n{"id": "b"}\n')
-        job = self.job_over({"ndjson": "items.ndjson"})
-        self.assertEqual(self.run_job(job, "--only", "b").status, 0)
-        self.assertEqual(self.noted(), ["b"])
-        missing = self.run_job(job, "--only", "zz")
-        self.assertEqual(missing.status, 69, missing.err)
-        self.assertIn('"zz"', missing.err)
-
-    def test_failed_items_do_not_stop_the_others_until_there_are_too_many(self):
-        self.write("items.ndjson", "".join(f'{{"id": "i{n}"}}\n' for n in range(8)))
-        script = '#!/bin/sh\necho "$1" >>done.log\nexit 3\n'
-        result = self.run_job(self.job_over({"ndjson": "items.ndjson"}, script))
-        self.assertEqual((result.status, len(self.noted())), (1, 8), result.err)
-        self.assertIn("failed 8", result.err)
-        (self.root / "done.log").unlink()
-        limited = self.run_job(self.job_over({"ndjson": "items.ndjson"}, script, name="limited", toleratedFailureCount=2))
-        self.assertEqual((limited.status, len(self.noted())), (1, 3), limited.err)
-
-    def test_a_refused_item_is_tried_again_by_the_next_run(self):
-        self.write("items.ndjson", '{"id": "a"}\n')
-        script = '#!/bin/sh\necho "$1" >>done.log\ntest -e ready || exit 3\n'
-        job = self.job_over({"ndjson": "items.ndjson"}, script)
-        self.assertEqual(self.run_job(job).status, 1)
-        self.write("ready", "")
-        self.assertEqual(self.run_job(job).status, 0)
-        self.assertEqual(self.noted(), ["a", "a"])
-
-    def test_max_concurrency_pairs_are_in_flight(self):
-        self.write("items.ndjson", "".join(f'{{"id": "i{n}"}}\n' for n in range(4)))
-        # Each waits for all four to be there at once: one at a time would never end.
-        script = ('#!/bin/sh\ntouch "here.$1"\nn=0\nuntil [ -e here.i0 ] && [ -e here.i1 ] && [ -e here.i2 ] && [ -e here.i3 ]; do\n'
-                  '    n=$((n+1)); [ $n -gt 900 ] && exit 3; sleep 0.02\ndone\n')
-        result = self.run_job(self.job_over({"ndjson": "items.ndjson"}, script), "--max-concurrency", "4")
-        self.assertEqual(result.status, 0, result.err)
-        self.assert_nothing_left()
-
-    def test_a_section_of_an_item_is_not_divided_by_a_stop_but_single_steps_are(self):
-        for section, expected in (("item", 6), ("step", 2)):
-            with self.subTest(section=section):
-                self.story_file.unlink(missing_ok=True)
-                self.write_proc()
-                let_go = self.hold_story(1)
-                steps = [{"step": f"s{n}", "first": self.command("./proc.sh", n, "0")} for n in (1, 2, 3)]
-                job = self.write_job({"lockstep": 1, "job": f"section-{section}", "lock": str(self.lock), "key": "k",
-                                      "section": section, "steps": steps})
-                process = self.start_lockstep("run", job, "--state-dir", self.state)
-                self.wait_for_story(1)
-                process.send(signal.SIGTERM)
-                process.says("signal received")
-                let_go()
-                status = process.wait()
-                self.assertEqual((len(self.story()), status), (expected, 0 if section == "item" else 75), process.err())
-                self.assert_nothing_left()
-
-
-class CommandLine(RunTest):
+class CommandLine(ItemTest):
     def test_help_of_each_command_and_the_version_go_to_stdout(self):
         for arguments, words in ((["--help"], ["run", "loop", "exec", "check"]), (["run", "--help"], ["--only", "--dry-run", "--wait"]),
                                  (["loop", "--help"], ["--every"]), (["check", "--help"], ["--format"]),
@@ -317,59 +188,7 @@ class CommandLine(RunTest):
         self.assert_nothing_left(self.lock, self.root / "other.lock")
 
 
-class OutputThatNobodyTakes(RunTest):
-    def talkative(self):
-        # 300 kB on each stream: several pipes full.
-        script = 'n=0; while [ $n -lt 3000 ]; do n=$((n+1)); echo "a line of a hundred characters ................................................................................."; done'
-        return self.write_job({"lockstep": 1, "job": "talk", "lock": str(self.lock),
-                               "steps": [{"step": "s", "first": self.command("sh", "-c", f"{script}; {script} >&2"),
-                                          "second": self.command("touch", "finished")}]})
-
-    def test_a_full_pipe_that_nobody_reads_delays_nothing(self):
-        read, write = os.pipe()
-        self.addCleanup(os.close, read)
-        process = self.start_lockstep("run", self.talkative(), "--state-dir", self.state, stderr=write, stdout=write)
-        os.close(write)
-        self.assertEqual(process.wait(), 0)
-        self.assertTrue((self.root / "finished").exists())
-        self.assert_nothing_left()
-
-    def test_a_reader_that_died_cuts_nothing(self):
-        read, write = os.pipe()
-        os.close(read)
-        process = self.start_lockstep("run", self.talkative(), "--state-dir", self.state, stderr=write, stdout=write)
-        os.close(write)
-        self.assertEqual(process.wait(), 0)
-        self.assertTrue((self.root / "finished").exists())
-        self.assert_nothing_left()
-
-    def test_closed_streams_cut_nothing_and_no_file_of_ours_takes_their_numbers(self):
-        for streams in ("2>&-", ">&-", "<&-", "<&- >&- 2>&-"):
-            with self.subTest(streams=streams):
-                (self.root / "finished").unlink(missing_ok=True)
-                result = self.run_to_end("sh", "-c", f'exec "$0" run "$1" --state-dir "$2" {streams}', LOCKSTEP, self.talkative(), self.state)
-                self.assertEqual(result.status, 0, result.err)
-                self.assertTrue((self.root / "finished").exists())
-                database = sqlite3.connect(f"file:{self.state}/talk.sqlite3?mode=ro", uri=True)
-                self.assertEqual(database.execute("pragma integrity_check").fetchone(), ("ok",))
-                database.close()
-        self.assert_nothing_left()
-
-    @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full")
-    def test_a_full_disk_under_the_log_cuts_nothing(self):
-        with open("/dev/full", "wb") as full:
-            process = self.start_lockstep("run", self.talkative(), "--state-dir", self.state, stderr=full, stdout=full)
-        self.assertEqual(process.wait(), 0)
-        self.assertTrue((self.root / "finished").exists())
-        self.assert_nothing_left()
-
-    def test_check_with_a_full_disk_as_stdout_is_no_success(self):
-        with open("/dev/full", "wb") as full:
-            process = self.start_lockstep("check", self.article(), stdout=full)
-        self.assertNotEqual(process.wait(), 0)
-
-
-class AgainstTheDemoApi(RunTest):
+class AgainstTheDemoApi(ItemTest):
     def ship_orders(self, api, lock=None, concurrency=4, **first):
         self.write("orders.ndjson", "".join(f'{{"orderId": "o{n}", "qty": {n}}}\n' for n in range(1, ORDERS + 1)))
         retry = {"maxAttempts": 6, "initialInterval": "20ms", "maxInterval": "100ms"}

@@ -1,0 +1,121 @@
+"""Where a job's items come from, and what is said of those that are none."""
+
+import json
+import signal
+import unittest
+
+from demo_api import DemoApi
+from item_jobs import ItemTest
+
+
+class Items(ItemTest):
+    def test_ndjson_csv_command_and_stdin_give_the_same_items(self):
+        self.write("items.ndjson", '{"id": "a"}\n{"id": "b"}\n\n{"id": "c"}\n')
+        self.write("items.csv", 'id,name\r\na,"x, y"\r\nb,"two\r\nlines"\r\nc,\r\n')
+        for number, items in enumerate(({"ndjson": "items.ndjson"}, {"csv": "items.csv"},
+                                        {"command": ["cat", "items.ndjson"], "timeout": "20s"}, {"ndjson": "-"})):
+            with self.subTest(items=items):
+                (self.root / "done.log").unlink(missing_ok=True)
+                with open(self.root / "items.ndjson", "rb") as stdin:
+                    result = self.run_job(self.job_over(items, name=f"items{number}"), stdin=stdin)
+                self.assertEqual(result.status, 0, result.err)
+                self.assertEqual(self.noted(), ["a", "b", "c"])
+                self.assertIn("done 3, failed 0, parked 0, left 0 in", result.err)
+        self.assert_nothing_left()
+
+    def test_a_paged_get_gives_items(self):
+        api = DemoApi(self)
+        job = self.job_over({"http": {"method": "GET", "url": f"{api.url}/orders", "query": {"count": "12", "size": "5"}},
+                             "select": "$response.body#/data", "next": "$response.body#/next", "key": "{$inputs.orderId}"})
+        text = json.loads(job.read_text())
+        text["steps"][0]["first"]["command"] = ["./note.sh", "{$inputs.orderId}"]
+        result = self.run_job(self.write_job(text))
+        self.assertEqual(result.status, 0, result.err)
+        self.assertEqual(self.noted(), [f"o{n}" for n in range(1, 13)])
+
+    def test_a_bad_line_is_named_and_the_others_go_on(self):
+        self.write("items.ndjson", '{"id": "a"}\n{"id": \n{"name": "no id"}\n{"id": "a"}\n[1]\n{"id": "b"}\n')
+        result = self.run_job(self.job_over({"ndjson": "items.ndjson"}))
+        self.assertEqual(result.status, 1)
+        self.assertEqual(self.noted(), ["a", "b"])
+        for line in (2, 3, 4, 5):
+            self.assertRegex(result.err, rf"items\.ndjson:{line}\b", f"line {line} is not named")
+        self.assertIn("done 2, failed 4", result.err)
+        self.assert_nothing_left()
+
+    def test_items_that_cannot_be_had_are_69(self):
+        result = self.run_job(self.job_over({"ndjson": "nowhere.ndjson"}))
+        self.assertEqual(result.status, 69, result.err)
+        self.assertIn("nowhere.ndjson", result.err)
+        failing = self.run_job(self.job_over({"command": ["sh", "-c", "echo cannot >&2; exit 4"], "timeout": "5s"}))
+        self.assertEqual(failing.status, 69, failing.err)
+        self.assert_nothing_left()
+
+    def test_done_items_are_skipped_by_the_next_run_and_new_ones_done(self):
+        items = self.write("items.ndjson", '{"id": "a"}\n{"id": "b"}\n')
+        job = self.job_over({"ndjson": "items.ndjson"})
+        self.assertEqual(self.run_job(job).status, 0)
+        items.write_text(items.read_text() + '{"id": "c"}\n')
+        again = self.run_job(job)
+        self.assertEqual(again.status, 0)
+        self.assertIn("2 done before", again.err)
+        self.assertEqual(self.noted(), ["a", "b", "c"])
+
+    def test_only_carries_out_one_item(self):
+        self.write("items.ndjson", '{"id": "a"}\n{"id": "b"}\n')
+        job = self.job_over({"ndjson": "items.ndjson"})
+        self.assertEqual(self.run_job(job, "--only", "b").status, 0)
+        self.assertEqual(self.noted(), ["b"])
+        missing = self.run_job(job, "--only", "zz")
+        self.assertEqual(missing.status, 69, missing.err)
+        self.assertIn('"zz"', missing.err)
+
+    def test_failed_items_do_not_stop_the_others_until_there_are_too_many(self):
+        self.write("items.ndjson", "".join(f'{{"id": "i{n}"}}\n' for n in range(8)))
+        script = '#!/bin/sh\necho "$1" >>done.log\nexit 3\n'
+        result = self.run_job(self.job_over({"ndjson": "items.ndjson"}, script))
+        self.assertEqual((result.status, len(self.noted())), (1, 8), result.err)
+        self.assertIn("failed 8", result.err)
+        (self.root / "done.log").unlink()
+        limited = self.run_job(self.job_over({"ndjson": "items.ndjson"}, script, name="limited", toleratedFailureCount=2))
+        self.assertEqual((limited.status, len(self.noted())), (1, 3), limited.err)
+
+    def test_a_refused_item_is_tried_again_by_the_next_run(self):
+        self.write("items.ndjson", '{"id": "a"}\n')
+        script = '#!/bin/sh\necho "$1" >>done.log\ntest -e ready || exit 3\n'
+        job = self.job_over({"ndjson": "items.ndjson"}, script)
+        self.assertEqual(self.run_job(job).status, 1)
+        self.write("ready", "")
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.noted(), ["a", "a"])
+
+    def test_max_concurrency_pairs_are_in_flight(self):
+        self.write("items.ndjson", "".join(f'{{"id": "i{n}"}}\n' for n in range(4)))
+        # Each waits for all four to be there at once: one at a time would never end.
+        script = ('#!/bin/sh\ntouch "here.$1"\nn=0\nuntil [ -e here.i0 ] && [ -e here.i1 ] && [ -e here.i2 ] && [ -e here.i3 ]; do\n'
+                  '    n=$((n+1)); [ $n -gt 900 ] && exit 3; sleep 0.02\ndone\n')
+        result = self.run_job(self.job_over({"ndjson": "items.ndjson"}, script), "--max-concurrency", "4")
+        self.assertEqual(result.status, 0, result.err)
+        self.assert_nothing_left()
+
+    def test_a_section_of_an_item_is_not_divided_by_a_stop_but_single_steps_are(self):
+        for section, expected in (("item", 6), ("step", 2)):
+            with self.subTest(section=section):
+                self.story_file.unlink(missing_ok=True)
+                self.write_proc()
+                let_go = self.hold_story(1)
+                steps = [{"step": f"s{n}", "first": self.command("./proc.sh", n, "0")} for n in (1, 2, 3)]
+                job = self.write_job({"lockstep": 1, "job": f"section-{section}", "lock": str(self.lock), "key": "k",
+                                      "section": section, "steps": steps})
+                process = self.start_lockstep("run", job, "--state-dir", self.state)
+                self.wait_for_story(1)
+                process.send(signal.SIGTERM)
+                process.says("signal received")
+                let_go()
+                status = process.wait()
+                self.assertEqual((len(self.story()), status), (expected, 0 if section == "item" else 75), process.err())
+                self.assert_nothing_left()
+
+
+if __name__ == "__main__":
+    unittest.main()
