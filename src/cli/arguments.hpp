@@ -6,10 +6,10 @@
 #include <variant>
 #include <vector>
 
+#include "convert/crontab_line.hpp"
 #include "job/job_file.hpp"
 #include "journal/journal.hpp"
 #include "run/run_options.hpp"
-#include "supervise/crontab_line.hpp"
 
 namespace lockstep {
 

@@ -8,7 +8,7 @@
 #include "base/exit_status.hpp"
 #include "base/text.hpp"
 #include "cli/output.hpp"
-#include "supervise/convert.hpp"
+#include "convert/convert.hpp"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "supervise/crontab_line.hpp"
+#include "convert/crontab_line.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
 // Crontab lines with other locks become lines with `lockstep exec`, or stay as they are; nothing changes its meaning unsaid.
 
-#include "supervise/convert.hpp"
+#include "convert/convert.hpp"
 
 #include <catch2/catch.hpp>
 #include <fstream>

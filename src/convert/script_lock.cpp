@@ -1,4 +1,4 @@
-#include "supervise/script_lock.hpp"
+#include "convert/script_lock.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "supervise/shell_words.hpp"
+#include "convert/shell_words.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,11 +1,11 @@
-#include "supervise/lock_script.hpp"
+#include "convert/lock_script.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 
-#include "supervise/script_lock.hpp"
-#include "supervise/simple_command.hpp"
+#include "convert/script_lock.hpp"
+#include "convert/simple_command.hpp"
 
 namespace lockstep {
 

@@ -1,12 +1,12 @@
-#include "supervise/convert.hpp"
+#include "convert/convert.hpp"
 
 #include <algorithm>
 #include <array>
 
 #include "base/text.hpp"
-#include "supervise/lock_script.hpp"
-#include "supervise/script_lock.hpp"
-#include "supervise/simple_command.hpp"
+#include "convert/lock_script.hpp"
+#include "convert/script_lock.hpp"
+#include "convert/simple_command.hpp"
 
 namespace lockstep {
 

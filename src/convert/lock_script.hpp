@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "supervise/lock_call.hpp"
+#include "convert/lock_call.hpp"
 
 namespace lockstep {
 

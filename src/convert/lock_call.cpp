@@ -1,4 +1,4 @@
-#include "supervise/lock_call.hpp"
+#include "convert/lock_call.hpp"
 
 #include <algorithm>
 #include <array>

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "supervise/lock_call.hpp"
+#include "convert/lock_call.hpp"
 
 namespace lockstep {
 

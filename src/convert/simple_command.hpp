@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "supervise/shell_words.hpp"
+#include "convert/shell_words.hpp"
 
 namespace lockstep {
 

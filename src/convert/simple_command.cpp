@@ -1,4 +1,4 @@
-#include "supervise/simple_command.hpp"
+#include "convert/simple_command.hpp"
 
 namespace lockstep {
 

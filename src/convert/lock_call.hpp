@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/duration.hpp"
-#include "supervise/shell_words.hpp"
+#include "convert/shell_words.hpp"
 
 namespace lockstep {
 

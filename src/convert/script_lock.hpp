@@ -4,8 +4,8 @@
 #include <expected>
 #include <string>
 
-#include "supervise/lock_call.hpp"
-#include "supervise/simple_command.hpp"
+#include "convert/lock_call.hpp"
+#include "convert/simple_command.hpp"
 
 namespace lockstep {
 

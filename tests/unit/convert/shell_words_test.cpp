@@ -1,6 +1,6 @@
 // A shell line as words and operators, with their places.
 
-#include "supervise/shell_words.hpp"
+#include "convert/shell_words.hpp"
 
 #include <catch2/catch.hpp>
 

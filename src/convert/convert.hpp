@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "supervise/crontab_line.hpp"
-#include "supervise/lock_call.hpp"
+#include "convert/crontab_line.hpp"
+#include "convert/lock_call.hpp"
 
 namespace lockstep {
 
