@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/text.hpp"
-#include "run/item_source.hpp"
+#include "items/item_source.hpp"
 #include "step/action.hpp"
 #include "sys/standard_streams.hpp"
 

@@ -9,7 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/exit_status.hpp"
-#include "run/item_source.hpp"
+#include "items/item_source.hpp"
 #include "run/pair_executor.hpp"
 #include "run/pass_context.hpp"
 #include "run/told_records.hpp"

@@ -1,10 +1,10 @@
-#include "run/item_source.hpp"
+#include "items/item_source.hpp"
 
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "run/item_source_digests.hpp"
-#include "run/item_source_records.hpp"
+#include "items/digests.hpp"
+#include "items/records.hpp"
 
 namespace lockstep {
 namespace {

@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "run/item_source_digests.hpp"
-#include "run/item_source_records.hpp"
-#include "run/item_source_url.hpp"
+#include "items/digests.hpp"
+#include "items/records.hpp"
+#include "items/url.hpp"
 
 namespace lockstep {
 namespace {

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 
 #include "item_source_fixture.hpp"
-#include "run/item_source_url.hpp"
+#include "items/url.hpp"
 
 namespace lockstep::test {
 namespace {

@@ -5,8 +5,8 @@
 #include <optional>
 #include <variant>
 
-#include "run/item_source.hpp"
-#include "run/item_source_bytes.hpp"
+#include "items/bytes.hpp"
+#include "items/item_source.hpp"
 
 namespace lockstep {
 

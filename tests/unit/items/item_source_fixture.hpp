@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "run/item_source.hpp"
+#include "items/item_source.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace lockstep::test {

@@ -1,4 +1,4 @@
-#include "run/item_source_url.hpp"
+#include "items/url.hpp"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "run/item_source_records.hpp"
+#include "items/records.hpp"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "run/item_source_bytes.hpp"
+#include "items/bytes.hpp"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "base/text.hpp"
-#include "run/item_source_records.hpp"
+#include "items/records.hpp"
 
 namespace lockstep {
 namespace {
