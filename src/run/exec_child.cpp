@@ -7,6 +7,19 @@
 
 namespace lockstep {
 
+namespace {
+
+/// Where a script does not come across it: shells let it name 0 to 9, and choose from 10 upwards themselves. Below 64, which
+/// is where the kernel would need a larger table.
+constexpr int kOutOfReach = 60;
+
+/// Stays open in the command. Where the number of descriptors is limited to fewer, under its own number.
+void keep_open(int fd) {
+    if (::fcntl(fd, F_DUPFD, kOutOfReach) < 0) ::fcntl(fd, F_SETFD, 0);
+}
+
+}  // namespace
+
 UniqueFd input_for_command() {
     if (::isatty(STDIN_FILENO) == 0) return UniqueFd();
     return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY));
@@ -24,7 +37,7 @@ int prepare_command(int input, std::span<const int> records, const InheritedSign
         // We have the guardian's descriptor of the directory, too, until execve(2): nobody can take the lock before this is
         // done.
         if (const int error = mark_record(record); error != 0) return error;
-        ::fcntl(record, F_SETFD, 0);
+        keep_open(record);
     }
     ::sigprocmask(SIG_SETMASK, &inherited.mask, nullptr);
     return 0;

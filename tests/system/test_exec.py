@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from processes import children_of, command_line_of, is_alive, kill
+from processes import children_of, command_line_of, guardian_of, is_alive, kill
 from support import LOCKSTEP, PATIENCE, SystemTest, wait_until
 from terminal import Terminal
 
@@ -285,6 +285,28 @@ class Crashes(ExecTest):
         self.assertEqual((result.status, result.out), (0, "mine\n"))
         self.assertIn("took over", result.err)
         self.assert_nothing_left()
+
+    def test_a_script_that_takes_every_number_it_can_name_for_its_own_files_is_seen_all_the_same(self):
+        script = 'for n in 3 4 5 6 7 8 9; do eval "exec $n>\\"$0\\""; done; echo begun >&9; while [ ! -e go ]; do sleep 0.02; done'
+        other = self.root / "other.lock"
+        for options in ((self.lock,), ("--wait", "1s", self.lock), ("--shared", self.lock), ("--lock", other, "--lock", self.lock)):
+            with self.subTest(options=options):
+                begun = self.root / "begun"
+                begun.unlink(missing_ok=True)
+                holder = self.start_lockstep("exec", *options, "--", "sh", "-c", script, begun)
+                wait_until(lambda: begun.exists() and begun.read_text() == "begun\n", "the script to have begun")
+                kill(guardian_of(holder.pid))
+                holder.says("was killed by SIGKILL")
+                for lock in (self.lock, other) if other in options else (self.lock,):
+                    result = self.lockstep("exec", lock, "--", "true")
+                    self.assertEqual(result.status, 75, result.err)
+                    self.assertIn("a command that a killed run left at work", result.err)
+                (self.root / "go").touch()
+                self.assertEqual(holder.wait(), 70)
+                (self.root / "go").unlink()
+                for lock in (self.lock, other):
+                    self.assertEqual(self.lockstep("exec", lock, "--", "true").status, 0)
+        self.assert_nothing_left(self.lock, other)
 
     def test_after_a_kill_of_both_the_next_run_waits_for_the_orphan_and_takes_over(self):
         holder = self.hold()
