@@ -32,6 +32,22 @@ const LockRecord* find_run(const LockView& lock, const std::string& run_id) {
     return reader == lock.readers.end() ? nullptr : &*reader;
 }
 
+const LockRecord* find_dead_reader(const LockView& lock, const std::string& run_id) {
+    const auto reader = std::ranges::find(lock.dead_readers, run_id, &LockRecord::run_id);
+    return reader == lock.dead_readers.end() ? nullptr : &*reader;
+}
+
+std::string wait_advice(const LockView& lock) {
+    if (lock.orphan_pid == 0) return "Wait until it has";
+    return "Wait for that, or end it: kill " + std::to_string(lock.orphan_pid);
+}
+
+std::unexpected<Error> refuse_dead_reader(const LockView& lock, const LockRecord& dead) {
+    return refuse(Failure::busy, lock,
+                  "run " + printable(dead.run_id) + " has died, and the last of those who share the lock clears up after it: " +
+                      lock.text + (lock.orphan_pid > 0 ? ". " + wait_advice(lock) : ""));
+}
+
 bool is_dead(const LockView& lock) { return lock.state == LockState::left_behind; }
 
 /// Nothing of ours can lie there. What cannot be found is the command line's fault, not the system's.
@@ -100,9 +116,11 @@ class Unlocking {
         LockView lock = look_at_lock(arguments_.lock);
         if (lock.state == LockState::free) return printable(lock.path, 4096) + ": there is no lock\n";
         if (auto problem = hopeless(lock)) return std::unexpected(std::move(*problem));
+        if (const LockRecord* dead = find_dead_reader(lock, arguments_.run)) return refuse_dead_reader(lock, *dead);
         const LockRecord* found = find_run(lock, arguments_.run);
         if (found == nullptr) return std::unexpected(wrong_run(lock, arguments_.run));
         const LockRecord left = *found;
+        if (lock.is_taken_over) return refuse(Failure::busy, lock, lock.text + ". " + wait_advice(lock));
         if (lives(lock)) {
             if (!arguments_.terminate) return refuse_live(lock);
             if (auto ended = terminate(lock, left); !ended) return std::unexpected(std::move(ended.error()));

@@ -9,7 +9,9 @@
 
 #include "base/text.hpp"
 #include "lock/hand_over.hpp"
+#include "lock/orphaned_commands.hpp"
 #include "lock/readers.hpp"
+#include "lock/standpoint.hpp"
 
 namespace lockstep {
 
@@ -21,6 +23,25 @@ constexpr Millis kUnseen{1000};
 constexpr Millis kToWakeUp{100};
 
 constexpr std::uint32_t kAnyChange = IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF;
+
+/// Somebody else has the flock: if not the run of the record, then one that takes over from it, perhaps after its last command.
+std::string describe_exclusive_holder(int directory, const LockRecord& record) {
+    if (!Standpoint().is_dead(record)) return describe_holder(record);
+    if (const CommandAtWork command = find_command_at_work(directory); command.pid > 0)
+        return command.text + "; a run that takes over from it waits already";
+    return "a run that is taking over from pid " + std::to_string(record.guardian_pid) + ", which has died";
+}
+
+/// The living first, for they are the ones to wait for.
+std::string describe_readers_at_work(int directory) {
+    std::vector<LockRecord> readers = read_readers(directory);
+    const Standpoint here;
+    const auto dead = std::erase_if(readers, [&](const LockRecord& reader) { return here.is_dead(reader); });
+    std::string text = describe_readers(readers);
+    if (const auto command = dead > 0 ? find_command_at_work(directory) : CommandAtWork{}; command.pid > 0)
+        text += (text.empty() ? "" : "; and ") + command.text;
+    return text;
+}
 
 }  // namespace
 
@@ -174,15 +195,9 @@ std::string Acquisition::describe_current_holder() const {
     constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     const UniqueFd directory(::openat(path_.parent_fd(), path_.name().c_str(), kFlags));
     const auto record = directory ? read_lock_record(directory.get()) : std::nullopt;
-    if (!record || record->passed_on) {
-        const std::string readers = directory ? describe_readers(read_readers(directory.get())) : "";
-        return readers.empty() ? "a run that has not written its record yet" : readers;
-    }
-    const bool same_place = record->boot_id == record_.boot_id && record->pid_namespace == record_.pid_namespace;
-    if (same_place && record->guardian_pid > 0 && !is_same_process(record->guardian_pid, record->guardian_start)) {
-        return "a run that is taking over from pid " + std::to_string(record->guardian_pid) + ", which has died";
-    }
-    return describe_holder(*record);
+    if (record && !record->passed_on) return describe_exclusive_holder(directory.get(), *record);
+    const std::string readers = directory ? describe_readers_at_work(directory.get()) : "";
+    return readers.empty() ? "a run that has not written its record yet" : readers;
 }
 
 }  // namespace lockstep

@@ -12,33 +12,30 @@
 #include "lock/lock_steps.hpp"
 #include "lock/orphaned_commands.hpp"
 #include "lock/readers.hpp"
+#include "lock/standpoint.hpp"
 
 namespace lockstep {
 
 namespace {
 
-/// Who is alive is asked of /proc in our own boot and pid namespace only.
-struct Here {
-    LockRecord self;
-    Here() { fill_in_self(self); }
-    bool same_boot(const LockRecord& record) const { return record.boot_id == self.boot_id; }
-    bool same_pids(const LockRecord& record) const { return same_boot(record) && record.pid_namespace == self.pid_namespace; }
-    bool lives(const LockRecord& record) const {
-        return same_pids(record) && is_same_process(record.guardian_pid, record.guardian_start);
-    }
-};
-
 std::string in_kernel(const KernelLocks& locks) {
     return locks.holders.front() > 0 ? "pid " + std::to_string(locks.holders.front()) : "a process";
+}
+
+bool find_orphan(LockView& view, int directory) {
+    CommandAtWork command = find_command_at_work(directory);
+    view.orphan = std::move(command.text);
+    view.orphan_pid = command.pid;
+    return view.orphan_pid > 0;
 }
 
 /// Its process is dead, and yet somebody has the flock: a run that takes over, perhaps after the dead one's last command.
 void judge_taken_over(LockView& view, int directory) {
     view.state = LockState::held;
     view.pid = view.kernel.holders.front();
+    view.is_taken_over = true;
     view.text = in_kernel(view.kernel) + " is taking it over from run " + view.record->run_id + ", which has died";
-    if (const CommandAtWork command = find_command_at_work(directory); command.pid > 0)
-        view.text += ", when this ends: " + command.text;
+    if (find_orphan(view, directory)) view.text += ", when this ends: " + view.orphan;
 }
 
 void judge_left_behind(LockView& view, int directory, const std::string& holder, bool same_boot) {
@@ -47,15 +44,12 @@ void judge_left_behind(LockView& view, int directory, const std::string& holder,
     if (!same_boot) {
         view.text += "; the machine was started anew since then";
     } else {
-        CommandAtWork command = find_command_at_work(directory);
-        view.orphan = std::move(command.text);
-        view.orphan_pid = command.pid;
-        if (view.orphan_pid > 0) view.text += " when this ends: " + view.orphan;
+        if (find_orphan(view, directory)) view.text += " when this ends: " + view.orphan;
     }
 }
 
 void judge_record(LockView& view, int directory) {
-    const Here here;
+    const Standpoint here;
     const LockRecord& record = *view.record;
     const std::string holder = describe_holder(record);
     const bool flocked = !view.kernel.holders.empty();
@@ -68,6 +62,7 @@ void judge_record(LockView& view, int directory) {
     } else if (here.same_boot(record) && !here.same_pids(record)) {
         view.state = LockState::unknown;
         view.text = "unknown: its record is of another container or pid namespace, host " + record.host + " (" + holder + ")";
+        if (find_orphan(view, directory)) view.text += "; at work under it: " + view.orphan;
     } else {
         judge_left_behind(view, directory, holder, here.same_boot(record));
     }
@@ -75,7 +70,7 @@ void judge_record(LockView& view, int directory) {
 
 /// @param all  at least one
 void judge_readers(LockView& view, int directory, std::vector<LockRecord> all) {
-    const Here here;
+    const Standpoint here;
     // Those of another pid namespace count as alive as long as somebody holds the lock.
     std::ranges::copy_if(all, std::back_inserter(view.readers), [&](const LockRecord& reader) {
         return here.lives(reader) || (!view.kernel.holders.empty() && here.same_boot(reader) && !here.same_pids(reader));
@@ -89,6 +84,9 @@ void judge_readers(LockView& view, int directory, std::vector<LockRecord> all) {
     view.record = view.readers.front();
     view.pid = pid_to_show(*view.record);
     view.text = "shared by " + describe_readers(view.readers);
+    std::ranges::copy_if(all, std::back_inserter(view.dead_readers),
+                         [&](const LockRecord& reader) { return here.is_dead(reader); });
+    if (!view.dead_readers.empty() && find_orphan(view, directory)) view.text += "; and " + view.orphan;
 }
 
 void judge_without_record(LockView& view, const struct stat& info) {

@@ -26,16 +26,18 @@ std::string_view to_string(LockState state);
 
 struct LockView {
     LockState state = LockState::free;
-    std::string path;                  ///< absolute, or as it was given if it cannot be made so
-    std::optional<LockRecord> record;  ///< what the holder wrote, if it can be read; of a shared lock: the first reader's
-    std::vector<LockRecord> readers;   ///< of a shared lock: those who live, or if all are dead: the dead
-    std::optional<Error> problem;      ///< why no lock of ours can lie there at all; the state is unknown or foreign
-    std::string text;                  ///< for people: "held by pid 812 since 03:00:01, order o17, second"
-    pid_t pid = 0;                ///< the one that people know of the holder: its front's as long as that lives; 0: unknown
-    uid_t owner = 0;              ///< of the directory, if there is one
-    std::int64_t changed_ms = 0;  ///< wall clock: when something was last made or removed in it
+    std::string path;                      ///< absolute, or as it was given if it cannot be made so
+    std::optional<LockRecord> record;      ///< what the holder wrote, if it can be read; of a shared lock: the first reader's
+    std::vector<LockRecord> readers;       ///< of a shared lock: those who live, or if all are dead: the dead
+    std::vector<LockRecord> dead_readers;  ///< of a shared lock, beside those who live: the last of them clears up after these
+    bool is_taken_over = false;    ///< held, but the record is still that of a dead run, from which the holder takes over
+    std::optional<Error> problem;  ///< why no lock of ours can lie there at all; the state is unknown or foreign
+    std::string text;              ///< for people: "held by pid 812 since 03:00:01, order o17, second"
+    pid_t pid = 0;                 ///< the one that people know of the holder: its front's as long as that lives; 0: unknown
+    uid_t owner = 0;               ///< of the directory, if there is one
+    std::int64_t changed_ms = 0;   ///< wall clock: when something was last made or removed in it
     KernelLocks kernel;
-    std::string orphan;  ///< left behind: "pid 913, a command that a killed run left at work", as far as /proc knows it
+    std::string orphan;  ///< of a dead run: "pid 913, a command that a killed run left at work", as far as /proc knows it
     pid_t orphan_pid = 0;
 
     /// Those who wait in flock(2), as far as they can be seen; who waits for a foreign lock cannot. A waiter of another pid

@@ -19,6 +19,7 @@
 #include "lock/lock_record.hpp"
 #include "lock/lock_steps.hpp"
 #include "lock/readers.hpp"
+#include "lock/standpoint.hpp"
 
 namespace lockstep {
 
@@ -85,11 +86,19 @@ pid_t holder_of(int record_fd) {
 }
 
 CommandAtWork at_work(std::string_view name, int mark_fd) {
-    const pid_t pid = is_command_mark(name) ? pid_in(mark_fd) : holder_of(mark_fd);
-    if (is_same_process(pid, 0)) return {pid, "pid " + std::to_string(pid) + ", a command that a killed run left at work"};
-    if (const pid_t heir = heir_of(mark_fd); heir > 0)
-        return {heir, "pid " + std::to_string(heir) + ", started by a command that a killed run left at work"};
-    return {};
+    const pid_t known = is_command_mark(name) ? pid_in(mark_fd) : holder_of(mark_fd);
+    const pid_t pid = is_same_process(known, 0) ? known : heir_of(mark_fd);
+    if (pid == 0) return {};
+    // A command leads its process group. Where /proc/locks has other numbers for a file than stat(2) (an overlay of several
+    // file systems), that is all that tells it from its children.
+    const bool is_command = pid == known || ::getpgid(pid) == pid;
+    return {pid,
+            "pid " + std::to_string(pid) + (is_command ? ", " : ", started by ") + "a command that a killed run left at work"};
+}
+
+CommandAtWork at_work_in(int directory_fd, const std::string& name) {
+    const UniqueFd file(::openat(directory_fd, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    return file ? at_work(name, file.get()) : CommandAtWork{};
 }
 
 }  // namespace
@@ -140,13 +149,19 @@ Result<OrphanedCommand> clear_command_marks(int directory_fd) {
 CommandAtWork find_command_at_work(int directory_fd) {
     const auto names = directory_entries(directory_fd);
     if (!names) return {};
+    const Standpoint here;
     for (const std::string& name : *names) {
         if (!is_mark(name)) continue;
-        const UniqueFd file(::openat(directory_fd, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-        CommandAtWork command = file ? at_work(name, file.get()) : CommandAtWork{};
+        const auto reader = is_reader_name(name) ? read_lock_record(directory_fd, name) : std::nullopt;
+        if (reader && !here.is_dead(*reader)) continue;
+        CommandAtWork command = at_work_in(directory_fd, name);
         if (command.pid > 0) return command;
     }
     return {};
+}
+
+CommandAtWork find_command_of_reader(int directory_fd, std::string_view run_id) {
+    return is_good_for_a_name(run_id) ? at_work_in(directory_fd, reader_name(run_id)) : CommandAtWork{};
 }
 
 std::string list_contents(int directory_fd) {

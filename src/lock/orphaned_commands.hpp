@@ -3,6 +3,7 @@
 // Each is under flock as long as the command is at work: where it is locked although the guardian is dead, an orphan is.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -26,7 +27,10 @@ struct CommandAtWork {
     pid_t pid = 0;
     std::string text;
 };
+/// Of a run that is dead: readers that live, or of whom that cannot be said, are passed over.
 CommandAtWork find_command_at_work(int directory_fd);
+/// Of this reader, of whom it is known that it is dead.
+CommandAtWork find_command_of_reader(int directory_fd, std::string_view run_id);
 
 /// The names in it, sorted. Reads through the caller's own descriptor, and so moves its offset: a few short entries, which
 /// opendir(3) would pay for with five more system calls.
