@@ -80,12 +80,6 @@ enum class Durability {
     ordered,  ///< queued: survives SIGKILL within a millisecond or two, a power cut only with the next synced write
 };
 
-/// What becomes of the file's form at the end. What it says is on the disk either way.
-enum class Closing {
-    whole,    ///< one file, which can be copied or moved; writing it so takes some milliseconds of syncs
-    at_once,  ///< somebody waits for our end: the database's log stays beside it, as after a crash, for the next run
-};
-
 /// One job's journal, held exclusively while it is open. Every function may be called from any thread.
 class Journal {
   public:
@@ -121,7 +115,7 @@ class Journal {
 
     /// The normal way out: everything written is on the disk, and the next run may open it. Idempotent; every other
     /// call fails after it. The destructor is the backup.
-    virtual Result<void> close(Closing closing = Closing::whole) = 0;
+    virtual Result<void> close() = 0;
 
     /// Where it lies, for the log and the lock's record.
     virtual const std::string& place() const = 0;

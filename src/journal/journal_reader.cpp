@@ -69,14 +69,15 @@ Result<std::optional<JournalReader>> JournalReader::open(const SqliteJournalOpti
         return os_error(Failure::journal, fmt::format("journal {}: looking at it", *path), errno);
     }
     if (found.st_size == 0) return std::nullopt;
+    const bool has_log = has_write_ahead_log(*path);
     auto db = SqliteDb::open(*path);
     if (!db) return std::unexpected(std::move(db.error()));
     const auto migrations = journal_migrations();
     const auto version = journal_version(*db, static_cast<std::int64_t>(migrations.size()));
     if (!version) return std::unexpected(version.error());
     if (*version == 0) return std::nullopt;
-    keep_write_ahead_log(*db);  // who only looks is not to pay for syncs
     if (auto ours = bring_up_to_date(*db, migrations); !ours) return std::unexpected(std::move(ours.error()));
+    if (!has_log) remove_write_ahead_log_at_close(*db);  // who only looks leaves no files that were not there
     auto pairs = PairReader::create(*db);
     if (!pairs) return std::unexpected(std::move(pairs.error()));
     auto parts = std::make_unique<Parts>(Parts{std::move(*db), std::move(*pairs)});

@@ -77,6 +77,7 @@ Result<SqliteDb> SqliteDb::open(const std::string& path) {
     if (code != SQLITE_OK) return std::unexpected(db.failure("opening it", code));
     ::sqlite3_extended_result_codes(handle, 1);
     ::sqlite3_busy_timeout(handle, kBusyMs);
+    ::sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     // SQLite falls back to reading only where it may not write, and would fail much later.
     if (::sqlite3_db_readonly(handle, "main") == 1) return std::unexpected(db.failure("opening it", SQLITE_READONLY));
     return db;

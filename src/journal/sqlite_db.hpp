@@ -40,7 +40,8 @@ class Statement {
 /// One connection, used by one thread at a time. Its statements must go before it.
 class SqliteDb {
   public:
-    /// Opens an existing file for reading and writing. Error: Failure::journal.
+    /// Opens an existing file for reading and writing. Its write-ahead log stays when it is closed, unless
+    /// remove_write_ahead_log_at_close() was called. Error: Failure::journal.
     static Result<SqliteDb> open(const std::string& path);
 
     /// Runs statements whose rows do not matter. `doing` names the operation in the error.

@@ -31,7 +31,7 @@ class SqliteJournal final : public Journal {
     Result<std::vector<Pair>> pairs_of(const std::string& item_key) override;
     Result<std::vector<Pair>> unfinished() override;
     Result<void> flush() override;
-    Result<void> close(Closing closing) override;
+    Result<void> close() override;
     const std::string& place() const override { return path_; }
 
   private:
@@ -41,7 +41,7 @@ class SqliteJournal final : public Journal {
     Result<void> wait_committed();
     Result<std::optional<Pair>> read(const std::string& item_key, const std::string& step);
     Result<PairState> state_on_record(std::unique_lock<std::mutex>& lock, const Pair& pair, const std::string& key);
-    Result<void> close_databases(Closing closing);
+    Result<void> close_databases(bool healthy);
     Error closed_error() const { return {Failure::journal, fmt::format("journal {}: it is closed already", path_)}; }
 
     const std::string path_;
@@ -77,8 +77,7 @@ Result<void> use_write_ahead_log(SqliteDb& db) {
 Result<SqliteDb> open_for_writing(const std::string& path) {
     // Only here and before SQLite opens it: closing any descriptor of the file would drop SQLite's own locks on it.
     if (auto file = open_own_file(path); !file) return std::unexpected(std::move(file.error()));
-    struct stat left{};
-    const bool left_a_log = ::stat((path + "-wal").c_str(), &left) == 0 && left.st_size > 0;
+    const bool left_a_log = has_write_ahead_log(path);
 
     auto db = SqliteDb::open(path);
     if (!db) return db;
@@ -132,7 +131,7 @@ SqliteJournal::~SqliteJournal() {
         const std::lock_guard lock(commits_->mutex());
         sound = commits_->check_locked().has_value();
     }
-    if (const auto ended = close(Closing::whole); !ended && sound) log::error("{}", ended.error().text);
+    if (const auto ended = close(); !ended && sound) log::error("{}", ended.error().text);
 }
 
 Result<void> SqliteJournal::begin_run(const RunStart& run) {
@@ -248,7 +247,7 @@ Result<void> SqliteJournal::flush() {
     return commits_->wait_locked(lock, commits_->last_locked(), Durability::synced);
 }
 
-Result<void> SqliteJournal::close(Closing closing) {
+Result<void> SqliteJournal::close() {
     if (std::exchange(closed_, true)) return {};
     Result<void> result;
     if (commits_) {
@@ -258,18 +257,16 @@ Result<void> SqliteJournal::close(Closing closing) {
         (void)commits_->break_locked(closed_error());
     }
     const std::lock_guard lock(reader_mutex_);
-    // After a failed sync nobody knows what the disk has: the log is left as it is for the next run.
-    auto closed = close_databases(result ? closing : Closing::at_once);
+    auto closed = close_databases(result.has_value());
     run_lock_.reset();
     return result ? closed : result;
 }
 
-Result<void> SqliteJournal::close_databases(Closing closing) {
+/// @param healthy  false: nobody knows what the disk has, and the log stays as it is for the next run
+Result<void> SqliteJournal::close_databases(bool healthy) {
     Result<void> result;
-    if (closing == Closing::whole) result = copy_write_ahead_log(*writer_db_);
-    if (closing == Closing::at_once || !result) {
-        for (auto* db : {&*writer_db_, &*reader_db_}) keep_write_ahead_log(*db);
-    }
+    if (healthy) result = copy_write_ahead_log(*writer_db_);
+    if (healthy && result) remove_write_ahead_log_at_close(*writer_db_);
     reader_.reset();
     reader_db_.reset();
     rows_.reset();

@@ -1,5 +1,7 @@
 #include "journal/write_ahead_log.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 
@@ -33,8 +35,13 @@ Result<void> copy_write_ahead_log(SqliteDb& db) {
     return std::unexpected(db.failure("copying its write-ahead log into the database", code));
 }
 
-void keep_write_ahead_log(SqliteDb& db) {
-    (void)::sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+bool has_write_ahead_log(const std::string& path) {
+    struct stat log{};
+    return ::stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0;
+}
+
+void remove_write_ahead_log_at_close(SqliteDb& db) {
+    (void)::sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
 }
 
 void LogRoom::make(int frames) {

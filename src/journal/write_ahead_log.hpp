@@ -11,8 +11,12 @@ Result<void> sync_write_ahead_log(SqliteDb& db);
 /// Copies what the log holds into the database, as far as no reader still needs the old state (PASSIVE: it waits for nobody).
 Result<void> copy_write_ahead_log(SqliteDb& db);
 
-/// The connection will not copy the log when it is closed, should it be the last one.
-void keep_write_ahead_log(SqliteDb& db);
+/// Has a run that was killed, or that uses it now, left something in it?
+bool has_write_ahead_log(const std::string& path);
+
+/// When the connection is closed, as the last one, what the log still holds is copied, and the log is removed. Without this
+/// call it stays: after an error it may be the only true copy, and a second sync of it, which SQLite would do, proves nothing.
+void remove_write_ahead_log_at_close(SqliteDb& db);
 
 /// The length of the log's file. An append changes it, so that its sync commits the file system's journal, too, and waits for
 /// what else that holds; a sync of bytes written inside the file does not, and takes half as long or less. So the file is made

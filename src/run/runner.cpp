@@ -162,8 +162,7 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
         result = Pass(context, marks, passes_).run();
         begun = (*journal)->end_pass(run_id_, passes_, result.totals, result.ended_because);
     }
-    const auto closing = stop_.requested.fired() ? Closing::at_once : Closing::whole;
-    if (auto closed = (*journal)->close(closing); begun) begun = closed;
+    if (auto closed = (*journal)->close(); begun) begun = closed;
     if (!begun && !result.error) result.error = begun.error();
     if (result.error) {
         result.status = graver(result.status, exit_status_of(result.error->failure));

@@ -58,7 +58,7 @@ class ForgetfulJournal final : public Journal {
     Result<std::vector<Pair>> pairs_of(const std::string&) override { return {}; }
     Result<std::vector<Pair>> unfinished() override { return {}; }
     Result<void> flush() override { return {}; }
-    Result<void> close(Closing) override { return {}; }
+    Result<void> close() override { return {}; }
     const std::string& place() const override { return place_; }
 
   private:

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <catch2/catch.hpp>
 
+#include <filesystem>
 #include <thread>
 
 #include "fault_vfs.hpp"
@@ -57,6 +58,27 @@ TEST_CASE("after a failed write or sync every further call fails with the same e
     journal.reset();
     journal = open_in(directory);
     CHECK(journal->find("before", "ship")->has_value());
+}
+
+TEST_CASE("where a killed run's log cannot be synced nothing is begun, no second sync is tried, and the log stays",
+          "[journal][fault]") {
+    FaultyDisk disk;
+    const TemporaryDirectory directory;
+    const TemporaryDirectory killed;
+    {
+        auto journal = open_in(directory);
+        REQUIRE(write_whole_pair(*journal, "before"));
+        for (const char* name : {"ship.sqlite3", "ship.sqlite3-wal"}) std::filesystem::copy(directory / name, killed / name);
+    }
+    disk.fail_syncs(SQLITE_IOERR_FSYNC);
+    const int syncs = disk.syncs();
+    const auto failed = open_sqlite_journal({killed.path(), "ship"});
+    REQUIRE_FALSE(failed);
+    CHECK_THAT(failed.error().text, Catch::Contains("the disk failed"));
+    CHECK(disk.syncs() == syncs + 1);
+    CHECK(std::filesystem::file_size(killed / "ship.sqlite3-wal") > 0);
+    disk.fail_syncs(0);
+    CHECK(open_in(killed)->find("before", "ship")->has_value());
 }
 
 TEST_CASE("a failed commit is told to everyone who waits for it", "[journal][fault]") {

@@ -31,24 +31,34 @@ TEST_CASE("a closed journal leaves one database and an empty run file", "[journa
     CHECK(query(directory / "ship.sqlite3", "SELECT count(*), min(state) FROM pairs") == "500|first-begun\n");
 }
 
-TEST_CASE("a journal closed at once leaves its log, which readers leave alone and the next run copies", "[journal]") {
+TEST_CASE("a look leaves a dead run's log to the next run, and no file that was not there", "[journal]") {
     const TemporaryDirectory directory;
-    const std::string log = directory / "ship.sqlite3-wal";
-    auto journal = open_in(directory.path());
-    REQUIRE(journal->write(sample_pair("o1", PairState::first_begun), Durability::ordered));
-    REQUIRE(journal->close(Closing::at_once));
-    CHECK(std::filesystem::exists(log));
-    CHECK(std::filesystem::file_size(directory / "ship.run") == 0);
-    {
+    const std::string path = directory / "ship.sqlite3";
+    const auto look = [&] {
         auto reader = JournalReader::open({directory.path(), "ship"});
         REQUIRE(reader);
         REQUIRE(*reader);
-        CHECK((*reader)->unfinished()->size() == 1);
+        return (*reader)->unfinished()->size();
+    };
+    {
+        auto journal = open_in(directory.path());
+        REQUIRE(journal->write(sample_pair("o1", PairState::first_begun), Durability::synced));
+        for (const char* suffix : {"", "-wal"})  // as a kill leaves them
+            std::filesystem::copy(path + suffix, directory / ("killed.sqlite3" + std::string(suffix)));
     }
-    CHECK(std::filesystem::exists(log));
+    CHECK(look() == 1);
+    CHECK_FALSE(std::filesystem::exists(path + "-wal"));
+    CHECK_FALSE(std::filesystem::exists(path + "-shm"));
+
+    for (const char* suffix : {"", "-wal"}) {
+        std::filesystem::remove(path + suffix);
+        std::filesystem::rename(directory / ("killed.sqlite3" + std::string(suffix)), path + suffix);
+    }
+    CHECK(look() == 1);
+    CHECK(std::filesystem::exists(path + "-wal"));
     REQUIRE(open_in(directory.path())->close());
-    CHECK_FALSE(std::filesystem::exists(log));
-    CHECK(query(directory / "ship.sqlite3", "SELECT item_key, state FROM pairs") == "o1|first-begun\n");
+    CHECK_FALSE(std::filesystem::exists(path + "-wal"));
+    CHECK(query(path, "SELECT item_key, state FROM pairs") == "o1|first-begun\n");
 }
 
 TEST_CASE("a long run does not let the write-ahead log grow", "[journal]") {
