@@ -14,9 +14,10 @@ class Standpoint {
     bool lives(const LockRecord& record) const {
         return same_pids(record) && is_same_process(record.guardian_pid, record.guardian_start);
     }
-    /// Of another boot, or its process is gone from here. Not: of another pid namespace.
+    /// Of another boot, or its process is gone from here. Not: of another pid namespace, or of a record that could not be read.
     bool is_dead(const LockRecord& record) const {
-        return !same_boot(record) || (same_pids(record) && record.guardian_pid > 0 && !lives(record));
+        if (record.boot_id.empty() || record.guardian_pid <= 0) return false;
+        return !same_boot(record) || (same_pids(record) && !lives(record));
     }
 
   private:
