@@ -87,10 +87,14 @@ struct Scope {
     std::string idempotency_key{};
     std::string item_key{};  ///< no expression names it; commands get it as LOCKSTEP_ITEM_KEY
     const StepOutputs* outputs = nullptr;
+    bool outputs_to_come = false;  ///< an output of a phase that is not in `outputs` yet stands for itself as an empty text
     const Answer* answer = nullptr;
     /// Resolves a secret, or says by name what is missing; unset where secrets are to stay references.
     std::function<Result<std::string>(std::string_view name)> secret{};
 };
+
+/// Its value is an output that scope.outputs_to_come promises.
+bool is_to_come(const Expression& expression, const Scope& scope);
 
 /// The value, or nullopt if it is missing (a missing value is not an error by itself: `$x == null` asks for it).
 std::optional<Json> evaluate(const Expression& expression, const Scope& scope);

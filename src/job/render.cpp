@@ -53,13 +53,20 @@ std::optional<Json> answer_value(const Expression& expression, const Answer& ans
     }
 }
 
-std::optional<Json> output_value(const Expression& expression, const StepOutputs& outputs) {
-    const auto phase = outputs.by_phase.find({expression.step, expression.phase});
-    if (phase == outputs.by_phase.end()) return std::nullopt;
+std::optional<Json> output_value(const Expression& expression, const Scope& scope) {
+    if (is_to_come(expression, scope)) return Json::of_string("");
+    if (scope.outputs == nullptr) return std::nullopt;
+    const auto phase = scope.outputs->by_phase.find({expression.step, expression.phase});
+    if (phase == scope.outputs->by_phase.end()) return std::nullopt;
     return pointed(phase->second.find(expression.name), expression);
 }
 
 }  // namespace
+
+bool is_to_come(const Expression& expression, const Scope& scope) {
+    if (expression.kind != Kind::step_output || !scope.outputs_to_come) return false;
+    return scope.outputs == nullptr || !scope.outputs->by_phase.contains({expression.step, expression.phase});
+}
 
 std::optional<Json> evaluate(const Expression& expression, const Scope& scope) {
     switch (expression.kind) {
@@ -73,7 +80,7 @@ std::optional<Json> evaluate(const Expression& expression, const Scope& scope) {
             auto value = scope.secret(expression.name);
             return value ? std::optional(Json::of_string(std::move(*value))) : std::nullopt;
         }
-        case Kind::step_output: return scope.outputs != nullptr ? output_value(expression, *scope.outputs) : std::nullopt;
+        case Kind::step_output: return output_value(expression, scope);
         default: return scope.answer != nullptr ? answer_value(expression, *scope.answer) : std::nullopt;
     }
 }

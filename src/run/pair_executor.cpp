@@ -73,6 +73,7 @@ Result<std::optional<PairEnd>> PairExecutor::begin(const Task& task) {
     // APIs replay a stored refusal under its key, so a new attempt needs a new one, and it must outlive a crash.
     ++pair.generation;
     pair.outputs.clear();
+    for (const PhaseName name : {PhaseName::first, PhaseName::second}) task.outputs.by_phase.erase({pair.step, name});
     return enter(task, PairState::pending, "");
 }
 
@@ -123,6 +124,9 @@ Result<PairEnd> PairExecutor::advance(const Task& task) {
 }
 
 Result<std::optional<PairEnd>> PairExecutor::first(const Task& task) {
+    if (task.pair.state != PairState::first_begun) {
+        if (const auto made = try_later_requests(task); !made) return not_begun(task, made.error().text);
+    }
     const auto result = run_phase(task, PhaseName::first);
     if (!result) return std::unexpected(result.error());
     switch (result->end) {
@@ -130,12 +134,18 @@ Result<std::optional<PairEnd>> PairExecutor::first(const Task& task) {
             remember_outputs(task, PhaseName::first, result->outputs);
             return enter(task, task.step.second ? PairState::first_done : PairState::done, result->reason);
         case PhaseEnd::refused:
+            if (task.pair.state != PairState::first_begun) return not_begun(task, "first: " + result->reason);
             say_refused(task, PhaseName::first, result->reason);
-            // A request that could not even be made: nothing was begun, and nothing is on record.
-            if (task.pair.state != PairState::first_begun) return PairEnd::failed;
             return enter(task, PairState::first_refused, result->reason);
         default: return remain(task, PhaseName::first, *result);
     }
+}
+
+/// A request that cannot be made of this item: nothing was begun, and nothing is on record.
+Result<std::optional<PairEnd>> PairExecutor::not_begun(const Task& task, const std::string& reason) {
+    say(log::Level::warning, task.pair, to_string(PhaseName::first), "not begun", reason,
+        task.step.name + " was not begun, a request cannot be made of this item: " + reason);
+    return PairEnd::failed;
 }
 
 Result<std::optional<PairEnd>> PairExecutor::second(const Task& task) {
@@ -172,12 +182,38 @@ void PairExecutor::say_refused(const Task& task, PhaseName name, const std::stri
     say(log::Level::warning, task.pair, phase, "refused", reason, task.step.name + " " + phase + " refused: " + reason);
 }
 
-Result<PhaseResult> PairExecutor::run_phase(const Task& task, PhaseName name) {
+Scope PairExecutor::scope_of(const Task& task, PhaseName name) const {
     Scope scope = pass_.base_scope(task.terms);
     scope.inputs = &task.inputs;
     scope.item_key = task.pair.item_key;
     scope.outputs = &task.outputs;
     scope.idempotency_key = idempotency_key(pass_.job.name, task.pair.item_key, task.step.name, name, task.pair.generation);
+    return scope;
+}
+
+/// No first phase is begun whose second, probe or undoing cannot be made of the same item. The error's text says which.
+Result<void> PairExecutor::try_later_requests(const Task& task) const {
+    const auto of = [](std::string_view what, const Error& error) {
+        return fail(error.failure, std::string(what) + ": " + error.text);
+    };
+    for (const PhaseName name : {PhaseName::first, PhaseName::second, PhaseName::compensate}) {
+        const PhaseSpec* phase = task.step.phase(name);
+        if (phase == nullptr) continue;
+        Scope scope = scope_of(task, name);
+        scope.outputs_to_come = true;
+        if (name != PhaseName::first) {
+            if (auto made = render_request(phase->action, phase->idempotency, scope); !made)
+                return of(to_string(name), made.error());
+        }
+        if (!phase->probe) continue;
+        if (auto made = render_request(phase->probe->action, std::nullopt, scope); !made)
+            return of("probe of " + std::string(to_string(name)), made.error());
+    }
+    return {};
+}
+
+Result<PhaseResult> PairExecutor::run_phase(const Task& task, PhaseName name) {
+    const Scope scope = scope_of(task, name);
     auto result = PhaseCourse(pass_, bench_, worker_, task.pair, task.step, name, task.terms, scope).run();
     found_nobody_ = result && result->end == PhaseEnd::not_applied && result->not_connected;
     return result;

@@ -64,6 +64,9 @@ class PairExecutor {
     bool waits(const Pair& pair) const;
     Result<Pair> load(const StepSpec& step, const std::string& item_key) const;
     Result<PairEnd> advance(const Task& task);
+    Scope scope_of(const Task& task, PhaseName name) const;
+    Result<void> try_later_requests(const Task& task) const;
+    Result<std::optional<PairEnd>> not_begun(const Task& task, const std::string& reason);
     Result<PhaseResult> run_phase(const Task& task, PhaseName name);
     static void say_refused(const Task& task, PhaseName name, const std::string& reason);
     static void remember_outputs(const Task& task, PhaseName name, const Json& values);

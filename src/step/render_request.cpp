@@ -31,6 +31,13 @@ Result<std::string> final_text(const Template& text, const Scope& plain, const s
     return rendered;
 }
 
+/// Part of the text is not known yet: nothing can be said of the whole.
+bool is_to_come(const Template& text, const Scope& scope) {
+    return std::ranges::any_of(text.parts, [&](const Template::Part& part) {
+        return part.is_expression && lockstep::is_to_come(part.expression, scope);
+    });
+}
+
 std::string as_template(std::string_view text) {
     std::string out;
     for (const char c : text) out.append(c == '$' ? 2 : 1, c);
@@ -131,7 +138,7 @@ Result<std::string> Renderer::url(const HttpSpec& spec) {
     if (!text) return text;
     const auto blank = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7F'; };
     if (std::ranges::any_of(*text, blank)) return bad("url", "holds a blank or a control character; write it percent-encoded");
-    if (!text->starts_with("http://") && !text->starts_with("https://"))
+    if (!text->starts_with("http://") && !text->starts_with("https://") && !is_to_come(spec.url, scope_))
         return bad("url", "does not begin with http:// or https://");
     const auto query = encoded(spec.query, "query");
     if (!query) return query;
@@ -144,7 +151,7 @@ Result<std::string> Renderer::url(const HttpSpec& spec) {
 Result<std::string> Renderer::file(const Template& path, const HttpSpec& spec, const std::string& where) {
     auto text = final_text(path, plain_, where, kNul);
     if (!text) return text;
-    if (text->empty()) return bad(where, "the path is empty");
+    if (text->empty() && !is_to_come(path, scope_)) return bad(where, "the path is empty");
     return text->starts_with('/') || spec.directory.empty() ? std::move(text) : spec.directory + "/" + *text;
 }
 
@@ -213,7 +220,8 @@ Result<Json> Renderer::command(const CommandSpec& spec) {
     for (std::size_t i = 0; i < spec.argv.size(); ++i) {
         auto argument = final_text(spec.argv[i], plain_, "argument " + std::to_string(i), kLineBreaks);
         if (!argument) return std::unexpected(std::move(argument.error()));
-        if (i == 0 && argument->empty()) return bad("argument 0", "the program's name is empty");
+        if (i == 0 && argument->empty() && !is_to_come(spec.argv[i], scope_))
+            return bad("argument 0", "the program's name is empty");
         argv.push(Json::of_string(std::move(*argument)));
     }
     request.set("argv", std::move(argv));

@@ -185,3 +185,33 @@ TEST_CASE("secrets come from the environment or a file, and are hidden wherever 
     CHECK(store.resolve_all({"file"}));
     CHECK(store.resolve_all({"file", "none"}).error().failure == Failure::job_file);
 }
+
+TEST_CASE("of a request whose outputs are still to come, all that does not need them is tried", "[render]") {
+    Bench bench;
+    const std::string later = "$steps.ship.first.outputs.rid";
+    HttpSpec spec = http("POST", later);
+    spec.body = json_of(R"({"rid": "$steps.ship.first.outputs.rid#/deep", "qty": "$inputs.qty"})");
+    CHECK(rendered(bench, spec) == "error: url: " + later + " is missing");
+    bench.scope.outputs_to_come = true;
+    SECTION("the output, and what it makes of its text, is left open") {
+        CHECK_FALSE(rendered(bench, spec).starts_with("error"));
+        CHECK_FALSE(rendered(bench, command({later, "{" + later + "}/{$inputs.qty}"})).starts_with("error"));
+        spec.body.reset();
+        spec.body_file = template_of(later);
+        CHECK_FALSE(rendered(bench, spec).starts_with("error"));
+    }
+    SECTION("what stands beside it is not") {
+        spec.headers = named({{"X", "{" + later + "} {$inputs.nope}"}});
+        CHECK(rendered(bench, spec) == "error: header X: $inputs.nope is missing");
+        spec.headers = named({{"X", "{" + later + "} {$inputs.none}"}});
+        CHECK(rendered(bench, spec) == "error: header X: $inputs.none is null");
+        spec.headers = named({{"X", "{" + later + "}\n"}});
+        CHECK(rendered(bench, spec) == "error: header X: holds a line break or a NUL character");
+    }
+    SECTION("an output that is not among those of a phase that is over is missing") {
+        StepOutputs outputs;
+        outputs.by_phase[{"ship", PhaseName::first}] = json_of(R"({"other": 1})");
+        bench.scope.outputs = &outputs;
+        CHECK(rendered(bench, spec) == "error: url: " + later + " is missing");
+    }
+}
