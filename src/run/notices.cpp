@@ -122,8 +122,9 @@ class Messenger {
     std::string try_to_send(const RenderedRequest& request, MonotonicTime deadline) {
         for (int attempt = 1;; ++attempt) {
             const Millis left{millis_until(deadline)};
+            const SecretKeeper keeper(scope_);
             const ActionEnd end =
-                run_action(request, scope_, {.timeout = std::max(Millis{1}, left), .cut = bench_.cut}, bench_);
+                run_action(request, keeper, {.timeout = std::max(Millis{1}, left), .cut = bench_.cut}, bench_);
             if (taken(end)) return "";
             const MonotonicTime next = monotonic_now() + kPause * attempt;
             // Who waits for our end is not kept waiting for a second try.

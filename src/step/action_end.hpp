@@ -3,6 +3,7 @@
 
 #include "step/classify.hpp"
 #include "step/prepared.hpp"
+#include "step/secret_keeper.hpp"
 
 namespace lockstep {
 
@@ -28,7 +29,7 @@ struct ActionLimits {
     bool for_listing = false;  ///< the answer is long and for us alone
 };
 
-/// Sends or runs a rendered request once. `scope` must resolve secrets.
-ActionEnd run_action(const RenderedRequest& request, const Scope& scope, const ActionLimits& limits, Workbench& bench);
+/// Sends or runs a rendered request once. `detail` shows no secret that `keeper` was asked for.
+ActionEnd run_action(const RenderedRequest& request, const SecretKeeper& keeper, const ActionLimits& limits, Workbench& bench);
 
 }  // namespace lockstep

@@ -84,7 +84,6 @@ class RunningCommand {
     MonotonicTime ends_by_;  // then TERM; once it is ending, KILL; once killed, a complaint
     bool killed_ = false;
     int notices_ = 0;
-    std::string err_tail_;
     CommandEnd end_;
 };
 
@@ -96,10 +95,12 @@ void RunningCommand::take_out(std::string_view bytes) {
 }
 
 void RunningCommand::take_err(std::string_view bytes) {
-    constexpr std::size_t kTail = 1024;
+    constexpr std::size_t kTail = std::size_t{32} << 10U;
     host_.command_output(STDERR_FILENO, bytes);
-    err_tail_.append(bytes.substr(bytes.size() - std::min(kTail, bytes.size())));
-    if (err_tail_.size() > 2 * kTail) err_tail_.erase(0, err_tail_.size() - kTail);
+    end_.err.append(bytes);
+    if (end_.err.size() <= 2 * kTail) return;
+    end_.err.erase(0, end_.err.size() - kTail);
+    end_.err_was_longer = true;
 }
 
 bool RunningCommand::pass_on_output() {
@@ -162,10 +163,6 @@ CommandEnd RunningCommand::run_to_end() {
     end_.status = child_.wait();
     out_.read_to_present_end([this](std::string_view bytes) { take_out(bytes); });
     err_.read_to_present_end([this](std::string_view bytes) { take_err(bytes); });
-
-    while (err_tail_.ends_with('\n') || err_tail_.ends_with('\r')) err_tail_.pop_back();
-    const std::size_t line = err_tail_.rfind('\n');
-    end_.last_line = line == std::string::npos ? err_tail_ : err_tail_.substr(line + 1);
     return std::move(end_);
 }
 

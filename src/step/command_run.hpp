@@ -21,7 +21,8 @@ struct CommandEnd {
     WaitStatus status;
     std::string out;  ///< its stdout, as far as it is kept
     bool out_was_longer = false;
-    std::string last_line;  ///< the last line of its stderr, or ""
+    std::string err;  ///< the end of its stderr
+    bool err_was_longer = false;
     std::string text;
 };
 

@@ -1,44 +1,11 @@
 // One attempt: the request performed, its answer classed; and the two other uses of an action, probes and listings.
 
-#include <algorithm>
-
 #include "step/action_end.hpp"
-#include "step/redact.hpp"
+#include "step/secret_keeper.hpp"
 
 namespace lockstep {
 
 namespace {
-
-/// A scope that remembers the secrets that were asked of it, so that no reason shows them.
-class SecretKeeper {
-  public:
-    explicit SecretKeeper(const Scope& scope) : scope_(scope) {
-        scope_.answer = nullptr;
-        if (!scope.secret) return;
-        scope_.secret = [this, &scope](std::string_view name) {
-            auto value = scope.secret(name);
-            if (value && std::ranges::find(values_, *value) == values_.end()) values_.push_back(*value);
-            return value;
-        };
-    }
-    SecretKeeper(const SecretKeeper&) = delete;
-    SecretKeeper& operator=(const SecretKeeper&) = delete;
-
-    const Scope& scope() const { return scope_; }
-    Scope with_answer(const Answer& answer) const {
-        Scope result = scope_;
-        result.answer = &answer;
-        return result;
-    }
-    std::string redact(std::string text) {
-        std::ranges::sort(values_, [](const auto& a, const auto& b) { return a.size() > b.size(); });
-        return redact_values(std::move(text), values_);
-    }
-
-  private:
-    Scope scope_;
-    std::vector<std::string> values_;
-};
 
 /// Error: the text names the output that is missing.
 Result<Json> outputs_of(const std::vector<NamedTemplate>& outputs, const Scope& scope) {
@@ -125,7 +92,7 @@ Attempt perform(const PhaseSpec& phase, const RenderedRequest& request, const Sc
     ActionLimits limits;
     limits.timeout = options.timeout;
     limits.cut = options.cut_on_interrupt ? bench.cut : nullptr;
-    const ActionEnd end = run_action(request, keeper.scope(), limits, bench);
+    const ActionEnd end = run_action(request, keeper, limits, bench);
     const RequestTraits traits{.keyed = phase.idempotency.has_value(), .resend = options.resend || end.sent_twice};
     Attempt attempt = Judgement(phase, end, traits, keeper.with_answer(end.answer)).attempt();
     attempt.sent_twice = end.sent_twice;
@@ -169,7 +136,7 @@ ProbeOutcome probe(const ProbeSpec& probe, const Scope& scope, Workbench& bench)
     ProbeOutcome outcome;
     const auto request = render_request(probe.action, std::nullopt, keeper.scope());
     if (request) {
-        const ActionEnd end = run_action(*request, keeper.scope(), {.timeout = probe.timeout, .cut = bench.cut}, bench);
+        const ActionEnd end = run_action(*request, keeper, {.timeout = probe.timeout, .cut = bench.cut}, bench);
         outcome = judge_probe(probe, end, keeper.with_answer(end.answer));
     } else {
         outcome.reason = request.error().text;
@@ -183,7 +150,7 @@ Result<Listing> fetch_listing(const ActionSpec& action, const Scope& scope, Mill
     SecretKeeper keeper(scope);
     const auto request = render_request(action, std::nullopt, keeper.scope());
     if (!request) return fail(Failure::items, "listing the items: " + request.error().text);
-    ActionEnd end = run_action(*request, keeper.scope(), {.timeout = timeout, .cut = &stop, .for_listing = true}, bench);
+    ActionEnd end = run_action(*request, keeper, {.timeout = timeout, .cut = &stop, .for_listing = true}, bench);
     if (end.was_cut) return fail(Failure::stopped, "listing the items: stopped");
     if (!end.answered || !(is_2xx(end.answer) || end.answer.exit_status == 0)) {
         return fail(Failure::items, keeper.redact("listing the items: " + describe_request(*request) + ": " + end.reason()));

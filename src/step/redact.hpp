@@ -6,7 +6,8 @@
 
 namespace lockstep {
 
-/// `text` with each of `values` (of at least 4 bytes) replaced by "***", in their order: give the longest first.
+/// `text` with each of `values` (of at least 4 bytes) replaced by "***", in their order: give the longest first. A value is
+/// found as it is, with the escapes of a JSON string (\" \/ \u00e9), and percent-encoded, whatever of it is escaped.
 std::string redact_values(std::string text, const std::vector<std::string>& values);
 
 }  // namespace lockstep

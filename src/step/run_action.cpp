@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "step/action_end.hpp"
 #include "step/command_run.hpp"
@@ -8,7 +10,20 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::size_t kLongestDetail = 160;
+/// Of a text that is redacted already.
+std::string detail_of(std::string_view text) {
+    constexpr std::size_t kLongestDetail = 160;
+    return printable(text, kLongestDetail);
+}
+
+/// The last line of its stderr, redacted before it is cut out: a secret may have lines of its own.
+std::string last_line(const CommandEnd& command, const SecretKeeper& keeper) {
+    std::string text = keeper.redact(command.err);
+    // Where the beginning was not kept, what is there first may be the end of a secret.
+    if (command.err_was_longer) text.erase(0, keeper.longest_form());
+    while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+    return text.substr(text.rfind('\n') + 1);
+}
 
 ActionEnd without_answer(Verdict verdict, std::string text) {
     ActionEnd end;
@@ -23,12 +38,12 @@ std::optional<Millis> retry_after_of(const HttpResponse& response) {
     return parse_retry_after(*value, response.header("Date"), wall_now_ms());
 }
 
-ActionEnd of_response(HttpResponse&& response) {
+ActionEnd of_response(HttpResponse&& response, const SecretKeeper& keeper) {
     ActionEnd end;
     end.answered = true;
     end.text = describe_status(response.status);
     const bool success = response.status >= 200 && response.status < 300;
-    if (!success) end.detail = printable(response.body, kLongestDetail);
+    if (!success) end.detail = detail_of(keeper.redact(response.body));
     end.retry_after = retry_after_of(response);
     end.answer.status_code = response.status;
     end.answer.headers = std::move(response.headers);
@@ -45,8 +60,8 @@ ActionEnd of_failure(const HttpFailure& failure) {
     return end;
 }
 
-ActionEnd run_http(const Json& http, const Scope& scope, const ActionLimits& limits, Workbench& bench) {
-    const auto request = prepare_http(http, scope);
+ActionEnd run_http(const Json& http, const SecretKeeper& keeper, const ActionLimits& limits, Workbench& bench) {
+    const auto request = prepare_http(http, keeper.scope());
     if (!request) return without_answer(Verdict::refused, request.error().text);
     if (bench.http == nullptr) {
         auto client = HttpClient::create();
@@ -54,12 +69,12 @@ ActionEnd run_http(const Json& http, const Scope& scope, const ActionLimits& lim
         bench.http = std::make_unique<HttpClient>(std::move(*client));
     }
     HttpExchange exchange = bench.http->exchange(*request, limits.timeout, limits.cut);
-    ActionEnd end = exchange.answered ? of_response(std::move(exchange.response)) : of_failure(exchange.failure);
+    ActionEnd end = exchange.answered ? of_response(std::move(exchange.response), keeper) : of_failure(exchange.failure);
     end.sent_twice = exchange.sent_twice;
     return end;
 }
 
-ActionEnd of_status(CommandEnd&& command) {
+ActionEnd of_status(CommandEnd&& command, const SecretKeeper& keeper) {
     ActionEnd end;
     end.answered = true;
     if (command.status.signal != 0) {
@@ -70,13 +85,13 @@ ActionEnd of_status(CommandEnd&& command) {
         end.text = "exit status " + std::to_string(command.status.exit_status);
         end.answer.exit_status = command.status.exit_status;
     }
-    if (command.status.shell_status() != 0) end.detail = printable(command.last_line, kLongestDetail);
+    if (command.status.shell_status() != 0) end.detail = detail_of(last_line(command, keeper));
     end.answer.body = std::move(command.out);
     return end;
 }
 
-ActionEnd run_command_action(const Json& json, const Scope& scope, const ActionLimits& limits, Workbench& bench) {
-    const auto command = prepare_command(json, scope);
+ActionEnd run_command_action(const Json& json, const SecretKeeper& keeper, const ActionLimits& limits, Workbench& bench) {
+    const auto command = prepare_command(json, keeper.scope());
     if (!command) return without_answer(Verdict::refused, command.error().text);
     CommandLimits command_limits;
     command_limits.timeout = limits.timeout;
@@ -99,14 +114,14 @@ ActionEnd run_command_action(const Json& json, const Scope& scope, const ActionL
     if (limits.for_listing && ended.out_was_longer) {
         return without_answer(Verdict::in_doubt, "its output is larger than " + std::to_string(kLargestBody >> 20U) + " MiB");
     }
-    return of_status(std::move(ended));
+    return of_status(std::move(ended), keeper);
 }
 
 }  // namespace
 
-ActionEnd run_action(const RenderedRequest& request, const Scope& scope, const ActionLimits& limits, Workbench& bench) {
-    if (const Json* http = request.json.find("http")) return run_http(*http, scope, limits, bench);
-    if (const Json* command = request.json.find("command")) return run_command_action(*command, scope, limits, bench);
+ActionEnd run_action(const RenderedRequest& request, const SecretKeeper& keeper, const ActionLimits& limits, Workbench& bench) {
+    if (const Json* http = request.json.find("http")) return run_http(*http, keeper, limits, bench);
+    if (const Json* command = request.json.find("command")) return run_command_action(*command, keeper, limits, bench);
     return without_answer(Verdict::refused, "the request is neither http nor command; nothing was done");
 }
 

@@ -12,17 +12,6 @@
 
 namespace lockstep {
 
-std::string redact_values(std::string text, const std::vector<std::string>& values) {
-    constexpr std::size_t kShortestHidden = 4;  // a shorter one would blot out half of every text, and is guessed anyway
-    for (const std::string& value : values) {
-        if (value.size() < kShortestHidden) continue;
-        for (std::size_t at = text.find(value); at != std::string::npos; at = text.find(value, at + 3)) {
-            text.replace(at, value.size(), "***");
-        }
-    }
-    return text;
-}
-
 struct SecretStore::Seen {
     std::mutex mutex;
     std::vector<std::string> values;  // longest first: a secret may contain another

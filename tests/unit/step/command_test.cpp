@@ -262,3 +262,32 @@ TEST_CASE("a reason shows no secret, though the command prints it", "[command][s
     spec.env = named({{"TOKEN", "{$secrets.token}"}});
     CHECK(bench.perform_once(phase_of(spec), kPatient).reason == "exit status 9: bad token ***");
 }
+
+TEST_CASE("a command's last words are shortened only when the secrets in them are hidden", "[command][secrets]") {
+    Bench bench;
+    std::string secret = "s3cret-of-more-than-ten-bytes";
+    bench.scope.secret = [&](std::string_view) { return secret; };
+    const auto reason = [&](const std::string& words) {
+        CommandSpec spec = shell(words + " >&2; exit 9");
+        spec.env = named({{"TOKEN", "{$secrets.token}"}});
+        return bench.perform_once(phase_of(spec), kPatient).reason;
+    };
+    const std::string dots(150, '.');
+    SECTION("a line that is too long to be shown") {
+        CHECK(reason("printf '%s' '" + dots + "' \"$$TOKEN\" '" + dots + "'") ==
+              "exit status 9: " + dots + "***" + std::string(7, '.') + "…");
+    }
+    SECTION("a line that is too long to be kept") {
+        // Secret after secret, so that what is kept begins within one.
+        for (const int length : {100'000, 100'003, 100'011, 100'016}) {
+            const std::string text = reason("yes \"$$TOKEN\" | tr -d '\\n' | head -c " + std::to_string(length));
+            INFO(text);
+            CHECK(text.starts_with("exit status 9: "));
+            CHECK(text.find("bytes") == std::string::npos);
+        }
+    }
+    SECTION("a secret of several lines") {
+        secret = "first line\nsecond line";
+        CHECK(reason("echo \"key: $$TOKEN\"") == "exit status 9: key: ***");
+    }
+}

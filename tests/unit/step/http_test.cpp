@@ -177,6 +177,29 @@ TEST_CASE("a header's secret is resolved for each attempt, and no reason shows i
     CHECK(attempt.reason == "400 Bad Request: bad: Bearer ***");
 }
 
+TEST_CASE("an answer is shortened only when the secrets in it are hidden", "[http][secrets]") {
+    TestServer server([](const ServerRequest& request) {
+        return ServerReply{.status = 400,
+                           .body = std::string(150, '.') + request.header("Authorization") + std::string(150, '.')};
+    });
+    Bench bench;
+    const std::string secret = "s3cret-of-more-than-ten-bytes";
+    bench.scope.secret = [&](std::string_view) { return secret; };
+    HttpSpec spec = http("GET", server.url("/"));
+    spec.headers = named({{"Authorization", "{$secrets.token}"}});
+    const std::string shown = std::string(150, '.') + "***" + std::string(7, '.') + "…";
+    CHECK(bench.perform_once(phase_of(spec), kPatient).reason == "400 Bad Request: " + shown);
+
+    const ProbeSpec asking{spec, condition_of("$statusCode == 200"), {}, {}, Millis{30'000}, {}};
+    CHECK(probe(asking, bench.scope, bench.work).reason == "400 Bad Request: " + shown + ": unclear");
+
+    const auto never = Interrupt::create();
+    REQUIRE(never);
+    const auto listing = fetch_listing(spec, bench.scope, 30s, *never, bench.work);
+    REQUIRE_FALSE(listing);
+    CHECK(listing.error().text.ends_with(": 400 Bad Request: " + shown));
+}
+
 TEST_CASE("the rendered request can be sent again from its journalled text", "[http][journal]") {
     TestServer server(always({.status = 200}));
     Bench bench;

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "step/redact.hpp"
 #include "step_support.hpp"
 
 using namespace lockstep;
@@ -214,4 +215,22 @@ TEST_CASE("of a request whose outputs are still to come, all that does not need 
         bench.scope.outputs = &outputs;
         CHECK(rendered(bench, spec) == "error: url: " + later + " is missing");
     }
+}
+
+TEST_CASE("a secret is hidden in the forms in which it is commonly echoed", "[secrets]") {
+    const std::string secret = "a\"b\\c/d e\n\xC3\xA9\xF0\x9F\x94\x91+%";
+    const auto hidden = [&](const std::string& echo) { return redact_values("<" + echo + "> " + echo, {secret}); };
+    CHECK(hidden(secret) == "<***> ***");
+    CHECK(hidden(R"(a\"b\\c/d e\n)"
+                 "\xC3\xA9\xF0\x9F\x94\x91+%") == "<***> ***");
+    CHECK(hidden(R"(a\"b\\c\/d e\n\u00e9\ud83d\udd11+%)") == "<***> ***");
+    CHECK(hidden(R"(\u0061\u0022b\u005C\u005cc\u002fd\u0020e\u000A\u00E9\uD83D\uDD11\u002B\u0025)").find("\\uD83D") !=
+          std::string::npos);  // one backslash too many: another text
+    CHECK(hidden(R"(\u0061\u0022b\u005Cc\u002fd\u0020e\u000A\u00E9\uD83D\uDD11\u002B\u0025)") == "<***> ***");
+    CHECK(hidden("a%22b%5Cc%2Fd%20e%0A%C3%A9%F0%9F%94%91%2B%25") == "<***> ***");
+    CHECK(hidden("a%22b%5cc/d+e%0a%c3%a9%f0%9f%94%91+%25") == "<***> ***");
+    CHECK(redact_values("a token, a tok%65n, a to\\u006ben, a toke", {"token"}) == "a ***, a ***, a ***, a toke");
+    CHECK(redact_values("tok%6", {"token"}) == "tok%6");
+    CHECK(redact_values("toke\\u006", {"token"}) == "toke\\u006");
+    CHECK(redact_values("\\\\\\\\\\\\", {"\\\\\\\\"}) == "***\\\\");
 }
