@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/text.hpp"
 #include "job/definition.hpp"
 
 namespace lockstep {
@@ -54,7 +55,7 @@ std::optional<PhaseName> phase_of(Stage stage) {
 
 std::string option(DecisionVerb verb) { return "--" + std::string(to_string(verb)); }
 
-std::string name_of(const Pair& pair) { return pair.item_key + ", step " + pair.step; }
+std::string name_of(const Pair& pair) { return printable(pair.item_key) + ", step " + pair.step; }
 
 std::unexpected<Error> wrong(const Pair& pair, const std::string& what) {
     return fail(Failure::usage, name_of(pair) + ": " + what);

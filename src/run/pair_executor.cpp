@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.hpp"
+#include "base/text.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
@@ -22,7 +23,7 @@ std::int64_t not_before(int pair_attempts) {
 
 void say(log::Level level, const Pair& pair, std::string_view phase, std::string_view outcome, const std::string& reason,
          const std::string& sentence) {
-    log::write(level, pair.item_key + ": " + sentence,
+    log::write(level, printable(pair.item_key) + ": " + sentence,
                {{"item", pair.item_key}, {"step", pair.step}, {"phase", phase}, {"outcome", outcome}, {"reason", reason}});
 }
 

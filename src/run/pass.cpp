@@ -177,7 +177,7 @@ void Pass::count(PairEnd end, const std::string& item_key) {
         case PairEnd::done:
             ++totals.done;
             if (log::shows(log::Level::debug)) {
-                log::write(log::Level::debug, item_key + ": done", {{"item", item_key}, {"outcome", "done"}});
+                log::write(log::Level::debug, printable(item_key) + ": done", {{"item", item_key}, {"outcome", "done"}});
             }
             return;
         case PairEnd::skipped: ++totals.skipped; return;
@@ -185,7 +185,7 @@ void Pass::count(PairEnd end, const std::string& item_key) {
         case PairEnd::waits:
             ++totals.failed;
             ++result_.told_before;
-            log::debug("{}: failed before, and is not tried again yet", item_key);
+            log::debug("{}: failed before, and is not tried again yet", printable(item_key));
             return;
         case PairEnd::still_parked:
             ++result_.told_before;

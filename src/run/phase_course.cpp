@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+
 namespace lockstep {
 
 namespace {
@@ -221,7 +223,7 @@ PhaseCourse::Next PhaseCourse::finish(PhaseEnd end, std::string reason) {
 }
 
 void PhaseCourse::say(log::Level level, const std::string& what, std::string_view outcome, MonotonicTime since) const {
-    log::write(level, fmt::format("{} {} {}: {}", pair_.item_key, step_.name, to_string(name_), what),
+    log::write(level, fmt::format("{} {} {}: {}", printable(pair_.item_key), step_.name, to_string(name_), what),
                {{"item", pair_.item_key},
                 {"step", step_.name},
                 {"phase", to_string(name_)},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.hpp"
 #include "job/definition.hpp"
 #include "journal/decide.hpp"
 #include "run/item_course.hpp"
@@ -49,7 +50,7 @@ Result<PairEnd> Recovery::settle(const std::vector<Pair>& pairs, bool& found_nob
     const std::string& item_key = pairs.front().item_key;
     const auto inputs = parse_json(pairs.front().item);
     if (!inputs) {
-        log::error("{}: the journalled item cannot be read, it stays open: {}", item_key, inputs.error().what);
+        log::error("{}: the journalled item cannot be read, it stays open: {}", printable(item_key), inputs.error().what);
         return PairEnd::open;
     }
     PairEnd end = PairEnd::skipped;
@@ -74,17 +75,17 @@ Result<PairEnd> Recovery::settle(const std::vector<Pair>& pairs, bool& found_nob
 Result<PairEnd> Recovery::resume(const Pair& pair, const Json& inputs, bool& found_nobody) {
     const auto definition = parse_definition(pair.definition);
     if (!definition) {
-        log::error("{}: {} stays open, its journalled definition cannot be read: {}", pair.item_key, pair.step,
+        log::error("{}: {} stays open, its journalled definition cannot be read: {}", printable(pair.item_key), pair.step,
                    definition.error().text);
         return PairEnd::open;
     }
     const StepSpec* now = pass_.job.step(pair.step);
-    log::write(
-        log::Level::warning,
-        fmt::format("{}: {} was left {} by run {}{}: settled first{}", pair.item_key, pair.step, to_string(pair.state),
-                    pair.run_id, is_in_doubt(pair.state) ? ", whether that took effect is not known" : "",
-                    now != nullptr && now->definition == pair.definition ? "" : ", under the definition that it began with"),
-        {{"item", pair.item_key}, {"step", pair.step}, {"outcome", to_string(pair.state)}});
+    log::write(log::Level::warning,
+               fmt::format(
+                   "{}: {} was left {} by run {}{}: settled first{}", printable(pair.item_key), pair.step,
+                   to_string(pair.state), pair.run_id, is_in_doubt(pair.state) ? ", whether that took effect is not known" : "",
+                   now != nullptr && now->definition == pair.definition ? "" : ", under the definition that it began with"),
+               {{"item", pair.item_key}, {"step", pair.step}, {"outcome", to_string(pair.state)}});
     StepOutputs outputs;
     auto earlier = pass_.journal.pairs_of(pair.item_key);
     if (!earlier) return std::unexpected(earlier.error());
@@ -97,7 +98,7 @@ Result<PairEnd> Recovery::resume(const Pair& pair, const Json& inputs, bool& fou
     const auto end = executor.resume(pair, definition->step, inputs, terms, outputs);
     found_nobody = executor.found_nobody();
     if (end && *end == PairEnd::done) {
-        log::write(log::Level::info, pair.item_key + ": " + pair.step + " is done now",
+        log::write(log::Level::info, printable(pair.item_key) + ": " + pair.step + " is done now",
                    {{"item", pair.item_key}, {"step", pair.step}, {"outcome", "done"}});
     }
     return end;
@@ -108,7 +109,7 @@ Result<void> Recovery::take_decisions() {
     if (!decisions) return std::unexpected(decisions.error());
     for (const auto& [decision, outcome, applied, state] : *decisions) {
         log::write(applied ? log::Level::info : log::Level::warning,
-                   fmt::format("{}: {}: {} decided {}: {}", decision.item_key, decision.step, decision.by,
+                   fmt::format("{}: {}: {} decided {}: {}", printable(decision.item_key), decision.step, printable(decision.by),
                                to_string(decision.verb), outcome));
     }
     return {};

@@ -117,5 +117,39 @@ class Items(ItemTest):
                 self.assert_nothing_left()
 
 
+class HostileKeys(ItemTest):
+    KEY = "a\nrun=FAKE\n\x1b[31m"
+    SHOWN = "a\\nrun=FAKE\\n\\x1b[31m"
+
+    def run_with(self, mode):
+        self.write("mode", mode)
+        result = self.run_job(self.job, "--log-level", "debug")
+        self.assertNotIn("\x1b", result.err)
+        self.assertEqual([line for line in result.err.splitlines() if line.startswith("run=")], [])
+        return result.err
+
+    def test_no_line_of_the_log_is_forged_by_a_key_however_its_item_fares(self):
+        self.write("items.ndjson", json.dumps({"id": self.KEY}) + "\n")
+        ends = {"notAppliedStatus": [9], "refusedStatus": [3], "retry": {"maxAttempts": 2, "initialInterval": "1ms"}}
+        self.job = self.write_job({
+            "lockstep": 1, "job": "hostile", "lock": str(self.lock), "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"},
+            "steps": [{"step": "s", "first": self.command("sh", "-c", "grep -q first mode && exit $(sed s/first// mode); true", **ends),
+                       "second": self.command("sh", "-c", "grep -q second mode && exit $(sed s/second// mode); true", **ends)}]})
+        for mode, words in (("first9", [" s first: exit status 9", ": s first did not take effect"]), ("first3", [": s first refused"]),
+                            ("first1", [": s is parked"]), ("second9", [": s second did not take effect"]),
+                            ("", [": s was left", ": s is done now"])):
+            with self.subTest(mode=mode):
+                err = self.run_with(mode)
+                for each in words:
+                    self.assertIn(self.SHOWN + each, err)
+                if mode == "first1":
+                    self.assertEqual(self.lockstep("resolve", "--state-dir", self.state, self.job, self.KEY, "--again").status, 0)
+
+    def test_in_a_line_of_json_the_key_stands_as_it_is(self):
+        self.write("items.ndjson", json.dumps({"id": self.KEY}) + "\n")
+        result = self.run_job(self.job_over({"ndjson": "items.ndjson"}, script="#!/bin/sh\nexit 3\n"), "--log-format", "json")
+        self.assertIn(self.KEY, [json.loads(line).get("item") for line in result.err.splitlines()])
+
+
 if __name__ == "__main__":
     unittest.main()
