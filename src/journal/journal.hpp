@@ -18,7 +18,7 @@ struct Pair {
     PairState state = PairState::pending;
     int generation = 0;      ///< enters the idempotency key; rises before a new attempt after a refusal or a compensation
     int attempt = 0;         ///< attempts of the present phase
-    int pair_attempts = 0;   ///< passes that began this pair
+    int pair_attempts = 0;   ///< passes that tried this pair
     std::string item;        ///< the item's own JSON, so that it can be finished without its source
     std::string definition;  ///< the step's JSON as it was when the pair began
     std::string request;     ///< the present phase's request, secrets as references

@@ -142,11 +142,16 @@ Result<std::optional<PairEnd>> PairExecutor::first(const Task& task) {
     }
 }
 
-/// A request that cannot be made of this item: nothing was begun, and nothing is on record.
+/// A request that cannot be made of this item. It counts as an attempt, so that a poison item comes ever less often and is
+/// parked.
 Result<std::optional<PairEnd>> PairExecutor::not_begun(const Task& task, const std::string& reason) {
     say(log::Level::warning, task.pair, to_string(PhaseName::first), "not begun", reason,
         task.step.name + " was not begun, a request cannot be made of this item: " + reason);
-    return PairEnd::failed;
+    task.pair.reason = "not begun, a request cannot be made of this item: " + reason;
+    task.pair.request.clear();
+    task.pair.changed_ms = wall_now_ms();
+    task.pair.owes_steps = false;  // the item as it was journalled has had its turn; what its source lists may be mended
+    return try_later(task, PairEnd::failed);
 }
 
 Result<std::optional<PairEnd>> PairExecutor::second(const Task& task) {

@@ -1,6 +1,7 @@
 """Items of which a request cannot be made: nothing is begun for them, and they cost no more than others that fail."""
 
 import json
+import sqlite3
 import unittest
 
 from item_jobs import ItemTest
@@ -45,6 +46,66 @@ class NothingIsBegun(PoisonItemTest):
         self.assertEqual(result.status, 0, result.err)
         self.assertEqual(self.noted(), ["first-a", "r-a"])
 
+
+class ItCostsLittle(PoisonItemTest):
+    POISON = {"second": {"command": ["sh", "-c", "echo $1 >>done.log", "sh", "{$inputs.more}"]}}
+    TOLD = "a: pay was not begun"
+
+    def pair(self):
+        with sqlite3.connect(self.state / "pay.sqlite3") as database:
+            return database.execute("SELECT state, pair_attempts, parked_from, reason FROM pairs WHERE item_key = 'a'").fetchone()
+
+    def test_it_is_tried_ever_less_often_and_then_parked_where_status_shows_it(self):
+        job = self.job([{"id": "a"}], maxPairAttempts=4, **self.POISON)
+        for passes in range(1, 4):
+            self.assertIn(self.TOLD, self.run_job(job).err)
+            self.assertEqual(self.pair()[:2], ("pending", passes))
+        waiting = self.run_job(job)
+        self.assertEqual(waiting.status, 1)
+        self.assertNotIn(self.TOLD, waiting.err, "it waits now")
+        self.assertIn("done 0, failed 1, parked 0", waiting.err)
+        self.assertIn(self.TOLD, self.run_job(job, "--only", "a").err)
+        self.assertIn("a: pay is parked", self.run_job(job, "--only", "a").err)
+        self.assertEqual(self.pair()[:3], ("parked", 4, "pending"))
+        status = self.lockstep("status", "--state-dir", self.state, job).out
+        self.assertIn("parked in its first phase", status)
+        self.assertIn("second: argument 4: $inputs.more is missing", " ".join(status.split()))
+        self.assertEqual(self.noted(), [])
+
+    def test_once_a_request_can_be_made_of_it_it_goes_through(self):
+        poison = [{"id": "a"}]
+        for what, mended in (("the item", lambda: self.job([{"id": "a", "more": "m"}], **self.POISON)), ("the job file", lambda: self.job(poison))):
+            with self.subTest(mended=what):
+                (self.root / "done.log").unlink(missing_ok=True)
+                self.state = self.root / what.replace(" ", "-")
+                self.assertEqual(self.run_job(self.job(poison, **self.POISON)).status, 1)
+                result = self.run_job(mended())
+                self.assertEqual(result.status, 0, result.err)
+                self.assertEqual(self.noted(), ["first-a", "m" if what == "the item" else "second-a"])
+                self.assertEqual(self.pair()[0], "done")
+
+    def parked(self):
+        job = self.job([{"id": "a"}], maxPairAttempts=1, **self.POISON)
+        for _ in range(2):
+            self.run_job(job)
+        self.assertEqual(self.pair()[0], "parked")
+        again = self.lockstep("resolve", "--state-dir", self.state, job, "a", "--again")
+        self.assertEqual(again.status, 0, again.err)
+        self.assertEqual(self.pair()[:2], ("pending", 0))
+
+    def test_a_person_who_mended_the_job_file_has_it_tried_again_though_its_source_lists_it_no_longer(self):
+        self.parked()
+        result = self.run_job(self.job([]))
+        self.assertEqual(result.status, 0, result.err)
+        self.assertEqual(self.noted(), ["first-a", "second-a"])
+
+    def test_a_person_who_mended_the_item_has_what_the_source_lists_after_what_was_journalled(self):
+        self.parked()
+        job = self.job([{"id": "a", "more": "m"}], **self.POISON)
+        self.assertIn(self.TOLD, self.run_job(job).err)
+        result = self.run_job(job)
+        self.assertEqual(result.status, 0, result.err)
+        self.assertEqual(self.noted(), ["first-a", "m"])
 
 if __name__ == "__main__":
     unittest.main()
