@@ -91,6 +91,10 @@ bool is_status_used(const std::vector<ShellToken>& tokens, std::size_t first, st
     return false;
 }
 
+constexpr char kNested[] =
+    "what runs under the lock takes one more: write lockstep exec --lock A --lock B -- COMMAND by hand (all locks are taken "
+    "before it begins)";
+
 Conversion left(std::string why) { return {Conversion::Outcome::left, "", {std::move(why)}}; }
 
 }  // namespace
@@ -169,6 +173,7 @@ Conversion LineConverter::convert_call(std::string_view command, const std::vect
         if (redirect.begin > begin && redirect.begin < end)
             return left("a redirection stands among the words that would be replaced");
     }
+    if (takes_lock(command.substr(end, words.back().end() - end)) || takes_lock(call->shell_command)) return left(kNested);
     finish(*call, is_status_used(tokens, first, last));
     std::string text(command.substr(0, begin));
     text += call->shell_command.empty() ? exec_prefix(*call) + " " : exec_by_shell(*call, shell(), call->shell_command);
@@ -176,9 +181,24 @@ Conversion LineConverter::convert_call(std::string_view command, const std::vect
     return {Conversion::Outcome::converted, std::move(text), std::move(call->notes)};
 }
 
+bool LineConverter::takes_lock(std::string_view command) const {
+    if (LineConverter(kind_).convert_command(command).outcome != Conversion::Outcome::nothing) return true;
+    const auto tokens = split_shell_line(command);
+    return tokens && std::ranges::any_of(*tokens, [&](const ShellToken& token) {
+               // A script is a word with quotes or backslashes; what stands in it is less than the word, which ends this.
+               if (token.kind != ShellToken::Kind::word || token.text.find_first_of("'\"\\") == std::string_view::npos)
+                   return false;
+               const std::string_view inside = token.text.front() == '"' && token.text.size() > 2 && token.text.back() == '"'
+                                                   ? token.text.substr(1, token.text.size() - 2)
+                                                   : token.text;
+               return token.value ? takes_lock(*token.value) : inside != token.text && takes_lock(inside);
+           });
+}
+
 Conversion LineConverter::convert_script(std::string_view command, const std::vector<ShellToken>& tokens, std::size_t first) {
     auto script = read_lock_script(command, tokens, first);
     if (!script) return left(script.error());
+    if (takes_lock(script->body)) return left(kNested);
     finish(script->call, false);
     std::string text(command.substr(0, script->begin));
     text += script->is_one_command ? exec_prefix(script->call) + " " + std::string(script->body)

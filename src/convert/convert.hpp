@@ -35,6 +35,8 @@ class LineConverter {
     Conversion convert_command(std::string_view command);
     Conversion convert_call(std::string_view command, const std::vector<ShellToken>& tokens, std::size_t word,
                             std::size_t last);
+    /// Is a lock taken by this command, or in a script among its words?
+    bool takes_lock(std::string_view command) const;
     Conversion convert_script(std::string_view command, const std::vector<ShellToken>& tokens, std::size_t first);
     void finish(LockCall& call, bool status_is_used);
     void name_lock(LockCall& call);

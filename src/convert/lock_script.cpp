@@ -68,6 +68,8 @@ class ScriptReader {
         const ShellToken& separator = tokens_[release.first - 1];
         if (!separates(separator) && !(with_and && separator.is_op("&&"))) return false;
         if (!gives_lock_back(release, lock_)) return false;
+        if (separator.is_op("&&") && !trapped_)
+            script_.call.notes.emplace_back("a command that fails keeps the lock no longer: the next run begins all the same");
         set_body(at_, release.first - 1);
         at_ = end;
         return true;

@@ -50,6 +50,13 @@ TEST_CASE("every line of the corpus becomes what it says", "[convert]") {
     CHECK(lines > 80);
 }
 
+TEST_CASE("a failing command that kept the lock is said to keep it no longer", "[convert]") {
+    const char* const kNote = "keeps the lock no longer";
+    CHECK(contains(notes_of(convert("* * * * * mkdir /tmp/a.lock && ./x && rmdir /tmp/a.lock")), kNote));
+    CHECK(contains(notes_of(convert("* * * * * if mkdir /tmp/a.lock; then ./x && rmdir /tmp/a.lock; fi")), kNote));
+    CHECK_FALSE(contains(notes_of(convert("* * * * * mkdir /tmp/a.lock && ./x; rmdir /tmp/a.lock")), kNote));
+}
+
 TEST_CASE("a lock file that has to make room for a directory is said to be removed", "[convert]") {
     CHECK(contains(notes_of(convert("* * * * * flock -n /tmp/a.lock a")), "remove it once (rm -f)"));
     // Never what is more than a lock file.
