@@ -72,7 +72,7 @@ void warn_of_restarts(Supervision& supervision, const SupervisordProgram& progra
     }
     if (program.processes > 1) {
         supervision.warnings.push_back(
-            {program.place, false,
+            {program.processes_place, false,
              "numprocs=" + std::to_string(program.processes) + ": one of them works, the others wait for its lock",
              "numprocs=1"});
     }

@@ -144,6 +144,7 @@ class Reader {
             auto program = one_process(section, names);
             if (!program) return std::unexpected(program.error());
             program->processes = *count;
+            program->processes_place = setting(section, "numprocs", "1", names).place;
             programs.push_back(std::move(*program));
         }
         return {};

@@ -26,6 +26,7 @@ struct SupervisordProgram {
     std::vector<std::string> words;  ///< of its command; empty if that is no list of words
     std::string directory;           ///< that it is run in; "" unknown
     int processes = 1;               ///< numprocs
+    ConfigPlace processes_place;     ///< where that is said; empty: nowhere
     SupervisordSetting stopwaitsecs, stopsignal, stopasgroup, killasgroup, autorestart, exitcodes;
 };
 

@@ -87,9 +87,10 @@ TEST_CASE("what is not as it should be under supervisord is told, with the line 
     wrong.stopasgroup = wrong.killasgroup = {"true", {"c", 8}, false};
     wrong.exitcodes = {"0,2", {"c", 9}, false};
     wrong.processes = 2;
+    wrong.processes_place = {"c", 11};
     CHECK(warnings(supervision_of(job(), wrong)) ==
           "c:7 write stopsignal=TERM\nc:8 write stopasgroup=false\nc:8 write killasgroup=false\nc:9 write exitcodes=0,2,75\n"
-          "c:3 write numprocs=1\n");
+          "c:11 write numprocs=1\n");
     wrong = program("25");
     wrong.autorestart.value = "false";
     wrong.exitcodes.value = "0";

@@ -137,6 +137,7 @@ TEST_CASE("every process of a program and of a group is told by its name", "[sup
     CHECK(programs[1].name == "g:a_06");
     CHECK(programs[1].words == Words{"a", "g", "6/2"});
     CHECK(programs[0].processes == 2);
+    CHECK(programs[0].processes_place.line == 6);
 }
 
 TEST_CASE("variables come from supervisord's environment, its section and the program's own", "[supervisord]") {
