@@ -43,20 +43,21 @@ class JsonVoice final : public FrontVoice {
 };
 
 /// Who has started us, and what it will do when it stops us; asked in the guardian, which tells.
-void watch_supervisor(const JobSpec& job, const RunArguments& arguments, bool gives_more, RunOptions& options) {
+void watch_supervisor(const JobSpec& job, const RunArguments& arguments, bool told, RunOptions& options) {
     const RunBy by = find_who_runs_us();
     if (by.kind == RunBy::Kind::person && !arguments.stop_timeout) return;
     const bool systemd = by.kind == RunBy::Kind::systemd;
     options.strict = arguments.strict;
     // The first command is to know whether a stop would be signalled to it, too.
     if (options.strict || systemd) options.supervisor_limit = Millis{50};
-    options.ask_supervisor = [&job, by, gives_more = gives_more && systemd, declared = arguments.stop_timeout,
-                              front = ::getpid(), parent = ::getppid()]() -> std::optional<SupervisorWord> {
+    options.ask_supervisor = [&job, by, told, declared = arguments.stop_timeout, front = ::getpid(),
+                              parent = ::getppid()]() -> std::optional<SupervisorWord> {
         constexpr Millis kPatient{5000};
-        auto own = ask_own_supervisor(job, by, front, parent, declared, kPatient);
+        auto own = ask_own_supervisor(job, by, front, parent, told, declared, kPatient);
         if (!own) return std::nullopt;
-        return SupervisorWord{std::move(own->who),   own->given, own->too_short, std::move(own->text), std::move(own->warnings),
-                              own->signals_commands, gives_more};
+        return SupervisorWord{
+            std::move(own->who),   own->given,     own->too_short, std::move(own->text), std::move(own->warnings),
+            own->signals_commands, own->gives_more};
     };
 }
 

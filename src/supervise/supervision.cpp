@@ -134,7 +134,15 @@ Supervision supervision_of(const JobSpec& job, const SystemdUnit& unit) {
     // The manager's default is no line of the unit: what is to be written is one of the unit's own.
     const bool own = unit.stop_setting.section == "Service";
     if (!own) supervision.setting_place = {};
+    // Each message of the front adds to the time that it is given, if only the front is signalled: KillMode=control-group ends
+    // the commands in hand by the SIGTERM, however long is waited.
+    const bool only_front = unit.kill_mode.value == "mixed" || unit.kill_mode.value == "process";
     judge(supervision, "TimeoutStopSec=" + std::to_string(supervision.budget.seconds) + "s", "[Service]");
+    if (supervision.change && unit.hears_the_run && only_front) {
+        supervision.verdict = StopVerdict::enough;
+        supervision.change.reset();
+        supervision.extended = true;
+    }
     if (!own) supervision.setting_place = unit.stop_setting.place;
 
     if (unit.kill_mode.value == "control-group" && job.shield != true) {

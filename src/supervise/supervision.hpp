@@ -36,6 +36,7 @@ struct Supervision {
     std::string name;        ///< of the program or the unit
     ConfigPlace place;       ///< where its section begins
     StopVerdict verdict = StopVerdict::enough;
+    bool extended = false;  ///< `given` alone would not be enough; the run asks for more as it goes, and is given it
     StopBudget budget;
     std::optional<Millis> given;   ///< nullopt: for ever; or unknown, as `verdict` says
     std::string setting;           ///< "stopwaitsecs=10"

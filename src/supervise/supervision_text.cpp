@@ -25,7 +25,11 @@ std::string write_text(const Advice& advice) {
 
 std::string verdict_text(const Supervision& supervision) {
     switch (supervision.verdict) {
-        case StopVerdict::enough: return "enough";
+        case StopVerdict::enough:
+            return supervision.extended
+                       ? "enough: too short by itself, but the run asks for more time as it goes, and is heard "
+                         "(NotifyAccess=)"
+                       : "enough";
         case StopVerdict::tight: return "tight: the longest pair fits, but not the time to end after it";
         case StopVerdict::too_short: return "too short: a stop can be cut by SIGKILL";
         case StopVerdict::unknown: return "unknown";
@@ -71,6 +75,7 @@ Json supervision_json(const Supervision& supervision) {
     json.set("name", Json::of_string(supervision.name));
     json.set("place", place_json(supervision.place));
     json.set("verdict", Json::of_string(std::string(to_string(supervision.verdict))));
+    json.set("extended", Json::of_boolean(supervision.extended));
     json.set("longestPairMs", Json::of_number(supervision.budget.longest_pair.count()));
     json.set("neededSeconds", Json::of_number(supervision.budget.seconds));
     const bool known = supervision.given && supervision.verdict != StopVerdict::unknown;

@@ -64,6 +64,28 @@ char unescaped(char c) {
     }
 }
 
+/// Whether the first process of a command is, or becomes, lockstep.
+bool becomes_lockstep(const std::vector<std::string>& words) {
+    constexpr std::string_view kBefore[] = {"env", "nice", "ionice", "chrt", "taskset", "nohup", "stdbuf"};
+    const auto name = [](const std::string& word) { return std::string_view(word).substr(word.rfind('/') + 1); };
+    const auto is_lockstep = [&](const std::string& word) { return name(word) == "lockstep" || name(word) == "lockstep-job"; };
+    if (words.empty()) return false;
+    if (is_lockstep(words.front())) return true;
+    if (std::ranges::find(kBefore, name(words.front())) == std::end(kBefore)) {
+        const bool shell_that_execs = name(words.front()).ends_with("sh") && words.size() >= 3 && words[1] == "-c";
+        return shell_that_execs && words[2].contains("exec ") && words[2].contains("lockstep");
+    }
+    return std::ranges::any_of(words, is_lockstep);
+}
+
+/// systemd.service(5): NotifyAccess= is none by default; Type=notify and WatchdogSec= force none to main.
+bool hears_the_main_process(const UnitFiles& files) {
+    const auto access = setting(files, "NotifyAccess", "none").value;
+    if (access == "main" || access == "exec" || access == "all") return true;
+    const auto watchdog = parse_stop_timeout(setting(files, "WatchdogSec", "0").value);  // 0: none, as there
+    return setting(files, "Type", "simple").value.starts_with("notify") || (watchdog && *watchdog);
+}
+
 SystemdUnit of_manager(const SystemctlProperties& shown, const std::string& name) {
     std::vector<std::string> drop_ins;
     const std::string& listed = shown.at("DropInPaths");
@@ -82,6 +104,7 @@ SystemdUnit of_manager(const SystemctlProperties& shown, const std::string& name
         unit.stop_setting.value = shown.at("TimeoutStopUSec");
     }
     unit.kill_mode.value = shown.at("KillMode");
+    unit.hears_the_run = shown.at("NotifyAccess") != "none" && std::ranges::all_of(unit.commands, becomes_lockstep);
     unit.private_tmp.value = shown.at("PrivateTmp");
     unit.needs_reload = is_yes(shown.at("NeedDaemonReload"));
     return unit;
@@ -135,6 +158,7 @@ SystemdUnit systemd_unit_of(const UnitFiles& files, const UnitAssignment& defaul
     unit.directory = setting(files, "WorkingDirectory", "/").value;
     read_stop_timeout(files, default_timeout, unit);
     unit.kill_mode = setting(files, "KillMode", "control-group");
+    unit.hears_the_run = hears_the_main_process(files) && std::ranges::all_of(unit.commands, becomes_lockstep);
     unit.kill_signal = setting(files, "KillSignal", "SIGTERM");
     unit.private_tmp = setting(files, "PrivateTmp", "no");
     const UnitAssignment dynamic = setting(files, "DynamicUser", "no");
@@ -145,8 +169,8 @@ SystemdUnit systemd_unit_of(const UnitFiles& files, const UnitAssignment& defaul
 
 Result<ManagedUnit> ask_systemd(const std::string& name, bool user, Millis limit) {
     const auto shown = systemctl_show(name,
-                                      {"LoadState", "FragmentPath", "DropInPaths", "TimeoutStopUSec", "KillMode", "PrivateTmp",
-                                       "SendSIGKILL", "NeedDaemonReload", "MainPID"},
+                                      {"LoadState", "FragmentPath", "DropInPaths", "TimeoutStopUSec", "KillMode",
+                                       "NotifyAccess", "PrivateTmp", "SendSIGKILL", "NeedDaemonReload", "MainPID"},
                                       user, limit);
     if (!shown) return std::unexpected(shown.error());
     if (shown->at("LoadState") != "loaded" || shown->at("FragmentPath").empty())

@@ -22,7 +22,9 @@ struct SystemdUnit {
     UnitAssignment stop_setting;         ///< what decided it; an empty place: systemd's default
     UnitAssignment kill_mode;            ///< with systemd's default where nothing is stated, and then an empty place
     UnitAssignment kill_signal;
-    UnitAssignment private_tmp;       ///< "yes" or "no"; of DynamicUser=yes, which implies it, that one's place and key
+    UnitAssignment private_tmp;  ///< "yes" or "no"; of DynamicUser=yes, which implies it, that one's place and key
+    /// What the run tells the manager is heard: lockstep is the main process, and NotifyAccess= lets it speak.
+    bool hears_the_run = false;
     std::string success_exit_status;  ///< all of SuccessExitStatus=, blanks between
     bool needs_reload = false;        ///< the files have changed since the manager read them
 };

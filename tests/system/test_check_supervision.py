@@ -169,6 +169,16 @@ class OfSystemd(CheckTest):
         self.assertEqual([w["write"] for w in one["warnings"]], ["KillMode=mixed", "PrivateTmp=no"])
         self.assertEqual({w["place"]["file"] for w in one["warnings"]}, {str(drop_in)})
 
+    def test_a_timeout_that_the_run_extends_is_enough(self):
+        job = self.job(lock="/tmp/lockstep-test-never-taken.lock")
+        unit = self.root / "job.service"
+        unit.write_text(f"[Service]\nExecStart={LOCKSTEP} loop {job}\nKillMode=mixed\nNotifyAccess=main\nTimeoutStopSec=3\n")
+        one, = self.check(job, "--systemd", unit, status=0)[0]["supervised"]
+        self.assertEqual((one["verdict"], one["extended"], one["givenMs"], one["change"]), ("enough", True, 3000, None))
+        self.assertIn("asks for more time as it goes", self.lockstep("check", job, "--systemd", unit).out)
+        unit.write_text(unit.read_text().replace("mixed", "control-group"))
+        self.check(job, "--systemd", unit, status=1)
+
     def test_a_plain_unit_has_systemds_defaults(self):
         unit = self.root / "plain.service"
         unit.write_text(f"[Service]\nExecStart={LOCKSTEP} loop {self.job(seconds=60)}\n")

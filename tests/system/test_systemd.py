@@ -61,7 +61,10 @@ class UnderSystemd(SystemTest):
         self.stopped_cleanly()
         log = self.systemd.log("job")
         self.assertIn("asked for more time as long as it takes", log)
-        self.assertIn("TimeoutStopSec=55s under [Service]", log)
+        self.assertNotIn(TOO_SHORT, log)
+        result = self.systemd.lockstep("check", self.root / "job.json", "--systemd", "job", "--json")
+        one, = json.loads(result.out)[0]["supervised"]
+        self.assertEqual((result.status, one["verdict"], one["extended"], one["givenMs"]), (0, "enough", True, 2000))
 
     def test_where_it_does_not_listen_the_pair_is_cut_and_the_warning_had_said_so(self):
         self.boot()

@@ -66,7 +66,9 @@ TEST_CASE("what is declared is believed, and nobody is asked", "[run by]") {
     RunBy by;
     by.kind = RunBy::Kind::supervisord;
     by.server_url = "unix:///nowhere";
-    const auto ask = [&](std::optional<Millis> declared) { return ask_own_supervisor(*job, by, 1, 0, declared, Millis{100}); };
+    const auto ask = [&](std::optional<Millis> declared) {
+        return ask_own_supervisor(*job, by, 1, 0, false, declared, Millis{100});
+    };
     CHECK(ask(Millis{19'999})->too_short);
     CHECK_THAT(ask(Millis{10'000})->text,
                Catch::Matchers::Contains("waits 10s") && Catch::Matchers::Contains("--stop-timeout 25s"));

@@ -105,6 +105,35 @@ TEST_CASE("what is not as it should be under systemd is told, with the line to w
                    Contains("u:4 write KillMode=mixed"));
 }
 
+TEST_CASE("a stop timeout that is too short is enough where systemd hears the run ask for more, and signals it alone",
+          "[verdict]") {
+    const std::string base = "ExecStart=/usr/bin/lockstep loop /a.json\nSuccessExitStatus=75\nTimeoutStopSec=3\n";
+    const auto verdict = [&](const std::string& settings) { return supervision_of(job(), unit(base + settings)); };
+    for (const char* settings :
+         {"KillMode=mixed\nNotifyAccess=main\n", "KillMode=process\nNotifyAccess=exec\n", "KillMode=mixed\nNotifyAccess=all\n",
+          "KillMode=mixed\nType=notify\n", "KillMode=mixed\nType=notify-reload\nNotifyAccess=none\n",
+          "KillMode=mixed\nWatchdogSec=30\n",
+          "KillMode=mixed\nNotifyAccess=main\nExecStart=\nExecStart=nice -n 5 lockstep run a\n",
+          "KillMode=mixed\nNotifyAccess=main\nExecStart=\nExecStart=sh -c 'cd / && exec lockstep run a'\n"}) {
+        INFO(settings);
+        const Supervision one = verdict(settings);
+        CHECK(one.verdict == StopVerdict::enough);
+        CHECK_FALSE(one.change);
+        CHECK_THAT(supervision_text(one), Contains("asks for more time as it goes"));
+        CHECK_THAT(to_text(supervision_json(one)), Contains(R"("verdict":"enough","extended":true)"));
+    }
+    for (const char* settings :
+         {"KillMode=mixed\n", "KillMode=mixed\nNotifyAccess=none\n", "NotifyAccess=main\n", "KillMode=mixed\nWatchdogSec=0\n",
+          "KillMode=control-group\nNotifyAccess=all\n", "KillMode=none\nNotifyAccess=main\n",
+          "KillMode=mixed\nNotifyAccess=main\nExecStart=\nExecStart=sh -c 'lockstep run a; true'\n"}) {
+        INFO(settings);
+        CHECK(verdict(settings).verdict == StopVerdict::too_short);
+        CHECK_FALSE(verdict(settings).extended);
+        CHECK(verdict(settings).change->write == "TimeoutStopSec=25s");
+    }
+    CHECK_FALSE(supervision_of(job(), unit(base + "KillMode=mixed\nNotifyAccess=main\nTimeoutStopSec=25\n")).extended);
+}
+
 TEST_CASE("shielded commands make KillMode=control-group right, and a lock outside /tmp a private one", "[verdict]") {
     const JobSpec shielded = job(R"("shield": true, "lock": "/run/lock/a.lock", )");
     CHECK(warnings(supervision_of(shielded, unit("PrivateTmp=yes\nSuccessExitStatus=75\n"))).empty());
