@@ -67,6 +67,19 @@ std::string shell_quoted(std::string_view text) {
     return out;
 }
 
+std::string shell_quoted_line(std::string_view text) {
+    constexpr std::size_t kUncut = std::string_view::npos;
+    if (printable(text, kUncut) == text) return shell_quoted(text);
+    std::string out = "$'";
+    while (!text.empty()) {
+        const std::size_t plain = std::min(text.find_first_of("'\\"), text.size());
+        append_printable(out, text.substr(0, plain), kUncut);
+        if (plain < text.size()) out.append({'\\', text[plain]});
+        text.remove_prefix(std::min(plain + 1, text.size()));
+    }
+    return out + "'";
+}
+
 bool is_name(std::string_view text) {
     const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
     const auto later = [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-'; };

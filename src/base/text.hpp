@@ -23,6 +23,10 @@ std::string printable(std::string_view text, std::size_t limit = 200);
 /// `text` as one word of a POSIX shell: bare if that is safe, else in single quotes.
 std::string shell_quoted(std::string_view text);
 
+/// The same with no control character and no invalid UTF-8, so that it stays on one line of a terminal: then it is a word of
+/// the shells that know $'…' (POSIX.1-2024, 2.2.4).
+std::string shell_quoted_line(std::string_view text);
+
 /// A job's, lock's or step's name: [A-Za-z_][A-Za-z0-9_-]*
 bool is_name(std::string_view text);
 

@@ -33,7 +33,7 @@ int all_jobs(const StatusArguments& arguments) {
     std::string text = jobs->empty() ? "no job has a journal in " + *directory + "\n" : "";
     int worst = 0;
     for (const std::string& job : *jobs) {
-        const auto status = job_status({job, lock_of_job(job, *directory), *directory});
+        const auto status = job_status({job, lock_of_job(job, *directory), arguments.job.state_directory});
         if (!status) {
             worst = report_error(status.error());
             continue;

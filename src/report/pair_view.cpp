@@ -30,15 +30,20 @@ std::string stated(const std::vector<std::string>& outputs) {
     return text;
 }
 
-std::string settling_commands(const Pair& pair, const std::string& job) {
-    std::string text =
-        "lockstep resolve " + shell_quoted(job) + " " + printable(shell_quoted(pair.item_key)) + " --step " + pair.step;
+std::string settling_commands(const Pair& pair, const PairOwner& owner) {
+    const bool looks_like_an_option = pair.item_key.starts_with('-');
+    const std::string key = shell_quoted_line(pair.item_key);
+    std::string text = "lockstep resolve " + shell_quoted(owner.job);
+    if (!looks_like_an_option) text += " " + key;
+    if (!owner.state_directory.empty()) text += " --state-dir " + shell_quoted_line(owner.state_directory);
+    text += " --step " + pair.step;
     bool first = true;
     for (const DecisionVerb verb : possible_decisions(pair)) {
         text += (first ? " --" : " | --") + std::string(to_string(verb));
         if (verb == DecisionVerb::applied) text += stated(outputs_to_state(pair));
         first = false;
     }
+    if (looks_like_an_option) text += " -- " + key;
     return text;
 }
 
@@ -67,7 +72,7 @@ std::string redacted_request(const Pair& pair) {
     return json ? describe_request({std::move(*json)}) : "(cannot be read)";
 }
 
-std::string pair_text(const Pair& pair, const std::string& job, std::int64_t now_ms) {
+std::string pair_text(const Pair& pair, const PairOwner& owner, std::int64_t now_ms) {
     std::string text = "    " + printable(pair.item_key) + ", " + pair.step + ": " + what_it_is(pair) + " for " +
                        describe_duration(Millis{now_ms - pair.changed_ms}) + ", " + count(pair.attempt, "attempt", "attempts") +
                        " in " + count(pair.pair_attempts, "pass", "passes") + "\n";
@@ -75,7 +80,7 @@ std::string pair_text(const Pair& pair, const std::string& job, std::int64_t now
         text += "      request:     " + printable(request, kLongestLine) + "\n";
     if (!pair.reason.empty()) text += "      last answer: " + printable(pair.reason, kLongestLine) + "\n";
     if (pair.not_before_ms > now_ms) text += "      tried again: not before " + format_local(pair.not_before_ms) + "\n";
-    if (pair.state == PairState::parked) text += "      settle it:   " + settling_commands(pair, job) + "\n";
+    if (pair.state == PairState::parked) text += "      settle it:   " + settling_commands(pair, owner) + "\n";
     return text;
 }
 

@@ -14,9 +14,15 @@ std::string phase_in_hand(const Pair& pair);
 /// The journalled request as a curl or shell line, secrets as "***"; "" if there is none.
 std::string redacted_request(const Pair& pair);
 
+/// Whose pair it is, as resolve is told it.
+struct PairOwner {
+    std::string job;
+    std::string state_directory;  ///< empty: the default one
+};
+
 /// "north/o17, reserve: parked in its second phase for 3h 10m, 4 attempts in 2 passes", its request and its last answer in
 /// lines below it; of a parked pair also the commands that settle it.
-std::string pair_text(const Pair& pair, const std::string& job, std::int64_t now_ms);
+std::string pair_text(const Pair& pair, const PairOwner& owner, std::int64_t now_ms);
 
 /// The keys are those of the manual; they stay.
 Json pair_json(const Pair& pair, std::int64_t now_ms);

@@ -42,10 +42,10 @@ Expectation expectation(const JobStatus& status) {
     return {status.expect_every, status.last_success ? std::optional(status.last_success->ended_ms) : std::nullopt};
 }
 
-std::string pairs_text(const std::vector<Pair>& pairs, const std::string& title, const std::string& job, std::int64_t now_ms) {
+std::string pairs_text(const std::vector<Pair>& pairs, const std::string& title, const PairOwner& owner, std::int64_t now_ms) {
     if (pairs.empty()) return "";
     std::string text = "  " + title + ": " + std::to_string(pairs.size()) + "\n";
-    for (const Pair& pair : pairs) text += pair_text(pair, job, now_ms);
+    for (const Pair& pair : pairs) text += pair_text(pair, owner, now_ms);
     return text;
 }
 
@@ -60,6 +60,7 @@ Json pairs_json(const std::vector<Pair>& pairs, std::int64_t now_ms) {
 Result<JobStatus> job_status(const StatusQuery& query) {
     JobStatus status;
     status.job = query.job;
+    status.state_directory = query.state_directory;
     status.lock = look_at_lock(query.lock);
     status.expect_every = query.expect_every;
     const SqliteJournalOptions options{query.state_directory, query.job};
@@ -83,10 +84,11 @@ std::string status_text(const JobStatus& status, std::int64_t now_ms) {
             " done; last success: " + (status.last_success ? pass_text(*status.last_success) : "none yet") + "\n";
     if (status.expect_every) text += "  " + expectation_text(expectation(status), now_ms) + "\n";
     const bool held = status.lock.state == LockState::held;
-    text += pairs_text(status.parked, "parked, waiting for a person", status.job, now_ms);
+    const PairOwner owner{status.job, status.state_directory};
+    text += pairs_text(status.parked, "parked, waiting for a person", owner, now_ms);
     text += pairs_text(status.open,
                        held ? "open, in the hands of the run that holds the lock" : "open, settled first by the next pass",
-                       status.job, now_ms);
+                       owner, now_ms);
     if (!status.waiting.empty()) text += "  decided, applied at the next pass: " + std::to_string(status.waiting.size()) + "\n";
     for (const DecisionLine& line : status.waiting) text += "    " + decision_text(line) + "\n";
     if (status.parked.empty() && status.open.empty()) text += "  nothing is open, nothing is parked\n";

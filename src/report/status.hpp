@@ -21,6 +21,7 @@ struct StatusQuery {
 
 struct JobStatus {
     std::string job;
+    std::string state_directory;  ///< as it was asked for
     LockView lock;
     std::string journal;       ///< where it lies, or would lie
     bool has_journal = false;  ///< false: the job never ran with this state directory

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import signal
+import subprocess
 import unittest
 
 from demo_api import DemoApi
 from processes import command_line_of, kill
-from support import SystemTest, wait_until
+from support import LOCKSTEP, SystemTest, wait_until
 
 # effect.sh NAME: leaves a line in effects.log, as an API call would, with the key that it was called under.
 EFFECT = """#!/bin/sh
@@ -98,8 +100,19 @@ class Status(ResolveTest):
         shown = self.lockstep("status", job, "--state-dir", self.state)
         self.assertEqual(shown.status, 1)
         self.assertIn("i1, pay: parked in its first phase", shown.out)
-        self.assertIn("lockstep resolve pay i1 --step pay --applied --output rid=…", shown.out)
+        self.assertIn(f"lockstep resolve pay i1 --state-dir {self.state} --step pay --applied --output rid=…", shown.out)
         self.assert_nothing_left()
+
+    def test_the_line_that_settles_a_pair_does_so_when_it_is_pasted_whatever_the_key(self):
+        job = self.job(items=("-a\\tb'c",))
+        self.park_in("first", job)
+        shown = self.lockstep("status", job, "--state-dir", self.state)
+        line, = re.findall(r"settle it:   lockstep (.*)", shown.out)
+        command = re.sub(r"--applied.*--again", "--again", line)
+        pasted = subprocess.run(["bash", "-c", f"'{LOCKSTEP}' {command}"], capture_output=True, text=True, env=self.environment())
+        self.assertEqual(pasted.returncode, 0, f"{line}: {pasted.stderr}")
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(len(self.effects()), 2)
 
     def test_a_secret_in_the_request_is_not_shown(self):
         api = DemoApi(self)
