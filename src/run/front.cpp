@@ -43,6 +43,15 @@ bool CommandTable::empty() const noexcept {
     return true;
 }
 
+std::size_t CommandTable::read(std::span<pid_t> pids) const noexcept {
+    std::size_t count = 0;
+    for (const auto& slot : pids_) {
+        const pid_t pid = slot.load();
+        if (pid != 0 && count < pids.size()) pids[count++] = pid;
+    }
+    return count;
+}
+
 void GuardianLink::tell(std::string_view text) const noexcept {
     if (listened_to && !text.empty() && text.size() <= kLongestMessage)
         ::send(socket.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -115,6 +124,7 @@ class Front {
   private:
     void pass_on(const StopNotice& notice) {
         if (notice.signal == SIGINT && notice.from_keyboard) interrupted_ = true;
+        if (guardian_ended_) return say_nobody_obeys(notice);
         // A full socket means that the guardian has hundreds of requests to read already; one that is gone needs none.
         ::send(socket_.get(), &notice, sizeof notice, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
@@ -177,6 +187,25 @@ class Front {
         line.append("the guardian (pid ").append(guardian_);
         line.append(") was killed by ").append(signal_text(WTERMSIG(guardian_status_)));
         if (!commands_.empty()) line.append("; waiting for the commands that it ran");
+        say(voice_, name_, line);
+    }
+
+    /// The commands may be in the middle of an effect, and whoever asks may not know that: he decides whether to end them.
+    void say_nobody_obeys(const StopNotice& notice) const {
+        std::array<pid_t, 8> pids{};
+        const std::size_t count = commands_.read(pids);
+        TextBuffer<400> line;
+        line.append(signal_text(notice.signal));
+        if (notice.from_keyboard) {
+            line.append(" from the keyboard");
+        } else {
+            line.append(" from pid ").append(notice.pid).append(" (uid ").append(notice.uid).append(")");
+        }
+        line.append(": the guardian is dead; waiting for the command").append(count > 1 ? "s (pid" : " (pid");
+        for (std::size_t i = 0; i < count; ++i) line.append(" ").append(pids[i]);
+        line.append("): kill -TERM");
+        for (std::size_t i = 0; i < count; ++i) line.append(" -").append(pids[i]);
+        line.append(count > 1 ? " ends them" : " ends it");
         say(voice_, name_, line);
     }
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -25,6 +26,8 @@ class CommandTable {
     void remove(pid_t pid) noexcept;
     bool contains(pid_t pid) const noexcept;
     bool empty() const noexcept;
+    /// Those that run, as many of them as there is room for. @return how many that are
+    std::size_t read(std::span<pid_t> pids) const noexcept;
     /// To the process group of each.
     void signal_groups(int signal) const noexcept;
 

@@ -308,6 +308,18 @@ class Crashes(ExecTest):
                     self.assertEqual(self.lockstep("exec", lock, "--", "true").status, 0)
         self.assert_nothing_left(self.lock, other)
 
+    def test_a_stop_request_that_nobody_obeys_any_more_is_answered_with_what_ends_the_command(self):
+        holder = self.hold()
+        kill(holder.guardian())
+        holder.says("was killed by SIGKILL")
+        os.kill(holder.pid, signal.SIGTERM)
+        group = os.getpgid(holder.command_pid)
+        holder.says(f"SIGTERM from pid {os.getpid()} (uid {os.getuid()}): the guardian is dead; waiting for the command "
+                    f"(pid {group}): kill -TERM -{group} ends it")
+        self.assertTrue(is_alive(holder.command_pid))
+        os.killpg(group, signal.SIGTERM)
+        self.assertEqual(holder.wait(), 70)
+
     def test_after_a_kill_of_both_the_next_run_waits_for_the_orphan_and_takes_over(self):
         holder = self.hold()
         guardian = holder.guardian()
