@@ -17,20 +17,32 @@ constexpr std::string_view kDoing = "forgetting what is old";
 constexpr std::int64_t kBatch = 1000;
 constexpr int kBatchesToCheckpoint = 20;
 
-/// Of one day. More than this waits for the next one, for nobody is to wait long for a pass.
+/// Of one pass. More than this waits for the next day's, for nobody is to wait long for a pass.
 constexpr int kMostBatches = 300;
 
 class Pruning {
   public:
     Pruning(SqliteDb& db, const PruneRules& rules) : db_(db), rules_(rules), now_(wall_now_ms()) {}
 
-    Result<bool> due() {
+    Result<void> run() {
         const auto last = db_.number("SELECT ended_ms FROM passes ORDER BY id DESC LIMIT 1", kDoing);
         if (!last) return std::unexpected(last.error());
-        return day(*last) != day(now_);
+        const bool new_day = day(*last) != day(now_);
+        if (rules_.forget_items && (new_day || *rules_.forget_items < kDay)) {
+            if (auto gone = forget_items(); !gone) return gone;
+        }
+        if (new_day || rules_.keep_history < kDay) return forget_history();
+        return {};
     }
 
-    Result<void> run() {
+  private:
+    static constexpr Millis kDay = std::chrono::hours{24};
+
+    static std::int64_t day(std::int64_t wall_ms) { return wall_ms / kDay.count(); }
+
+    Result<void> forget_items() { return remove_pairs(fmt::format("changed_ms < {}", now_ - rules_.forget_items->count())); }
+
+    Result<void> forget_history() {
         const auto oldest = oldest_to_keep();
         if (!oldest) return std::unexpected(oldest.error());
         const std::string before = std::to_string(*oldest);
@@ -42,21 +54,10 @@ class Pruning {
                                          before));
             if (!gone) return gone;
         }
-        if (rules_.forget_items) {
-            auto gone = remove_pairs(fmt::format("changed_ms < {}", now_ - rules_.forget_items->count()));
-            if (!gone) return gone;
-        }
-        if (pairs_gone_) {
-            auto gone = remove_all("definitions", "id NOT IN (SELECT definition_id FROM pairs)");
-            if (!gone) return gone;
-        }
         if (auto gone = remove_all("passes", "ended_ms < " + before); !gone) return gone;
         if (auto gone = remove_all("decisions", "applied_ms < " + before); !gone) return gone;
         return remove_all("runs", "started_ms < " + before + " AND run_id NOT IN (SELECT run_id FROM passes)");
     }
-
-  private:
-    static std::int64_t day(std::int64_t wall_ms) { return wall_ms / (24 * 3'600'000LL); }
 
     Result<std::int64_t> oldest_to_keep() {
         const auto crowded = db_.number(
@@ -71,8 +72,8 @@ class Pruning {
         auto gone = remove_all("pairs", condition +
                                             " AND unfinished = 0 AND NOT EXISTS (SELECT 1 FROM decisions WHERE "
                                             "applied_ms IS NULL AND decisions.item_key = pairs.item_key)");
-        pairs_gone_ = pairs_gone_ || ::sqlite3_total_changes64(db_.handle()) > before;
-        return gone;
+        if (!gone || ::sqlite3_total_changes64(db_.handle()) == before) return gone;
+        return remove_all("definitions", "id NOT IN (SELECT definition_id FROM pairs)");
     }
 
     Result<void> remove_all(const char* table, const std::string& condition) {
@@ -91,16 +92,10 @@ class Pruning {
     const PruneRules& rules_;
     const std::int64_t now_;
     int batches_ = 0;
-    bool pairs_gone_ = false;
 };
 
 }  // namespace
 
-Result<void> prune_if_due(SqliteDb& db, const PruneRules& rules) {
-    Pruning pruning(db, rules);
-    const auto due = pruning.due();
-    if (!due) return std::unexpected(due.error());
-    return *due ? pruning.run() : Result<void>();
-}
+Result<void> prune_if_due(SqliteDb& db, const PruneRules& rules) { return Pruning(db, rules).run(); }
 
 }  // namespace lockstep

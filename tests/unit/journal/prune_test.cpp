@@ -110,6 +110,23 @@ TEST_CASE("old things are forgotten once a day, not at every pass", "[prune]") {
     CHECK(journal.count("passes") == 2);
 }
 
+TEST_CASE("what is kept for less than a day is forgotten at every pass", "[prune]") {
+    Pruned journal;
+    PruneRules rules = kThirtyDays;
+    journal.add_pass(days_ago(40), "old");
+    journal.add_pass(wall_now_ms() - 2000, "today");
+    journal.add_pair("a", PairState::done, 1);
+    journal.add_pair("b", PairState::done, 0);
+    rules.forget_items = std::chrono::hours{23};
+    journal.prune(rules);
+    CHECK_FALSE(journal.has("a"));
+    CHECK(journal.has("b"));
+    CHECK(journal.count("passes") == 2);
+    rules.keep_history = std::chrono::seconds{1};
+    journal.prune(rules);
+    CHECK(journal.count("passes") == 0);
+}
+
 TEST_CASE("items that are done stay done, however long ago that was", "[prune]") {
     Pruned journal;
     for (const PairState state :
