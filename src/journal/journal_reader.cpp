@@ -52,6 +52,21 @@ Result<void> read_pass(const Statement& statement, std::vector<PassLine>& passes
     return {};
 }
 
+/// Zero: there is none. What a run would not open is not read either, and least of all decided in: see open_own_file().
+Result<off_t> journal_size(const std::string& path) {
+    struct stat found{};
+    if (::lstat(path.c_str(), &found) != 0) {
+        if (errno == ENOENT) return 0;
+        return os_error(Failure::journal, fmt::format("journal {}: looking at it", path), errno);
+    }
+    if (S_ISLNK(found.st_mode)) {
+        return fail(Failure::journal,
+                    fmt::format("journal {}: it is a symbolic link, which no run follows; move the file itself here", path));
+    }
+    if (!S_ISREG(found.st_mode)) return fail(Failure::journal, fmt::format("{} is not a regular file: move it away", path));
+    return found.st_size;
+}
+
 }  // namespace
 
 JournalReader::JournalReader(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -62,13 +77,10 @@ JournalReader::~JournalReader() = default;
 Result<std::optional<JournalReader>> JournalReader::open(const SqliteJournalOptions& options) {
     const auto path = sqlite_journal_path(options);
     if (!path) return std::unexpected(path.error());
-    struct stat found{};
+    const auto size = journal_size(*path);
+    if (!size) return std::unexpected(size.error());
     // A run that is being started right now has made the file, but nothing in it yet: there is no journal to look into.
-    if (::stat(path->c_str(), &found) != 0) {
-        if (errno == ENOENT) return std::nullopt;
-        return os_error(Failure::journal, fmt::format("journal {}: looking at it", *path), errno);
-    }
-    if (found.st_size == 0) return std::nullopt;
+    if (*size == 0) return std::nullopt;
     const bool has_log = has_write_ahead_log(*path);
     auto db = SqliteDb::open(*path);
     if (!db) return std::unexpected(std::move(db.error()));

@@ -40,6 +40,12 @@ std::string explain(int code, const char* sqlite_text, int errno_value) {
             return fmt::format(
                 "another program has kept it locked for {} s ({}); end that (an open sqlite3 shell?), then start again",
                 kBusyMs / 1000, cause);
+        case SQLITE_ERROR:
+            return fmt::format(
+                "it is damaged, or not as lockstep made it ({}); keep a copy of it and of its -wal file, then bring back a "
+                "whole one, "
+                "or move them away to start anew (lockstep then no longer knows which items are done)",
+                cause);
         default: return fmt::format("{} (SQLite code {})", cause, code);
     }
 }
@@ -121,8 +127,9 @@ Error SqliteDb::failure(std::string_view doing, int code) const {
     const int primary = code & 0xff;
     int errno_value = db_ && (primary == SQLITE_IOERR || primary == SQLITE_FULL) ? last_errno() : 0;
     if (db_ && primary == SQLITE_CANTOPEN) errno_value = ::sqlite3_system_errno(db_.get());
-    return fail(Failure::journal,
-                fmt::format("journal {}: {}: {}", path_, doing, explain(code, ::sqlite3_errstr(code), errno_value)),
+    // Of a statement that does not fit the schema only the message tells which table or column it is.
+    const char* text = db_ && primary == SQLITE_ERROR ? ::sqlite3_errmsg(db_.get()) : ::sqlite3_errstr(code);
+    return fail(Failure::journal, fmt::format("journal {}: {}: {}", path_, doing, explain(code, text, errno_value)),
                 errno_value)
         .error();
 }

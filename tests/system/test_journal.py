@@ -113,6 +113,25 @@ class CannotBeHad(JournalTest):
             file.write(b"\xff" * (os.path.getsize(self.file) - 4096))
         self.refused("the file is damaged", "keep a copy", ".recover")
 
+    def test_a_table_that_is_missing_is_named_with_what_to_do(self):
+        self.used_journal(1)
+        self.sql("ALTER TABLE pairs RENAME TO lost")
+        self.refused("damaged, or not as lockstep made it", "no such table", "pairs", "keep a copy")
+        self.assertIn("no such table: pairs", self.lockstep("status", "pay", "--state-dir", self.state).err)
+
+    def test_a_journal_behind_a_symbolic_link_is_neither_read_nor_decided_in(self):
+        self.used_journal(1)
+        elsewhere = self.root / "elsewhere.sqlite3"
+        self.file.rename(elsewhere)
+        self.file.symlink_to(elsewhere)
+        before = elsewhere.read_bytes()
+        self.refused("symbolic link")
+        for command in (["status", "pay"], ["history", "pay"], ["resolve", "pay", "i0", "--again"]):
+            result = self.lockstep(*command, "--state-dir", self.state)
+            self.assertEqual(result.status, 74, result.err)
+            self.assertIn("symbolic link", result.err)
+        self.assertEqual(elsewhere.read_bytes(), before)
+
     def test_a_write_ahead_log_that_is_no_log_is_not_taken_for_one(self):
         self.used_journal(1)
         (self.state / "pay.sqlite3-wal").write_bytes(b"\xff" * 8192)
