@@ -149,8 +149,8 @@ int resolve_command(const ResolveArguments& arguments) {
         return print_done("recorded; the holder applies it at its next pass (" + printable(applied.error().text, 2000) + ")\n",
                           0);
     }
-    const int status = report_error(applied.error());
-    return print_done("recorded, but not applied yet: the next pass does it\n", status);
+    report_error(applied.error());
+    return print_done("recorded, but not applied yet: the next pass does it\n", 0);
 }
 
 }  // namespace lockstep

@@ -298,6 +298,22 @@ class Resolve(ResolveTest):
         self.assertEqual(self.decided("pay", "i1", "--applied", "--lock", self.lock), "applied: now done")
 
 
+class Recorded(ResolveTest):
+    def test_a_decision_that_is_recorded_is_0_even_if_it_cannot_be_applied_at_once(self):
+        job = self.job()
+        self.park_in("first", job)
+        mark = self.state / "pay.run"
+        mark.unlink()
+        mark.mkdir()
+        result = self.resolve(job, "i1", "--again")
+        self.assertEqual(result.status, 0, result.err)
+        self.assertIn("recorded, but not applied yet", result.out)
+        self.assertIn(str(mark), result.err)
+        mark.rmdir()
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(len(self.effects()), 2)
+
+
 class History(ResolveTest):
     def test_passes_are_told_newest_first_with_what_they_did(self):
         job = self.job(items=("i1", "i2"), second=False)
