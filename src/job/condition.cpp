@@ -34,10 +34,25 @@ class ConditionParser {
         if (!tree) return tree;
         skip_space();
         if (at_ < source_.size()) return unexpected_text("&&, || or the end belongs");
+        if (const ConditionNode* value = bare_value(*tree)) {
+            at_ = value->offset;
+            return error(printable(to_text(value->value)) + " is a value, not a condition",
+                         "compare it with something, as in $statusCode == 200");
+        }
         return tree;
     }
 
   private:
+    /// A number, text or null that is to be true or false by itself, which it never is.
+    static const ConditionNode* bare_value(const ConditionNode& node) {
+        if (node.op == Op::literal) return node.value.is_boolean() ? nullptr : &node;
+        if (node.op != Op::negation && node.op != Op::both && node.op != Op::either) return nullptr;
+        for (const ConditionNode& child : node.children) {
+            if (const ConditionNode* found = bare_value(child)) return found;
+        }
+        return nullptr;
+    }
+
     Parsed disjunction() { return chain("||", Op::either, &ConditionParser::conjunction); }
     Parsed conjunction() { return chain("&&", Op::both, &ConditionParser::unary); }
 
@@ -85,7 +100,7 @@ class ConditionParser {
         if (c == '(') return parenthesis();
         if (c == '-' || (c >= '0' && c <= '9')) return number();
         for (const std::string_view word : {"true", "false", "null"}) {
-            if (take_word(word)) return literal(word == "null" ? Json{} : Json::of_boolean(word == "true"));
+            if (take_word(word)) return literal(word == "null" ? Json{} : Json::of_boolean(word == "true"), at_ - word.size());
         }
         if (c == '"') return error("a text in a condition stands in single quotes", "write '…'");
         return unexpected_text("a value belongs");
@@ -129,7 +144,7 @@ class ConditionParser {
                 at_ += 2;
             } else if (source_[at_] == '\'') {
                 ++at_;
-                return literal(Json::of_string(std::move(value)));
+                return literal(Json::of_string(std::move(value)), open);
             } else {
                 value += source_[at_++];
             }
@@ -143,12 +158,14 @@ class ConditionParser {
         at_ = std::min(source_.find_first_not_of("+-.0123456789eE", at_), source_.size());
         const std::string_view digits = source_.substr(start, at_ - start);
         auto value = parse_json(digits);
-        if (value && value->is_number()) return literal(Json::of_number_text(value->text));
+        if (value && value->is_number()) return literal(Json::of_number_text(value->text), start);
         at_ = start;
         return error('"' + printable(digits) + "\" is not a number");
     }
 
-    static Parsed literal(Json value) { return ConditionNode{Op::literal, {}, std::move(value), {}}; }
+    static Parsed literal(Json value, std::size_t offset) {
+        return ConditionNode{Op::literal, {}, std::move(value), {}, offset};
+    }
 
     bool accept(std::string_view symbol) {
         skip_space();

@@ -96,8 +96,10 @@ TEST_CASE("a bare value must be true or false", "[condition]") {
     CHECK(f.truth("$inputs.no") == "false");
     CHECK(f.truth("$inputs.n") == "$inputs.n is a number, not true or false");
     CHECK(f.truth("$inputs.none") == "$inputs.none is missing, not true or false");
-    CHECK(f.truth("!'a'") == "'a' is a text, not true or false");
-    CHECK(f.truth("$inputs.yes && null") == "null is null, not true or false");
+    // What can be told from the condition alone is told when it is read.
+    CHECK(wrong("!'a'").offset == 1);
+    CHECK(wrong("$inputs.yes && (null)").offset == 16);
+    CHECK_THAT(wrong("1").what, Catch::Matchers::Contains("a value, not a condition"));
 }
 
 TEST_CASE("'!' takes the whole comparison, '&&' binds closer than '||'", "[condition]") {
