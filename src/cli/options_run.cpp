@@ -51,7 +51,7 @@ void add_pass_options(CLI::App& command, RunArguments& arguments) {
     command.add_option("job", arguments.job_file, "the job file")->required()->type_name("JOB.json");
     command.add_option("--max-concurrency", arguments.max_concurrency, "pairs in flight, in place of the job file's")
         ->type_name("N")
-        ->check(CLI::Range(1, 1024));
+        ->check(CLI::Range(1, kMostInFlight));
     command
         .add_option_function<std::string>(
             "--stop-timeout",

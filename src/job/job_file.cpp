@@ -1,6 +1,7 @@
 #include "job/job_file.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -38,11 +39,27 @@ std::pair<std::string, std::string> syntax_words(const JsonSyntaxError& error) {
 }
 
 Error not_read(const std::string& path, int errno_value) {
-    const std::string advice = errno_value == ENOENT ? "; is the path right?" : "";
+    std::string advice;
+    if (errno_value == ENOENT) advice = "; is the path right?";
+    if (errno_value == ETIMEDOUT) advice = "; nothing came out of this pipe for 10s";
     return {Failure::no_job_file, path + ": cannot read the job file: " + errno_text(errno_value) + advice, errno_value};
 }
 
-/// O_NONBLOCK: a fifo must not hang us; a directory is told by read(2).
+/// read(2), which waits for a writer that takes its time, as that of <(…) does. Not for ever: no signal would end that wait.
+ssize_t read_some(int fd, char* into, std::size_t size) {
+    constexpr int kPatienceMs = 10'000;
+    for (;;) {
+        const ssize_t got = ::read(fd, into, size);
+        if (got >= 0 || (errno != EAGAIN && errno != EINTR)) return got;
+        pollfd wait{fd, POLLIN, 0};
+        if (errno == EAGAIN && ::poll(&wait, 1, kPatienceMs) == 0) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+    }
+}
+
+/// O_NONBLOCK: a fifo that nobody writes to must not hang us; a directory is told by read(2).
 std::expected<std::string, Error> read_whole(const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) return std::unexpected(not_read(path, errno));
@@ -51,11 +68,11 @@ std::expected<std::string, Error> read_whole(const std::string& path) {
     do {
         const std::size_t length = text.size();
         text.resize(length + 65536);
-        got = ::read(fd, text.data() + length, 65536);
+        got = read_some(fd, text.data() + length, 65536);
         const int saved = errno;
         text.resize(length + static_cast<std::size_t>(got > 0 ? got : 0));
         errno = saved;
-    } while ((got > 0 || (got < 0 && errno == EINTR)) && text.size() <= kLargestFile);
+    } while (got > 0 && text.size() <= kLargestFile);
     const int saved = errno;
     ::close(fd);
     if (got < 0) return std::unexpected(not_read(path, saved));

@@ -144,6 +144,9 @@ struct ItemsSpec {
 enum class AtDeadline : std::uint8_t { finish, cut };
 enum class Section : std::uint8_t { step, item };
 
+/// What `maxConcurrency` may be.
+inline constexpr int kMostInFlight = 1000;
+
 struct StopSpec {
     Millis grace{0};  ///< the longest pair by default
     AtDeadline at_deadline = AtDeadline::finish;
@@ -176,7 +179,7 @@ struct JobSpec {
     Json params;  ///< object: declared parameters with the values in force (defaults, then --set)
     std::optional<ItemsSpec> items;
     std::optional<Template> key;  ///< top-level key of a job without items
-    int max_concurrency = 1;
+    int max_concurrency = 1;      ///< at most kMostInFlight
     std::optional<int> tolerated_failure_count;
     int max_pair_attempts = 10;
     Millis park_after{std::chrono::hours{24}};

@@ -11,7 +11,6 @@ namespace lockstep {
 
 namespace {
 
-constexpr int kMostInFlight = 1000;
 constexpr int kMostFailures = 1'000'000'000;
 
 void check_version(Reading& reading, const std::optional<Place>& at) {

@@ -2,13 +2,14 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import unittest
 
 from demo_api import DemoApi
 from item_jobs import ItemTest
-from support import REPOSITORY, wait_until
+from support import LOCKSTEP, PATIENCE, REPOSITORY, wait_until
 
 ORDERS = 12
 TOKEN = "tok-9f1c77e2-secret"
@@ -28,7 +29,7 @@ class CommandLine(ItemTest):
     def test_usage_errors_are_64_and_say_where_help_is(self):
         job = self.article()
         for arguments in ([], ["fly"], ["run"], ["run", job, "--no-such"], ["run", job, "--wait", "soon"], ["run", job, "--set", "x"],
-                          ["run", job, "--max-concurrency", "0"], ["loop", job, "--only", "x"], ["check"],
+                          ["run", job, "--max-concurrency", "0"], ["run", job, "--max-concurrency", "1001"], ["loop", job, "--only", "x"], ["check"],
                           ["run", job, "--log-format", "xml"], ["run", job, "--busy-status", "999"]):
             with self.subTest(arguments=arguments):
                 result = self.lockstep(*arguments)
@@ -57,6 +58,24 @@ class CommandLine(ItemTest):
 
     def job_without_pause(self):
         return self.write_job({"lockstep": 1, "job": "once", "steps": [{"step": "s", "first": self.command("true")}]})
+
+    def test_a_job_file_may_come_out_of_a_pipe_that_takes_its_time(self):
+        job = self.article()
+        gate = self.root / "gate"
+        os.mkfifo(gate)
+        script = f"exec 3< <(read -r _ <{gate}; cat {job}); exec '{LOCKSTEP}' check /dev/fd/3"
+        check = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True, env=self.environment())
+        self.addCleanup(check.stdout.close)
+
+        def waits():
+            stat = pathlib.Path(f"/proc/{check.pid}/stat").read_text()
+            return "lockstep" in stat and stat.rsplit(")", 1)[1].split()[0] == "S"
+        wait_until(lambda: waits() or check.poll() is not None, "lockstep to wait for the pipe")
+        gate.write_text("go\n")
+        self.assertIn("article", check.stdout.read())
+        self.assertEqual(check.wait(PATIENCE), 0)
+        os.mkfifo(self.root / "nobody")
+        self.assertNotEqual(self.lockstep("check", self.root / "nobody").status, 0, "nobody writes to it")
 
     def test_a_missing_job_file_is_66(self):
         for command in ("run", "loop", "check"):
