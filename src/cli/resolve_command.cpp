@@ -74,9 +74,9 @@ Result<void> check_not_decided(JournalReader& reader, const Pair& pair) {
     for (const DecisionLine& line : *lines) {
         const Decision& earlier = line.decision;
         if (line.applied_ms != 0 || earlier.item_key != pair.item_key || earlier.step != pair.step) continue;
-        return fail(Failure::busy, pair.item_key + ", step " + pair.step + ": " + earlier.by + " decided it at " +
-                                       format_local(earlier.decided_ms) + " (" + std::string(to_string(earlier.verb)) +
-                                       "); the next pass applies that");
+        return fail(Failure::busy, printable(pair.item_key) + ", step " + pair.step + ": " + printable(earlier.by) +
+                                       " decided it at " + format_local(earlier.decided_ms) + " (" +
+                                       std::string(to_string(earlier.verb)) + "); the next pass applies that");
     }
     return {};
 }
