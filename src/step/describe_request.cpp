@@ -7,37 +7,20 @@ namespace lockstep {
 
 namespace {
 
-/// A request's own word: shell_quoted, with no real line break, so that it stays one line.
-std::string word(const std::string& text) {
-    if (text.find_first_of("\n\r\t") == std::string::npos) return shell_quoted(text);
-    std::string out = "$'";
-    for (const char c : text) {
-        switch (c) {
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
-            case '\'':
-            case '\\': out.append({'\\', c}); break;
-            default: out += c;
-        }
-    }
-    return out + "'";
-}
-
 void append_curl_body(std::string& line, const HttpRequest& request) {
     if (!request.body_file.empty()) {
-        line += " --data-binary " + word("@" + request.body_file);
+        line += " --data-binary " + shell_quoted_line("@" + request.body_file);
     } else if (request.has_body) {
-        line += " --data-raw " + word(request.body);
+        line += " --data-raw " + shell_quoted_line(request.body);
     }
     for (const HttpPart& part : request.parts) {
         const std::string type = part.content_type.empty() ? "" : ";type=" + part.content_type;
         if (!part.file.empty()) {
-            line += " -F " + word(part.name + "=@" + part.file + type);
+            line += " -F " + shell_quoted_line(part.name + "=@" + part.file + type);
         } else if (type.empty()) {
-            line += " --form-string " + word(part.name + "=" + part.value);
+            line += " --form-string " + shell_quoted_line(part.name + "=" + part.value);
         } else {
-            line += " -F " + word(part.name + "=" + part.value + type);
+            line += " -F " + shell_quoted_line(part.name + "=" + part.value + type);
         }
     }
 }
@@ -47,23 +30,24 @@ std::string curl_line(const HttpRequest& request) {
     if (request.method == "HEAD") {
         line += "-I ";
     } else if (request.method != "GET" || request.has_body || !request.body_file.empty()) {
-        line += "-X " + word(request.method) + " ";
+        line += "-X " + shell_quoted_line(request.method) + " ";
     }
     if (request.url.find_first_of("[]{}") != std::string::npos) line += "-g ";
-    line += word(request.url);
-    for (const auto& [name, value] : request.headers) line += " -H " + word(name + (value.empty() ? ";" : ": " + value));
+    line += shell_quoted_line(request.url);
+    for (const auto& [name, value] : request.headers)
+        line += " -H " + shell_quoted_line(name + (value.empty() ? ";" : ": " + value));
     append_curl_body(line, request);
     return line;
 }
 
 std::string shell_line(const PreparedCommand& command) {
     std::string line;
-    if (!command.cwd.empty()) line += "cd " + word(command.cwd) + " && ";
-    if (command.has_stdin) line += "printf %s " + word(command.stdin_text) + " | ";
+    if (!command.cwd.empty()) line += "cd " + shell_quoted_line(command.cwd) + " && ";
+    if (command.has_stdin) line += "printf %s " + shell_quoted_line(command.stdin_text) + " | ";
     for (const auto& [name, value] : command.environment) {
-        if (!value.empty()) line += name + "=" + word(value) + " ";
+        if (!value.empty()) line += name + "=" + shell_quoted_line(value) + " ";
     }
-    for (std::size_t i = 0; i < command.argv.size(); ++i) line += (i == 0 ? "" : " ") + word(command.argv[i]);
+    for (std::size_t i = 0; i < command.argv.size(); ++i) line += (i == 0 ? "" : " ") + shell_quoted_line(command.argv[i]);
     return line;
 }
 
