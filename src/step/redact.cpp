@@ -1,6 +1,7 @@
 #include "step/redact.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <string_view>
 
@@ -20,13 +21,8 @@ Piece as_it_is(std::string_view rest, char) { return {1, std::string(1, rest.fro
 
 std::optional<unsigned> hex(std::string_view digits) {
     unsigned value = 0;
-    for (const char c : digits) {
-        const bool decimal = c >= '0' && c <= '9';
-        const auto letter = static_cast<char>(c | 0x20);
-        if (!decimal && (letter < 'a' || letter > 'f')) return std::nullopt;
-        value = value * 16 + static_cast<unsigned>(decimal ? c - '0' : letter - 'a' + 10);
-    }
-    return value;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    return error == std::errc() && end == digits.data() + digits.size() ? std::optional(value) : std::nullopt;
 }
 
 /// The unit of a \uXXXX at the start.
