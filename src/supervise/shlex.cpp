@@ -31,6 +31,13 @@ std::optional<std::string> word_at(std::string_view line, std::size_t& at, std::
 
 }  // namespace
 
+std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+bool names_lockstep(std::string_view word) {
+    const std::string_view name = base_name(word);
+    return name == "lockstep" || name == "lockstep-job";
+}
+
 std::optional<std::vector<std::string>> shlex_split(std::string_view line) {
     std::vector<std::string> words;
     for (std::size_t at = 0; at < line.size();) {

@@ -50,8 +50,6 @@ bool names_try_again(std::string list) {
     return false;
 }
 
-std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
 bool same_file(const std::string& path, const std::string& directory, const std::string& other) {
     if (path.empty() || (path.front() != '/' && directory.empty())) return false;
     struct stat one{};
@@ -185,8 +183,7 @@ Supervision supervision_of(const JobSpec& job, const SystemdUnit& unit) {
 bool runs_job(const std::vector<std::string>& words, const std::string& directory, const std::string& job_file) {
     bool program = false;
     for (const std::string& word : words) {
-        const std::string name = base_name(word);
-        if (name == "lockstep" || name == "lockstep-job") program = true;
+        if (names_lockstep(word)) program = true;
         if (program && same_file(word, directory, job_file)) return true;
         // The script of a shell: sh -c 'exec lockstep loop a.json'.
         if (word.find(' ') == std::string::npos) continue;

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/text.hpp"
+#include "supervise/shlex.hpp"
 #include "supervise/systemctl.hpp"
 #include "supervise/time_span.hpp"
 
@@ -67,15 +68,14 @@ char unescaped(char c) {
 /// Whether the first process of a command is, or becomes, lockstep.
 bool becomes_lockstep(const std::vector<std::string>& words) {
     constexpr std::string_view kBefore[] = {"env", "nice", "ionice", "chrt", "taskset", "nohup", "stdbuf"};
-    const auto name = [](const std::string& word) { return std::string_view(word).substr(word.rfind('/') + 1); };
-    const auto is_lockstep = [&](const std::string& word) { return name(word) == "lockstep" || name(word) == "lockstep-job"; };
     if (words.empty()) return false;
-    if (is_lockstep(words.front())) return true;
-    if (std::ranges::find(kBefore, name(words.front())) == std::end(kBefore)) {
-        const bool shell_that_execs = name(words.front()).ends_with("sh") && words.size() >= 3 && words[1] == "-c";
+    if (names_lockstep(words.front())) return true;
+    const std::string_view program = base_name(words.front());
+    if (std::ranges::find(kBefore, program) == std::end(kBefore)) {
+        const bool shell_that_execs = program.ends_with("sh") && words.size() >= 3 && words[1] == "-c";
         return shell_that_execs && words[2].contains("exec ") && words[2].contains("lockstep");
     }
-    return std::ranges::any_of(words, is_lockstep);
+    return std::ranges::any_of(words, names_lockstep);
 }
 
 /// systemd.service(5): NotifyAccess= is none by default; Type=notify and WatchdogSec= force none to main.
