@@ -25,16 +25,14 @@ std::unexpected<Error> refuse(Failure failure, const LockView& lock, const std::
     return fail(failure, printable(lock.path, 4096) + ": " + why);
 }
 
-/// The run that is meant, as it stands in the lock.
-const LockRecord* find_run(const LockView& lock, const std::string& run_id) {
-    if (lock.record && lock.record->run_id == run_id) return &*lock.record;
-    const auto reader = std::ranges::find(lock.readers, run_id, &LockRecord::run_id);
-    return reader == lock.readers.end() ? nullptr : &*reader;
+const LockRecord* find_among(const std::vector<LockRecord>& readers, const std::string& run_id) {
+    const auto reader = std::ranges::find(readers, run_id, &LockRecord::run_id);
+    return reader == readers.end() ? nullptr : &*reader;
 }
 
-const LockRecord* find_dead_reader(const LockView& lock, const std::string& run_id) {
-    const auto reader = std::ranges::find(lock.dead_readers, run_id, &LockRecord::run_id);
-    return reader == lock.dead_readers.end() ? nullptr : &*reader;
+/// The run that is meant, as it stands in the lock.
+const LockRecord* find_run(const LockView& lock, const std::string& run_id) {
+    return lock.record && lock.record->run_id == run_id ? &*lock.record : find_among(lock.readers, run_id);
 }
 
 std::string wait_advice(const LockView& lock) {
@@ -116,7 +114,7 @@ class Unlocking {
         LockView lock = look_at_lock(arguments_.lock);
         if (lock.state == LockState::free) return printable(lock.path, 4096) + ": there is no lock\n";
         if (auto problem = hopeless(lock)) return std::unexpected(std::move(*problem));
-        if (const LockRecord* dead = find_dead_reader(lock, arguments_.run)) return refuse_dead_reader(lock, *dead);
+        if (const LockRecord* dead = find_among(lock.dead_readers, arguments_.run)) return refuse_dead_reader(lock, *dead);
         const LockRecord* found = find_run(lock, arguments_.run);
         if (found == nullptr) return std::unexpected(wrong_run(lock, arguments_.run));
         const LockRecord left = *found;
