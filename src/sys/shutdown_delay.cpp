@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <system_error>
 #include <thread>
 
@@ -48,6 +49,13 @@ bool look_up_all(BusApi& api) {
            library.look_up("sd_bus_message_read", api.message_read) &&
            library.look_up("sd_bus_message_unref", api.message_unref) && library.look_up("sd_bus_process", api.process) &&
            library.look_up("sd_bus_get_fd", api.get_fd) && library.look_up("sd_bus_flush_close_unref", api.flush_close_unref);
+}
+
+/// What sd_booted(3) is for systemd, this is for logind: it makes the directory when it starts. A container's image may have the
+/// directory of another machine's, so there must be a bus, too, where sd_bus_open_system(3) looks for it.
+bool may_have_logind() {
+    return ::access("/run/systemd/seats", F_OK) == 0 &&
+           (::getenv("DBUS_SYSTEM_BUS_ADDRESS") != nullptr || ::access("/run/dbus/system_bus_socket", F_OK) == 0);
 }
 
 }  // namespace
@@ -108,8 +116,7 @@ class ShutdownDelay::Bus {
 };
 
 ShutdownDelay* ShutdownDelay::start(std::string why) {
-    // What sd_booted(3) is for systemd, this is for logind: it makes the directory when it starts.
-    if (::access("/run/systemd/seats", F_OK) != 0) return nullptr;
+    if (!may_have_logind()) return nullptr;
     auto changed = Bell::create();
     auto announced = Interrupt::create();
     if (!changed || !announced) return nullptr;

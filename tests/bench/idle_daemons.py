@@ -107,7 +107,7 @@ class IdleDaemons(SystemTest):
         os.mkfifo(told)
         job = self.write_job({"lockstep": 1, "job": "busy", "lock": str(self.lock), "every": "1h", "steps": [
             {"step": "s", "first": self.command("true"),
-             "second": self.command("sh", "-c", 'echo $$ >"$1"; exec sleep 0.2', "sh", str(told))}]})
+             "second": self.command("sh", "-c", 'echo $$$$ >"$1"; exec sleep 0.2', "sh", str(told))}]})
 
         def in_the_second_phase(_):
             # The command tells its pid itself: a look at the daemon's directory in /proc would be paid for by the wait4(2) that
