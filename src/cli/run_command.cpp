@@ -9,6 +9,7 @@
 #include "run/front.hpp"
 #include "run/job_guardian.hpp"
 #include "supervise/own_supervisor.hpp"
+#include "sys/idle_memory.hpp"
 #include "sys/service_manager.hpp"
 
 namespace lockstep {
@@ -88,6 +89,7 @@ int run_command(const InheritedSignals& inherited, RunArguments& arguments) {
         options.pause = *pause;
     }
     if (arguments.dry_run) return dry_run(*job, options);
+    if (options.loop) give_back_memory();  // the front sleeps from now on
     Job context{*job, options};
     const auto manager = ServiceManager::find();
     watch_supervisor(*job, arguments, manager.has_value(), options);

@@ -5,9 +5,14 @@
 #include "lock/nested_use.hpp"
 #include "run/notices.hpp"
 #include "sys/enclosing_runs.hpp"
+#include "sys/idle_memory.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
+
+namespace {
+constexpr Millis kLongPause{10'000};  // pages that come and go with every pass would cost more than they are worth
+}  // namespace
 
 Runner::Runner(const JobSpec& job, const RunOptions& options, std::string run_id, const StopState& stop, CommandTable& commands,
                Bell& begun, ShutdownDelay* delay)
@@ -42,6 +47,7 @@ ExitStatus Runner::loop() {
         if (hopeless) break;
         if (one_waits_already_ && passes_ == 0) return ExitStatus::try_again;
         status = ExitStatus::ok;
+        if (options_.pause >= kLongPause) give_back_memory();
         stop_.requested.wait_until(monotonic_now() + options_.pause);
     }
     log::info("end daemon: {} {}", passes_, passes_ == 1 ? "pass" : "passes");
