@@ -50,6 +50,7 @@ Result<PairEnd> PairExecutor::execute(const StepSpec& step, const std::string& i
     pair->definition = step.definition;
     pair->run_id = pass_.run_id;
     const Task task{*pair, step, inputs, terms, outputs};
+    keys_ = {};
     if (auto ended = begin(task); !ended || *ended) return ended ? Result<PairEnd>(**ended) : std::unexpected(ended.error());
     return advance(task);
 }
@@ -60,6 +61,7 @@ Result<PairEnd> PairExecutor::resume(Pair pair, const StepSpec& step, const Json
     if (waits(pair)) return PairEnd::waits;
     pair.run_id = pass_.run_id;
     ++pair.pair_attempts;
+    keys_ = {};
     return advance({pair, step, inputs, terms, outputs});
 }
 
@@ -73,6 +75,7 @@ Result<std::optional<PairEnd>> PairExecutor::begin(const Task& task) {
     if (pair.state != PairState::first_refused && pair.state != PairState::compensated) return std::nullopt;
     // APIs replay a stored refusal under its key, so a new attempt needs a new one, and it must outlive a crash.
     ++pair.generation;
+    keys_ = {};
     pair.outputs.clear();
     for (const PhaseName name : {PhaseName::first, PhaseName::second}) task.outputs.by_phase.erase({pair.step, name});
     return enter(task, PairState::pending, "");
@@ -188,17 +191,23 @@ void PairExecutor::say_refused(const Task& task, PhaseName name, const std::stri
     say(log::Level::warning, task.pair, phase, "refused", reason, task.step.name + " " + phase + " refused: " + reason);
 }
 
-Scope PairExecutor::scope_of(const Task& task, PhaseName name) const {
+const std::string& PairExecutor::key_of(const Task& task, PhaseName name) {
+    std::string& key = keys_.at(static_cast<std::size_t>(name));
+    if (key.empty()) key = idempotency_key(pass_.job.name, task.pair.item_key, task.step.name, name, task.pair.generation);
+    return key;
+}
+
+Scope PairExecutor::scope_of(const Task& task, PhaseName name) {
     Scope scope = pass_.base_scope(task.terms);
     scope.inputs = &task.inputs;
     scope.item_key = task.pair.item_key;
     scope.outputs = &task.outputs;
-    scope.idempotency_key = idempotency_key(pass_.job.name, task.pair.item_key, task.step.name, name, task.pair.generation);
+    scope.idempotency_key = key_of(task, name);
     return scope;
 }
 
 /// No first phase is begun whose second, probe or undoing cannot be made of the same item. The error's text says which.
-Result<void> PairExecutor::try_later_requests(const Task& task) const {
+Result<void> PairExecutor::try_later_requests(const Task& task) {
     const auto of = [](std::string_view what, const Error& error) {
         return fail(error.failure, std::string(what) + ": " + error.text);
     };

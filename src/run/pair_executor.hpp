@@ -2,6 +2,7 @@
 // One pair from the state that the journal has of it to an end, whether it is new or was left open by a run that is no more:
 // the control flow of the whole product, written to be read beside the table in journal/pair_state.cpp.
 
+#include <array>
 #include <optional>
 
 #include "base/error.hpp"
@@ -64,8 +65,9 @@ class PairExecutor {
     bool waits(const Pair& pair) const;
     Result<Pair> load(const StepSpec& step, const std::string& item_key) const;
     Result<PairEnd> advance(const Task& task);
-    Scope scope_of(const Task& task, PhaseName name) const;
-    Result<void> try_later_requests(const Task& task) const;
+    Scope scope_of(const Task& task, PhaseName name);
+    const std::string& key_of(const Task& task, PhaseName name);
+    Result<void> try_later_requests(const Task& task);
     Result<std::optional<PairEnd>> not_begun(const Task& task, const std::string& reason);
     Result<PhaseResult> run_phase(const Task& task, PhaseName name);
     static void say_refused(const Task& task, PhaseName name, const std::string& reason);
@@ -74,6 +76,7 @@ class PairExecutor {
     PassContext& pass_;
     Workbench& bench_;
     std::size_t worker_;
+    std::array<std::string, 3> keys_;  // idempotency keys of the pair in hand, by phase: made when they are first asked for
     bool found_nobody_ = false;
 };
 

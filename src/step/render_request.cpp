@@ -39,8 +39,8 @@ bool is_to_come(const Template& text, const Scope& scope) {
 }
 
 std::string as_template(std::string_view text) {
-    std::string out;
-    for (const char c : text) out.append(c == '$' ? 2 : 1, c);
+    std::string out(text);
+    for (auto at = out.find('$'); at != std::string::npos; at = out.find('$', at + 2)) out.insert(at, 1, '$');
     return out;
 }
 
