@@ -1,83 +1,12 @@
 """`lockstep exec --interactive` on a terminal, under real shells: what is typed is for the command, Ctrl-Z and fg work as without us."""
 
 import os
-import signal
 import termios
 import unittest
 
-from processes import children_of, is_alive, kill, stat_of
-from support import LOCKSTEP, SystemTest, wait_until
-from terminal import Terminal
-
-PROMPT = "ready> "
-# Says what it is told, and by which signals; runs until it reads "end".
-ECHO = r"""
-trap 'echo "told INT"' INT
-echo begun
-while read -r line; do
-    [ "$line" = end ] && exit 5
-    echo "heard $line"
-done
-echo "no more input"
-"""
-
-
-class Interactive(SystemTest):
-    def shell(self, *arguments):
-        """bash -i, or another interactive shell, with its prompt on the terminal."""
-        arguments = arguments or ("bash", "--norc", "--noprofile", "--noediting", "-i")
-        terminal = Terminal(self, *arguments, env=self.environment(PS1=PROMPT, L=LOCKSTEP, N=self.lock, ENV="", HISTFILE=""))
-        self.prompt(terminal)
-        return terminal
-
-    def prompt(self, terminal):
-        """Waits for the next prompt, and forgets what was shown before it."""
-        terminal.shows(PROMPT)
-        before, _, terminal.text = terminal.text.partition(PROMPT)
-        return before
-
-    def run_line(self, terminal, line):
-        terminal.type(line + "\n")
-        return self.prompt(terminal)
-
-    def script(self, text, name="script"):
-        path = self.root / name
-        path.write_text(text)
-        return path
-
-    def begin_echo(self, terminal, line='"$L" exec -i "$N" -- bash script'):
-        self.script(ECHO)
-        terminal.type(line + "\n")
-        terminal.shows("begun\n")
-
-    def echo_works(self, terminal, word):
-        terminal.type(word + "\n")
-        terminal.shows(f"heard {word}\n")
-
-    def echo_ends(self, terminal, word=None):
-        """The command, when it has heard the word, is told to end; then the shell ends, and nothing is left."""
-        if word:
-            self.echo_works(terminal, word)
-        terminal.type("end\n")
-        self.prompt(terminal)
-        self.end(terminal)
-
-    def end(self, terminal):
-        """The shell ends, and nothing is left."""
-        terminal.type("exit 0\n")
-        self.assertEqual(terminal.wait(), 0)
-        self.assert_nothing_left()
-
-    @staticmethod
-    def echoes(terminal):
-        return bool(termios.tcgetattr(terminal.master)[3] & termios.ECHO)
-
-    def front(self, terminal):
-        [front] = wait_until(lambda: [child for child in children_of(terminal.process.pid) if is_alive(child)], "the front")
-        return front
-
-    def wait_for_state(self, pid, state):
-        wait_until(lambda: (stat_of(pid) or ["gone"])[0] == state, f"state {state} of {pid}")
+from interactive import ECHO, Interactive
+from processes import children_of
+from support import wait_until
 
 
 class InAShell(Interactive):
@@ -347,99 +276,6 @@ class InAShell(Interactive):
         terminal.shows("back again\n")
         self.prompt(terminal)
         self.end(terminal)
-
-
-class StopsAndEnds(Interactive):
-    def test_a_stop_request_from_elsewhere_waits_for_the_command(self):
-        terminal = self.shell()
-        self.begin_echo(terminal)
-        kill(self.front(terminal), signal.SIGTERM)
-        terminal.shows("SIGTERM from pid")
-        self.echo_ends(terminal, "one")
-
-    def test_the_guardian_is_killed_and_the_terminal_comes_back(self):
-        terminal = self.shell()
-        self.script('stty -echo; echo begun; read -r line; echo "heard $line"; exit 3')
-        terminal.type('"$L" exec -i "$N" -- sh script\n')
-        terminal.shows("begun\n")
-        [guardian] = children_of(self.front(terminal))
-        kill(guardian)
-        terminal.shows("was killed by SIGKILL")
-        terminal.ctrl_z()  # nobody is left who could manage this: the command goes on
-        terminal.type("words\n")
-        terminal.shows("heard words\n")
-        self.prompt(terminal)
-        self.assertTrue(self.echoes(terminal))
-        self.assertIn("status 70", self.run_line(terminal, "echo status $?"))
-        self.assertEqual(self.lockstep("exec", self.lock, "--", "true").status, 0)
-        self.end(terminal)
-
-    def test_the_front_is_killed_and_the_lock_goes_with_the_end_of_the_command(self):
-        terminal = self.shell()
-        self.script(ECHO)
-        terminal.type('"$L" exec -i --grace 1s "$N" -- sh script\n')
-        terminal.shows("begun\n")
-        kill(self.front(terminal))
-        self.prompt(terminal)
-        # The shell has the terminal again. A command that reads by then is told to end when the grace is over; one that
-        # begins to read gets SIGHUP, for nobody could give it the terminal.
-        wait_until(lambda: not self.lock.exists(), "the end of the command")
-        self.assertIn("42", self.run_line(terminal, "echo $((6 * 7))") + self.run_line(terminal, ""))
-        self.end(terminal)
-
-    def test_the_window_is_closed(self):
-        terminal = self.shell()
-        self.begin_echo(terminal)
-        terminal.hang_up()
-        terminal.process.wait()
-        self.assert_nothing_left()
-
-    def test_the_window_is_closed_while_it_is_stopped(self):
-        terminal = self.shell()
-        self.begin_echo(terminal)
-        terminal.ctrl_z()
-        self.prompt(terminal)
-        terminal.hang_up()
-        terminal.process.wait()
-        self.assert_nothing_left()
-
-
-class WithoutJobControl(Interactive):
-    def test_as_the_only_program_of_a_terminal(self):
-        """As `xterm -e` has it: nobody could continue what Ctrl-Z stops, and so it goes on."""
-        self.script(ECHO)
-        terminal = Terminal(self, LOCKSTEP, "exec", "-i", self.lock, "--", "sh", "script")
-        terminal.shows("begun\n")
-        terminal.ctrl_z()
-        self.echo_works(terminal, "one")
-        terminal.type("end\n")
-        self.assertEqual(terminal.wait(), 5)
-        self.assert_nothing_left()
-
-    def test_from_a_script(self):
-        self.script(ECHO)
-        outer = self.script('"$L" exec -i "$N" -- sh script; echo "status $?"; read -r line; echo "the script reads $line"', "outer")
-        for line in (f"sh {outer}", f"bash {outer}"):
-            with self.subTest(line=line):
-                terminal = self.shell()
-                terminal.type(line + "\n")
-                terminal.shows("begun\n")
-                self.echo_works(terminal, "one")
-                terminal.ctrl_z()
-                self.assertIn("Stopped", self.prompt(terminal))
-                terminal.fg()
-                self.echo_works(terminal, "two")
-                terminal.type("end\n")
-                terminal.shows("status 5\n")
-                terminal.type("words\n")
-                terminal.shows("the script reads words\n")
-                self.prompt(terminal)
-                self.end(terminal)
-
-    def test_without_a_terminal_it_is_as_if_it_were_not_said(self):
-        result = self.run_to_end("setsid", LOCKSTEP, "exec", "-i", self.lock, "--", "sh", "-c", "cat; echo done; exit 3")
-        self.assertEqual((result.status, result.out, result.err), (3, "done\n", ""))
-        self.assert_nothing_left()
 
 
 if __name__ == "__main__":
