@@ -23,6 +23,7 @@
 #include <cstdarg>
 #include <ctime>
 
+#include "start/stacks.hpp"
 #include "start/system_call.hpp"
 
 using lockstep::start::address;
@@ -53,7 +54,7 @@ struct KernelAction {
     unsigned long mask;
 };
 
-int error_number;
+int error_numbers[2];  // the front's, and the guardian's
 
 unsigned long& bits(sigset_t* set) { return *reinterpret_cast<unsigned long*>(set); }
 
@@ -63,7 +64,7 @@ extern "C" {
 
 // ---- errno, signals -------------------------------------------------------------------------------------------------------
 
-int* __errno_location() noexcept { return &error_number; }
+int* __errno_location() noexcept { return &error_numbers[lockstep::start::is_guardian() ? 1 : 0]; }
 
 int sigemptyset(sigset_t* set) noexcept {
     for (unsigned long& word : set->__val) word = 0;

@@ -1,6 +1,6 @@
 #include "start/entry.hpp"
 
-// 56 is clone(2), 0x4111 CLONE_VM | CLONE_VFORK | SIGCHLD. %rdx is 0 for _start: nothing is to be called at exit.
+// 56 is clone(2), 0x111 CLONE_VM | SIGCHLD, 0x4000 CLONE_VFORK. %rdx is 0 for _start: nothing is to be called at exit.
 asm(R"(
     .pushsection .text.lockstep_entry, "ax", @progbits
     .globl lockstep_entry
@@ -22,6 +22,16 @@ lockstep_enter_program:
     jmp _start
     .size lockstep_enter_program, . - lockstep_enter_program
 
+    .globl lockstep_begin_beside
+    .type lockstep_begin_beside, @function
+lockstep_begin_beside:
+    movq %rsi, %r8
+    movq %rdx, %r9
+    movq %rdi, %rsi
+    movl $0x111, %edi
+    jmp 2f
+    .size lockstep_begin_beside, . - lockstep_begin_beside
+
     .globl lockstep_vfork
     .type lockstep_vfork, @function
 lockstep_vfork:
@@ -29,7 +39,7 @@ lockstep_vfork:
     movq %rsi, %r9
     movl $0x4111, %edi
     leaq -256(%rsp), %rsi
-    andq $-16, %rsi
+2:  andq $-16, %rsi
     subq $16, %rsi
     movq %r8, (%rsi)
     movq %r9, 8(%rsi)

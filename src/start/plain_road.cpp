@@ -1,9 +1,10 @@
 // `lockstep exec`, when nothing is out of the ordinary: a free lock, a command that can be started, no stop before it ends.
 //
 // It runs where the kernel enters the program, before the C library has started: starting that touches more memory than all of
-// this, and a page fault costs more than a system call. At whatever point something else turns up, the guardian goes to the C
-// library's _start, on the stack and with the arguments that the kernel gave, and main() goes on from there (handover.hpp). The
-// front is the same code on either road (run/front.cpp), and never needs more.
+// this, and a page fault costs more than a system call. For the same reason the guardian is no copy of the front, but a process in
+// the same memory (stacks.hpp). At whatever point something else turns up, it goes to the C library's _start, with the arguments
+// that the kernel gave, and main() goes on from there (handover.hpp). The front is the same code on either road (run/front.cpp),
+// and never needs more.
 
 #include <poll.h>
 #include <sys/mman.h>
@@ -25,6 +26,7 @@
 #include "start/plain_lock.hpp"
 #include "start/plain_words.hpp"
 #include "start/shared_memory.hpp"
+#include "start/stacks.hpp"
 #include "sys/stop_signals.hpp"
 
 namespace lockstep::start {
@@ -35,15 +37,15 @@ using Stage = ExecProgress::Stage;
 
 /// What front and guardian begin with.
 struct Beginning {
-    long* initial_stack;
-    char** environment;
+    InitialStack initial_stack;
     PlainWords words;
-    InheritedSignals inherited;
-    SharedMemory* shared;
-    int guardian_end;
+    InheritedSignals inherited{};
+    SharedMemory* shared = nullptr;
+    int front_end = -1;
+    int guardian_end = -1;
 };
 
-/// All that the guardian writes but for its stack, and of that the first page only.
+/// All that the guardian writes but for its stack, and of that the first page only; the front has no part in it.
 struct Workspace {
     char* environment[160];
     TextBuffer<200> run_ids;
@@ -62,7 +64,7 @@ class PlainGuardian {
         ::setsid();
         signal_fd_ = make_signal_fd(start_.inherited, true);
         if (!signal_fd_) go_on(Stage::begun);
-        const char* root = find_variable(start_.environment, "LOCKSTEP_LOCK_ROOT");
+        const char* root = find_variable(environment_, "LOCKSTEP_LOCK_ROOT");
         if (!lock_.take(start_.words.lock, root, start_.words.command, signal_fd_)) go_on(Stage::begun);
         // Once more, now that the lock is ours: from here on a stop waits for the command.
         if (something_came(0) || !make_environment() || !start_command()) go_on(Stage::locked);
@@ -84,12 +86,12 @@ class PlainGuardian {
     bool make_environment() {
         constexpr unsigned kCapacity = sizeof work_.environment / sizeof *work_.environment;
         unsigned size = 0;
-        for (; start_.environment[size] != nullptr; ++size) {
+        for (; environment_[size] != nullptr; ++size) {
             if (size + 1 >= kCapacity) return false;
-            work_.environment[size] = start_.environment[size];
+            work_.environment[size] = environment_[size];
         }
         work_.environment[size] = nullptr;
-        const char* enclosing = find_variable(start_.environment, "LOCKSTEP_RUN_ID");
+        const char* enclosing = find_variable(environment_, "LOCKSTEP_RUN_ID");
         work_.run_ids.append("LOCKSTEP_RUN_ID=");
         if (enclosing != nullptr && *enclosing != '\0') work_.run_ids.append(enclosing).append(" ");
         work_.run_ids.append(work_.lock.run_id);
@@ -132,7 +134,7 @@ class PlainGuardian {
             ::execve(argv[0], argv, work_.environment);
             return;
         }
-        const char* path = find_variable(start_.environment, "PATH");
+        const char* path = find_variable(environment_, "PATH");
         errno = ENOENT;
         for (std::string_view rest = path != nullptr ? path : ""; !rest.empty() && errno == ENOENT && !name.empty();) {
             const std::string_view directory = rest.substr(0, rest.find(':'));
@@ -155,10 +157,11 @@ class PlainGuardian {
         handover.commands = &start_.shared->commands;
         handover.inherited = start_.inherited;
         handover.progress = {stage, lock_.parent(), lock_.directory(), lock_.record(), command_, status_};
-        lockstep_enter_program(start_.initial_stack);
+        lockstep_enter_program(start_.initial_stack.copy_for_guardian());
     }
 
     const Beginning& start_;
+    char** const environment_ = start_.initial_stack.environment();
     Workspace& work_;
     PlainLock lock_;
     UniqueFd signal_fd_;
@@ -168,6 +171,12 @@ class PlainGuardian {
     pid_t command_ = -1;
     int status_ = 0;
 };
+
+void begin_guardian(void* beginning) {
+    const auto& start = *static_cast<const Beginning*>(beginning);
+    ::close(start.front_end);
+    PlainGuardian(start, *::new (workspace) Workspace).run();
+}
 
 /// As run_in_guardian(), which tells what went wrong if this returns.
 void take_plain_road(Beginning start) {
@@ -179,19 +188,18 @@ void take_plain_road(Beginning start) {
     void* shared = ::mmap(nullptr, sizeof(SharedMemory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) return;
     start.shared = static_cast<SharedMemory*>(shared);
+    start.front_end = front_end.get();
     start.guardian_end = guardian_end.get();
     start.inherited = block_signals();
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-        front_end.reset();
-        PlainGuardian(start, *::new (workspace) Workspace).run();
-    }
+    // `start` stays where it is for as long as either of them lives: from here on this function does not return, or nobody began.
+    const long pid = lockstep_begin_beside(&guardian_stacks.plain + 1, begin_guardian, &start);
     if (pid > 0) {
         guardian_end.reset();
         start.shared->scope.find_out();
-        ::_exit(wait_for_guardian(start.inherited, start.words.lock, std::move(front_end), start.shared->commands, pid));
+        ::_exit(wait_for_guardian(start.inherited, start.words.lock, std::move(front_end), start.shared->commands,
+                                  static_cast<pid_t>(pid)));
     }
     ::munmap(shared, sizeof(SharedMemory));
     ::sigprocmask(SIG_SETMASK, &start.inherited.mask, nullptr);
@@ -203,8 +211,8 @@ void take_plain_road(Beginning start) {
 
 void lockstep_consider(long* initial_stack) {
     using namespace lockstep::start;
-    const int argc = static_cast<int>(*initial_stack);
-    char** argv = reinterpret_cast<char**>(initial_stack + 1);
-    const PlainWords words = plain_words(argc, argv);
-    if (words.lock != nullptr) take_plain_road({initial_stack, argv + argc + 1, words, {}, nullptr, -1});
+    const PlainWords words = plain_words(static_cast<int>(*initial_stack), reinterpret_cast<char**>(initial_stack + 1));
+    if (words.lock == nullptr) return;
+    const InitialStack stack(initial_stack);
+    if (stack.can_be_copied()) take_plain_road({stack, words});
 }

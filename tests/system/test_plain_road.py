@@ -37,13 +37,13 @@ class WhichRoad(PlainRoadTest):
                 self.assertEqual(holder.wait(), 128 + signal.SIGKILL)
         self.assert_nothing_left()
 
-    def test_the_guardian_of_a_stopped_run_goes_on_with_all_of_the_program_and_the_front_does_not_need_it(self):
+    def test_the_guardian_of_a_stopped_run_goes_on_with_all_of_the_program_in_the_memory_that_it_shares_with_the_front(self):
         holder = self.hold()
         guardian = holder.guardian()
         self.assertFalse(has_heap(guardian))
         holder.send(signal.SIGTERM)
         holder.says("waiting for sh")
-        self.assertEqual((has_heap(holder.pid), has_heap(guardian)), (False, True))
+        self.assertEqual((has_heap(holder.pid), has_heap(guardian)), (True, True))
         kill(holder.command_pid)
         self.assertEqual(holder.wait(), 128 + signal.SIGKILL)
         self.assert_nothing_left()
