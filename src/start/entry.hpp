@@ -15,8 +15,8 @@ void lockstep_consider(long* initial_stack);
 /// The C library's _start, with the stack pointer that the kernel gave, or a copy of what it points to.
 [[noreturn]] void lockstep_enter_program(long* initial_stack);
 
-/// clone(2) with CLONE_VM: a process of its own, but in our memory. It calls function(argument), which never returns, on the stack
-/// that ends at `stack_end`.
+/// clone(2) with CLONE_VM: a process of its own, but in our memory. It calls function(argument), which never returns, on the
+/// stack that ends at `stack_end`.
 /// @return its pid, or -errno, at once
 long lockstep_begin_beside(void* stack_end, void (*function)(void*), void* argument);
 

@@ -1,10 +1,10 @@
 // `lockstep exec`, when nothing is out of the ordinary: a free lock, a command that can be started, no stop before it ends.
 //
 // It runs where the kernel enters the program, before the C library has started: starting that touches more memory than all of
-// this, and a page fault costs more than a system call. For the same reason the guardian is no copy of the front, but a process in
-// the same memory (stacks.hpp). At whatever point something else turns up, it goes to the C library's _start, with the arguments
-// that the kernel gave, and main() goes on from there (handover.hpp). The front is the same code on either road (run/front.cpp),
-// and never needs more.
+// this, and a page fault costs more than a system call. For the same reason the guardian is no copy of the front, but a process
+// in the same memory (stacks.hpp). At whatever point something else turns up, it goes to the C library's _start, with the
+// arguments that the kernel gave, and main() goes on from there (handover.hpp). The front is the same code on either road
+// (run/front.cpp), and never needs more.
 
 #include <poll.h>
 #include <sys/mman.h>
@@ -193,7 +193,8 @@ void take_plain_road(Beginning start) {
     start.inherited = block_signals();
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 
-    // `start` stays where it is for as long as either of them lives: from here on this function does not return, or nobody began.
+    // `start` stays where it is for as long as either of them lives: from here on this function does not return, or nobody
+    // began.
     const long pid = lockstep_begin_beside(&guardian_stacks.plain + 1, begin_guardian, &start);
     if (pid > 0) {
         guardian_end.reset();

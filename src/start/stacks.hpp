@@ -1,7 +1,7 @@
 #pragma once
-// Front and guardian of the plain road are two processes in one memory: CLONE_VM, for a copy of even this little is most of what a
-// fork costs. What only one of them may have is told apart by the stack: the front's is the kernel's, the guardian has these.
-// Whoever kills one of the two does not kill the other; only the kernel's OOM killer takes both.
+// Front and guardian of the plain road are two processes in one memory: CLONE_VM, for a copy of even this little is most of
+// what a fork costs. What only one of them may have is told apart by the stack: the front's is the kernel's, the guardian has
+// these. Whoever kills one of the two does not kill the other; only the kernel's OOM killer takes both.
 
 #include <cstddef>
 #include <cstdint>

@@ -51,8 +51,8 @@ bool look_up_all(BusApi& api) {
            library.look_up("sd_bus_get_fd", api.get_fd) && library.look_up("sd_bus_flush_close_unref", api.flush_close_unref);
 }
 
-/// What sd_booted(3) is for systemd, this is for logind: it makes the directory when it starts. A container's image may have the
-/// directory of another machine's, so there must be a bus, too, where sd_bus_open_system(3) looks for it.
+/// What sd_booted(3) is for systemd, this is for logind: it makes the directory when it starts. A container's image may have
+/// the directory of another machine's, so there must be a bus, too, where sd_bus_open_system(3) looks for it.
 bool may_have_logind() {
     return ::access("/run/systemd/seats", F_OK) == 0 &&
            (::getenv("DBUS_SYSTEM_BUS_ADDRESS") != nullptr || ::access("/run/dbus/system_bus_socket", F_OK) == 0);
