@@ -87,7 +87,8 @@ struct Scope {
     std::string idempotency_key{};
     std::string item_key{};  ///< no expression names it; commands get it as LOCKSTEP_ITEM_KEY
     const StepOutputs* outputs = nullptr;
-    bool outputs_to_come = false;  ///< an output of a phase that is not in `outputs` yet stands for itself as an empty text
+    /// An output of a phase that is not in `outputs` yet stands for itself, as a text: "{$steps.reserve.first.outputs.rid}".
+    bool outputs_to_come = false;
     const Answer* answer = nullptr;
     /// Resolves a secret, or says by name what is missing; unset where secrets are to stay references.
     std::function<Result<std::string>(std::string_view name)> secret{};

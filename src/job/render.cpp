@@ -2,6 +2,7 @@
 
 #include <strings.h>
 
+#include "base/text.hpp"
 #include "job/expression.hpp"
 
 namespace lockstep {
@@ -54,7 +55,7 @@ std::optional<Json> answer_value(const Expression& expression, const Answer& ans
 }
 
 std::optional<Json> output_value(const Expression& expression, const Scope& scope) {
-    if (is_to_come(expression, scope)) return Json::of_string("");
+    if (is_to_come(expression, scope)) return Json::of_string("{" + printable(expression.source) + "}");
     if (scope.outputs == nullptr) return std::nullopt;
     const auto phase = scope.outputs->by_phase.find({expression.step, expression.phase});
     if (phase == scope.outputs->by_phase.end()) return std::nullopt;

@@ -7,22 +7,13 @@
 
 #include "base/text.hpp"
 #include "items/item_source.hpp"
+#include "run/request_trial.hpp"
 #include "step/action.hpp"
 #include "sys/standard_streams.hpp"
 
 namespace lockstep {
 
 namespace {
-
-/// Outputs that do not exist yet appear under their own name: {$steps.reserve.first.outputs.rid}
-Json placeholders(const StepSpec& step, PhaseName name) {
-    Json outputs = Json::object();
-    for (const NamedTemplate& output : step.phase(name)->outputs) {
-        outputs.set(output.name,
-                    Json::of_string(fmt::format("{{$steps.{}.{}.outputs.{}}}", step.name, to_string(name), output.name)));
-    }
-    return outputs;
-}
 
 class DryRun {
   public:
@@ -72,25 +63,38 @@ class DryRun {
 
     ExitStatus one_item(const Item& item, Scope& scope) {
         text_ += "# " + printable(item.key) + "\n";
-        StepOutputs outputs;
         scope.inputs = &item.inputs;
         scope.item_key = item.key;
-        scope.outputs = &outputs;
+        scope.outputs_to_come = true;
         for (const StepSpec& step : job_.steps) {
-            for (const PhaseName name : {PhaseName::first, PhaseName::second}) {
-                const PhaseSpec* phase = step.phase(name);
-                if (phase == nullptr) continue;
-                scope.idempotency_key = idempotency_key(job_.name, item.key, step.name, name, 0);
-                const auto request = render_request(phase->action, phase->idempotency, scope);
-                if (!request) {
-                    std::fprintf(stderr, "lockstep: %s: %s\n", printable(item.key).c_str(), request.error().text.c_str());
-                    return ExitStatus::some_failed;
-                }
-                text_ += describe_request(*request) + "\n";
-                outputs.by_phase[{step.name, name}] = placeholders(step, name);
+            const auto requests = requests_of(step, scope);
+            if (!requests) {
+                std::fprintf(stderr, "lockstep: %s: %s would not be begun, a request cannot be made of this item: %s\n",
+                             printable(item.key).c_str(), step.name.c_str(), requests.error().text.c_str());
+                return ExitStatus::some_failed;
             }
+            text_ += *requests;
         }
         return ExitStatus::ok;
+    }
+
+    /// Of its two phases, a line each; an error where a run would not begin it.
+    Result<std::string> requests_of(const StepSpec& step, const Scope& item) const {
+        const auto scope_of = [&](PhaseName name) {
+            Scope scope = item;
+            scope.idempotency_key = idempotency_key(job_.name, item.item_key, step.name, name, 0);
+            return scope;
+        };
+        if (const auto made = try_later_requests(step, scope_of); !made) return std::unexpected(made.error());
+        std::string lines;
+        for (const PhaseName name : {PhaseName::first, PhaseName::second}) {
+            const PhaseSpec* phase = step.phase(name);
+            if (phase == nullptr) continue;
+            const auto request = render_request(phase->action, phase->idempotency, scope_of(name));
+            if (!request) return fail(request.error().failure, fmt::format("{}: {}", to_string(name), request.error().text));
+            lines += describe_request(*request) + "\n";
+        }
+        return lines;
     }
 
     /// What there is, before an error about a later item.

@@ -4,6 +4,7 @@
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
+#include "run/request_trial.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
@@ -129,7 +130,8 @@ Result<PairEnd> PairExecutor::advance(const Task& task) {
 
 Result<std::optional<PairEnd>> PairExecutor::first(const Task& task) {
     if (task.pair.state != PairState::first_begun) {
-        if (const auto made = try_later_requests(task); !made) return not_begun(task, made.error().text);
+        const auto scope = [&](PhaseName name) { return scope_of(task, name); };
+        if (const auto made = try_later_requests(task.step, scope); !made) return not_begun(task, made.error().text);
     }
     const auto result = run_phase(task, PhaseName::first);
     if (!result) return std::unexpected(result.error());
@@ -204,27 +206,6 @@ Scope PairExecutor::scope_of(const Task& task, PhaseName name) {
     scope.outputs = &task.outputs;
     scope.idempotency_key = key_of(task, name);
     return scope;
-}
-
-/// No first phase is begun whose second, probe or undoing cannot be made of the same item. The error's text says which.
-Result<void> PairExecutor::try_later_requests(const Task& task) {
-    const auto of = [](std::string_view what, const Error& error) {
-        return fail(error.failure, std::string(what) + ": " + error.text);
-    };
-    for (const PhaseName name : {PhaseName::first, PhaseName::second, PhaseName::compensate}) {
-        const PhaseSpec* phase = task.step.phase(name);
-        if (phase == nullptr) continue;
-        Scope scope = scope_of(task, name);
-        scope.outputs_to_come = true;
-        if (name != PhaseName::first) {
-            if (auto made = render_request(phase->action, phase->idempotency, scope); !made)
-                return of(to_string(name), made.error());
-        }
-        if (!phase->probe) continue;
-        if (auto made = render_request(phase->probe->action, std::nullopt, scope); !made)
-            return of("probe of " + std::string(to_string(name)), made.error());
-    }
-    return {};
 }
 
 Result<PhaseResult> PairExecutor::run_phase(const Task& task, PhaseName name) {

@@ -67,7 +67,6 @@ class PairExecutor {
     Result<PairEnd> advance(const Task& task);
     Scope scope_of(const Task& task, PhaseName name);
     const std::string& key_of(const Task& task, PhaseName name);
-    Result<void> try_later_requests(const Task& task);
     Result<std::optional<PairEnd>> not_begun(const Task& task, const std::string& reason);
     Result<PhaseResult> run_phase(const Task& task, PhaseName name);
     static void say_refused(const Task& task, PhaseName name, const std::string& reason);

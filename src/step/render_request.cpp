@@ -137,8 +137,10 @@ Result<std::string> Renderer::url(const HttpSpec& spec) {
     auto text = final_text(spec.url, plain_, "url", {}, Quoting::percent);
     if (!text) return text;
     const auto blank = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7F'; };
-    if (std::ranges::any_of(*text, blank)) return bad("url", "holds a blank or a control character; write it percent-encoded");
-    if (!text->starts_with("http://") && !text->starts_with("https://") && !is_to_come(spec.url, scope_))
+    const bool to_come = is_to_come(spec.url, scope_);
+    if (std::ranges::any_of(*text, blank) && !(to_come && spec.url.single_expression))
+        return bad("url", "holds a blank or a control character; write it percent-encoded");
+    if (!to_come && !text->starts_with("http://") && !text->starts_with("https://"))
         return bad("url", "does not begin with http:// or https://");
     const auto query = encoded(spec.query, "query");
     if (!query) return query;

@@ -35,7 +35,13 @@ class NothingIsBegun(PoisonItemTest):
             with self.subTest(place=place, phases=phases):
                 self.state = self.root / f"state{id(phases)}"
                 (self.root / "done.log").unlink(missing_ok=True)
-                result = self.run_job(self.job([{"id": "a"}, {"id": "b", "nope": "x"}], **phases))
+                job = self.job([{"id": "a"}, {"id": "b", "nope": "x"}], **phases)
+                dry = self.run_job(job, "--dry-run")
+                self.assertEqual(dry.status, 1, dry.err)
+                self.assertEqual(dry.err, f"lockstep: a: pay would not be begun, a request cannot be made of this item: {place}: $inputs.nope is missing\n")
+                self.assertEqual([line for line in dry.out.splitlines() if line.startswith("#")], ["# a", "# b"])
+                self.assertEqual(len(dry.out.splitlines()), 4, f"both requests of b, none of a: {dry.out}")
+                result = self.run_job(job)
                 self.assertEqual(result.status, 1, result.err)
                 self.assertIn(f"a: pay was not begun, a request cannot be made of this item: {place}: $inputs.nope is missing", result.err)
                 self.assertEqual(self.noted()[0], "first-b", "of the other item nothing is missing")

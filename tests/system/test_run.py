@@ -352,6 +352,20 @@ class AgainstTheDemoApi(ItemTest):
         self.assertFalse(self.lock.exists())
         self.assertFalse(self.state.exists())
 
+    def test_a_dry_run_shows_outputs_that_are_to_come_by_their_names_wherever_they_stand(self):
+        output = "$steps.make.first.outputs.made"
+        first = {**self.command("true"), "outputs": {"made": "$stdout"}}
+        second = {"http": {"method": "GET", "url": f"{output}#/url", "headers": {"X-Id": f"{{{output}#/id}}"}}}
+        use = {"http": {"method": "PUT", "url": output, "body": {"made": output}}}
+        job = {"lockstep": 1, "job": "make", "lock": str(self.lock),
+               "steps": [{"step": "make", "first": first, "second": second}, {"step": "use", "first": use}]}
+        result = self.run_job(self.write_job(job), "--dry-run")
+        self.assertEqual((result.status, result.err), (0, ""))
+        get, put = [line for line in result.out.splitlines() if line.startswith("curl ")]
+        self.assertTrue(get.startswith(f"curl -g '{{{output}#/url}}' -H 'X-Id: {{{output}#/id}}'"), get)
+        self.assertTrue(put.startswith(f"curl -X PUT -g '{{{output}}}' "), put)
+        self.assertIn(f'\'{{"made":"{{{output}}}"}}\'', put)
+
     def test_a_secret_is_found_in_no_output_and_in_no_file_of_the_journal(self):
         api = DemoApi(self)
         api.fault("503", every=4)

@@ -194,12 +194,19 @@ TEST_CASE("of a request whose outputs are still to come, all that does not need 
     spec.body = json_of(R"({"rid": "$steps.ship.first.outputs.rid#/deep", "qty": "$inputs.qty"})");
     CHECK(rendered(bench, spec) == "error: url: " + later + " is missing");
     bench.scope.outputs_to_come = true;
-    SECTION("the output, and what it makes of its text, is left open") {
-        CHECK_FALSE(rendered(bench, spec).starts_with("error"));
-        CHECK_FALSE(rendered(bench, command({later, "{" + later + "}/{$inputs.qty}"})).starts_with("error"));
+    SECTION("the output stands for itself, and what it makes of the text around it is left open") {
+        CHECK(described(bench, spec) == "curl -X POST -g '{" + later +
+                                            "}' -H 'Content-Type: application/json' --data-raw '{\"rid\":\"{" + later +
+                                            "#/deep}\",\"qty\":3}'");
+        CHECK(described(bench, command({later, "{" + later + "}/{$inputs.qty}"}))
+                  .ends_with(" '{" + later + "}' '{" + later + "}/3'"));
         spec.body.reset();
         spec.body_file = template_of(later);
         CHECK_FALSE(rendered(bench, spec).starts_with("error"));
+        spec.url = template_of(later + "#/the url");
+        CHECK_FALSE(rendered(bench, spec).starts_with("error"));
+        spec.url = template_of("the {" + later + "}");
+        CHECK(rendered(bench, spec).starts_with("error: url: holds a blank"));
     }
     SECTION("what stands beside it is not") {
         spec.headers = named({{"X", "{" + later + "} {$inputs.nope}"}});
