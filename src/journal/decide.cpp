@@ -205,7 +205,7 @@ Result<Pair> decide(const Pair& pair, const Decision& decision) {
     next->parked_from = pending;
     next->pair_attempts = 0;
     next->attempt = 0;
-    next->phase_begun_ms = 0;
+    if (next->state != pending) next->phase_begun_ms = 0;  // else it still tells whether anything was ever sent
     next->not_before_ms = 0;
     next->request.clear();  // whatever is tried next is rendered anew
     // Somebody asked for it, so it is gone through although its source may list the item no longer.

@@ -24,13 +24,15 @@ struct Pair {
     std::string request;     ///< the present phase's request, secrets as references
     std::string outputs;     ///< JSON: {"first": {…}, "second": {…}}
     PairState parked_from = PairState::pending;  ///< what it was parked in; pending unless state is parked
-    std::int64_t phase_begun_ms = 0;  ///< wall clock: the present phase's first attempt; retention and parkAfter count from it
-    std::int64_t not_before_ms = 0;   ///< wall clock: back-off between passes; 0: at once
-    bool owes_steps = false;          ///< the item is to be gone on with although this pair is not open
-    std::string reason;               ///< the last answer or refusal, for people
-    std::string run_id;               ///< the run that wrote this state
-    std::int64_t begun_ms = 0;        ///< wall clock
-    std::int64_t changed_ms = 0;      ///< wall clock
+    /// Wall clock: the present phase's first attempt, from which retention and parkAfter count; of a pending pair that of an
+    /// earlier phase, or 0: nothing of it was ever sent.
+    std::int64_t phase_begun_ms = 0;
+    std::int64_t not_before_ms = 0;  ///< wall clock: back-off between passes; 0: at once
+    bool owes_steps = false;         ///< the item is to be gone on with although this pair is not open
+    std::string reason;              ///< the last answer or refusal, for people
+    std::string run_id;              ///< the run that wrote this state
+    std::int64_t begun_ms = 0;       ///< wall clock
+    std::int64_t changed_ms = 0;     ///< wall clock
 };
 
 /// Why a pass ended that went through all items.

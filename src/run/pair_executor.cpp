@@ -78,6 +78,7 @@ Result<std::optional<PairEnd>> PairExecutor::begin(const Task& task) {
     ++pair.generation;
     keys_ = {};
     pair.outputs.clear();
+    pair.phase_begun_ms = 0;
     for (const PhaseName name : {PhaseName::first, PhaseName::second}) task.outputs.by_phase.erase({pair.step, name});
     return enter(task, PairState::pending, "");
 }

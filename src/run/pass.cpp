@@ -58,6 +58,7 @@ PassResult Pass::run() {
             work_together();
             if (!only_) told_records_->keep(exhausted_);
             count_what_is_left();
+            if (exhausted_) result_.totals.left += static_cast<std::int64_t>(asked_for_.size());
         }
     }
     const PassTotals& totals = result_.totals;
@@ -83,6 +84,7 @@ void Pass::settle_unfinished(Workbench& bench) {
         watch_connections(end, found_nobody);
     });
     if (auto done = recovery.run(); !done) end_with(done.error());  // no other thread works yet
+    asked_for_ = recovery.take_asked_for();
 }
 
 Workbench Pass::make_bench() {
@@ -127,7 +129,7 @@ std::optional<Item> Pass::take_item() {
         }
         if (!next->has_value()) {
             exhausted_ = true;
-            return std::nullopt;
+            break;
         }
         if (const BadItem* bad = std::get_if<BadItem>(&**next)) {
             if (only_) continue;
@@ -135,12 +137,21 @@ std::optional<Item> Pass::take_item() {
             continue;
         }
         Item& item = std::get<Item>(**next);
-        if (only_ && item.key != *only_) continue;
-        only_found_ = true;
+        const bool asked_for = asked_for_.erase(item.key) > 0;
+        if (only_ && item.key != *only_ && !asked_for) continue;
+        only_found_ = only_found_ || item.key == only_;
         if (settled_items_.contains(item.key)) continue;  // reported and counted already
         return std::move(item);
     }
-    return std::nullopt;
+    return take_unlisted();
+}
+
+/// With mutex_ held. What a person asked for is gone through although its source lists it no longer.
+std::optional<Item> Pass::take_unlisted() {
+    if (!exhausted_ || asked_for_.empty() || !context_.may_begin()) return std::nullopt;
+    auto one = asked_for_.extract(asked_for_.begin());
+    only_found_ = only_found_ || one.key() == only_;
+    return Item{std::move(one.key()), std::move(one.mapped())};
 }
 
 /// With mutex_ held. One that every pass finds again is told once, as a parked pair is.
@@ -252,6 +263,7 @@ void Pass::count_what_is_left() {
             return;
         }
         const Item* item = std::get_if<Item>(&**next);
+        if (item != nullptr) asked_for_.erase(item->key);
         if (item == nullptr || settled_items_.contains(item->key)) continue;
         ++(is_done(*item) ? result_.totals.skipped : result_.totals.left);
     }

@@ -1,6 +1,7 @@
 #pragma once
 // One pass over all items, inside the lock: what earlier runs left open is settled, then every item is gone through once.
 
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -44,6 +45,7 @@ class Pass {
     void work_together();
     void work(std::size_t worker);
     std::optional<Item> take_item();
+    std::optional<Item> take_unlisted();
     void carry_out(const Item& item, Workbench& bench, std::size_t worker);
     void count(PairEnd end, const std::string& item_key);
     void count_bad(const std::string& what);
@@ -66,9 +68,10 @@ class Pass {
     std::optional<ToldRecords> told_records_;
     bool only_found_ = false;
     bool exhausted_ = false;
-    std::int64_t failures_ = 0;                         ///< of this pass's own items
-    int found_nobody_ = 0;                              ///< items one after the other that found nobody to talk to
-    std::set<std::string, std::less<>> settled_items_;  ///< open or parked at the start: counted already
+    std::int64_t failures_ = 0;                           ///< of this pass's own items
+    int found_nobody_ = 0;                                ///< items one after the other that found nobody to talk to
+    std::set<std::string, std::less<>> settled_items_;    ///< open or parked at the start: counted already
+    std::map<std::string, Json, std::less<>> asked_for_;  ///< Recovery::take_asked_for(), as far as they have not come yet
 };
 
 }  // namespace lockstep

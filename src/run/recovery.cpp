@@ -37,12 +37,24 @@ Result<void> Recovery::run() {
     // What was read may be a dead run's last write, which a power cut could still take back.
     if (auto flushed = pass_.journal.flush(); !flushed) return flushed;
     for (const std::vector<Pair>& pairs : by_item(std::move(*unfinished))) {
+        if (leave_to_source(pairs)) continue;
         bool found_nobody = false;
         const auto end = pass_.may_begin() ? settle(pairs, found_nobody) : Result<PairEnd>(PairEnd::open);
         if (!end) return std::unexpected(end.error());
         ended_(pairs.front().item_key, *end, found_nobody);
     }
     return {};
+}
+
+bool Recovery::leave_to_source(const std::vector<Pair>& pairs) {
+    const auto untouched = [this](const Pair& pair) {
+        return pair.state == PairState::pending && pair.phase_begun_ms == 0 && pass_.job.step(pair.step) != nullptr;
+    };
+    if (!std::ranges::all_of(pairs, untouched)) return false;
+    auto inputs = parse_json(pairs.front().item);
+    if (!inputs) return false;
+    asked_for_.emplace(pairs.front().item_key, std::move(*inputs));
+    return true;
 }
 
 Result<PairEnd> Recovery::settle(const std::vector<Pair>& pairs, bool& found_nobody) {

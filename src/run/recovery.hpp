@@ -2,7 +2,9 @@
 // What comes first in every pass: the decisions of people, then what earlier runs left open, one item after the other.
 
 #include <functional>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -22,14 +24,20 @@ class Recovery {
     /// Error: Failure::journal or Failure::lock, after which nothing more may be begun.
     Result<void> run();
 
+    /// Items that a person wants tried again and of which nothing was ever sent, as they were journalled. What their source
+    /// lists may be mended: they are for whoever has read it, and are told by nobody here.
+    std::map<std::string, Json, std::less<>> take_asked_for() { return std::move(asked_for_); }
+
   private:
     Result<void> take_decisions();
+    bool leave_to_source(const std::vector<Pair>& pairs);
     Result<PairEnd> settle(const std::vector<Pair>& pairs, bool& found_nobody);
     Result<PairEnd> resume(const Pair& pair, const Json& inputs, bool& found_nobody);
 
     PassContext& pass_;
     Workbench& bench_;
     Ended ended_;
+    std::map<std::string, Json, std::less<>> asked_for_;
 };
 
 }  // namespace lockstep

@@ -1,10 +1,12 @@
 """Items of which a request cannot be made: nothing is begun for them, and they cost no more than others that fail."""
 
 import json
+import signal
 import sqlite3
 import unittest
 
 from item_jobs import ItemTest
+from support import wait_until
 
 class PoisonItemTest(ItemTest):
     def job(self, items, first=None, second=None, **more):
@@ -105,13 +107,54 @@ class ItCostsLittle(PoisonItemTest):
         self.assertEqual(result.status, 0, result.err)
         self.assertEqual(self.noted(), ["first-a", "second-a"])
 
-    def test_a_person_who_mended_the_item_has_what_the_source_lists_after_what_was_journalled(self):
+    def test_a_person_who_mended_the_item_has_it_tried_at_once_as_its_source_lists_it_now(self):
+        for options in ((), ("--only", "a"), ("--only", "b")):
+            with self.subTest(options=options):
+                self.state = self.root / f"state{''.join(options)}"
+                (self.root / "done.log").unlink(missing_ok=True)
+                self.parked()
+                job = self.job([{"id": "b", "more": "b"}, {"id": "a", "more": "m"}], **self.POISON)
+                result = self.run_job(job, *options)
+                self.assertEqual(result.status, 0, result.err)
+                self.assertNotIn(self.TOLD, result.err)
+                self.assertEqual(self.pair()[0], "done")
+                expected = {"a": ["first-a", "m"], "b": ["first-b", "b", "first-a", "m"]}
+                self.assertEqual(self.noted(), expected[options[1] if options else "b"])
+
+    def test_an_item_that_is_still_poison_in_its_source_is_told_of_and_comes_again_like_others(self):
         self.parked()
-        job = self.job([{"id": "a", "more": "m"}], **self.POISON)
+        job = self.job([{"id": "a"}], maxPairAttempts=1, **self.POISON)
         self.assertIn(self.TOLD, self.run_job(job).err)
-        result = self.run_job(job)
-        self.assertEqual(result.status, 0, result.err)
-        self.assertEqual(self.noted(), ["first-a", "m"])
+        self.assertIn("a: pay is parked", self.run_job(job).err)
+
+    def test_when_a_stop_comes_before_an_item_that_its_source_lists_no_longer_it_is_left_for_the_next_pass(self):
+        self.parked()
+        held = {"command": ["sh", "-c", 'echo $1 >>done.log; while [ -e hold ]; do sleep 0.01; done', "note", "{$inputs.id}"]}
+        job = self.job([{"id": "b"}], first=held)
+        (self.root / "hold").touch()
+        run = self.start_lockstep("run", job, "--state-dir", self.state)
+        wait_until(self.noted, "b in hand")
+        run.send(signal.SIGTERM)
+        (self.root / "hold").unlink()
+        self.assertEqual(run.wait(), 75, run.err())
+        self.assertIn("done 1, failed 0, parked 0, left 1", run.err())
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.noted(), ["b", "second-b", "a", "second-a"])
+
+    def test_an_item_of_which_something_was_sent_is_tried_again_as_it_was_journalled(self):
+        answers = self.write("answer", "3")
+        first = {**self.command("sh", "-c", 'echo "$1-$2" >>done.log; exit $(cat answer)', "note", "{$inputs.id}", "{$inputs.v}"), "notAppliedStatus": [9]}
+        step = {"step": "pay", "first": first}
+
+        def job(v):
+            self.write("items.ndjson", json.dumps({"id": "a", "v": v}))
+            return self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "steps": [step],
+                                   "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"}})
+        self.assertIn("parked 1", self.run_job(job("old")).err)
+        self.assertEqual(self.lockstep("resolve", "--state-dir", self.state, job("new"), "a", "--again").status, 0)
+        answers.write_text("0")
+        self.assertEqual(self.run_job(job("new")).status, 0)
+        self.assertEqual(self.noted(), ["a-old", "a-old"])
 
 if __name__ == "__main__":
     unittest.main()

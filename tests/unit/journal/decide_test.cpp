@@ -159,6 +159,14 @@ TEST_CASE("a pair that has ended is begun again under a new key", "[decide]") {
     CHECK(decided(parked_in(compensated), again).state == pending);
 }
 
+TEST_CASE("a pair that is begun anew tells whether anything was ever sent of it", "[decide]") {
+    Pair untouched = parked_in(pending);
+    untouched.phase_begun_ms = 0;
+    CHECK(decided(untouched, again).phase_begun_ms == 0);
+    CHECK(decided(parked_in(first_begun), again).phase_begun_ms != 0);
+    CHECK(decided(pair_in(done), again).phase_begun_ms != 0);
+}
+
 TEST_CASE("a decision starts every count anew, and says who made it", "[decide]") {
     const Pair next = decided(parked_in(second_begun), not_applied);
     CHECK(next.attempt == 0);
