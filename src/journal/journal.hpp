@@ -112,6 +112,10 @@ class Journal {
     /// All pairs that are open, parked or owe steps, oldest first.
     virtual Result<std::vector<Pair>> unfinished() = 0;
 
+    /// What was last written of the pairs that the next run will find open. After an error, which every other call returns, it
+    /// still tells as far as can be told: the end of a pair may have been written, and not be on record.
+    virtual Result<std::vector<Pair>> open_on_record() = 0;
+
     /// Everything written so far is on the disk when this returns.
     virtual Result<void> flush() = 0;
 

@@ -44,23 +44,32 @@ PassResult Pass::run() {
     result_.totals.begun_ms = wall_now_ms();
     Workbench bench = make_bench();
     settle_unfinished(bench);
-    if (context_.may_begin()) {
-        auto items = open_items(context_.job, context_.base_scope(), number_, context_.stop.requested, bench);
-        if (!items) {
-            if (items.error().failure == Failure::stopped) {
-                end_with(ExitStatus::try_again, "stopped");
-            } else {
-                end_with(items.error());
-            }
-        } else {
-            items_ = std::move(*items);
-            told_records_.emplace(std::filesystem::path(context_.journal.place()).replace_extension(".told").native());
-            work_together();
-            if (!only_) told_records_->keep(exhausted_);
-            count_what_is_left();
-            if (exhausted_) result_.totals.left += static_cast<std::int64_t>(asked_for_.size());
-        }
+    if (context_.may_begin()) go_through_items(bench);
+    if (result_.error) count_cut_items();
+    conclude();
+    auto ended = context_.journal.end_pass(context_.run_id, number_, result_.totals, result_.ended_because);
+    if (!ended && !result_.error) {
+        end_with(std::move(ended.error()));
+        count_cut_items();
     }
+    return std::move(result_);
+}
+
+void Pass::go_through_items(Workbench& bench) {
+    auto items = open_items(context_.job, context_.base_scope(), number_, context_.stop.requested, bench);
+    if (!items) {
+        if (items.error().failure != Failure::stopped) return end_with(std::move(items.error()));
+        return end_with(ExitStatus::try_again, "stopped");
+    }
+    items_ = std::move(*items);
+    told_records_.emplace(std::filesystem::path(context_.journal.place()).replace_extension(".told").native());
+    work_together();
+    if (!only_) told_records_->keep(exhausted_);
+    count_what_is_left();
+    if (exhausted_) result_.totals.left += static_cast<std::int64_t>(asked_for_.size());
+}
+
+void Pass::conclude() {
     const PassTotals& totals = result_.totals;
     if (totals.failed + totals.parked + totals.open > 0) result_.status = graver(result_.status, ExitStatus::some_failed);
     if (context_.stop.requested.fired() && (totals.left > 0 || !exhausted_))
@@ -70,7 +79,6 @@ PassResult Pass::run() {
     }
     // One item is not the batch: no success that anybody waits for.
     if (only_ && result_.ended_because == kAllItemsDone) result_.ended_because = "only the item that was named";
-    return result_;
 }
 
 void Pass::settle_unfinished(Workbench& bench) {
@@ -83,7 +91,10 @@ void Pass::settle_unfinished(Workbench& bench) {
         count(end, key);
         watch_connections(end, found_nobody);
     });
-    if (auto done = recovery.run(); !done) end_with(done.error());  // no other thread works yet
+    if (auto done = recovery.run(); !done) {  // no other thread works yet
+        if (!recovery.in_hand().empty()) cut_items_.insert(recovery.in_hand());
+        end_with(std::move(done.error()));
+    }
     asked_for_ = recovery.take_asked_for();
 }
 
@@ -172,6 +183,7 @@ void Pass::carry_out(const Item& item, Workbench& bench, std::size_t worker) {
     const auto end = course.run(item.key, item.inputs);
     if (!end) {
         const std::lock_guard guard(mutex_);
+        cut_items_.insert(item.key);
         return end_with(end.error());
     }
     const std::lock_guard guard(mutex_);
@@ -183,6 +195,8 @@ void Pass::carry_out(const Item& item, Workbench& bench, std::size_t worker) {
 /// With mutex_ held.
 void Pass::count(PairEnd end, const std::string& item_key) {
     if (end != PairEnd::left && end != PairEnd::skipped) context_.activity.item_ended(end == PairEnd::done);
+    if (end == PairEnd::open || end == PairEnd::cut || end == PairEnd::waits || end == PairEnd::still_parked)
+        open_items_.insert(item_key);
     PassTotals& totals = result_.totals;
     switch (end) {
         case PairEnd::done:
@@ -249,6 +263,21 @@ void Pass::end_with(ExitStatus status, const std::string& because) {
     if (result_.status == ExitStatus::ok || graver(status, result_.status) != result_.status) result_.ended_because = because;
     result_.status = graver(status, result_.status);
     context_.ended = true;
+}
+
+/// An error cuts what is in hand, and one of the journal takes the last ends with it: the next run finds those pairs half done.
+void Pass::count_cut_items() {
+    const auto open = context_.journal.open_on_record();
+    if (!open) return;  // nobody can tell
+    PassTotals& totals = result_.totals;
+    for (const Pair& pair : *open) {
+        if (!open_items_.insert(pair.item_key).second) continue;
+        ++totals.open;
+        if (cut_items_.erase(pair.item_key) > 0 || is_open(pair.state)) continue;
+        --(pair.state != PairState::done ? totals.failed : pair.owes_steps ? totals.left : totals.done);
+        if (settled_items_.contains(pair.item_key)) --totals.recovered;
+    }
+    totals.left += static_cast<std::int64_t>(cut_items_.size());
 }
 
 /// A stop ends the reading of items, too; what a file still holds is counted as long as that costs nobody any time.

@@ -38,9 +38,12 @@ class Pass {
     Pass(PassContext& context, CommandHost& commands, std::int64_t number)
         : context_(context), commands_(commands), number_(number), only_(context.only) {}
 
+    /// To the end that the journal has of it.
     PassResult run();
 
   private:
+    void go_through_items(Workbench& bench);
+    void conclude();
     void settle_unfinished(Workbench& bench);
     void work_together();
     void work(std::size_t worker);
@@ -51,6 +54,7 @@ class Pass {
     void count_bad(const std::string& what);
     void check_tolerated();
     void watch_connections(PairEnd end, bool found_nobody);
+    void count_cut_items();
     void end_with(Error error);
     void end_with(ExitStatus status, const std::string& because);
     void count_what_is_left();
@@ -71,6 +75,8 @@ class Pass {
     std::int64_t failures_ = 0;                           ///< of this pass's own items
     int found_nobody_ = 0;                                ///< items one after the other that found nobody to talk to
     std::set<std::string, std::less<>> settled_items_;    ///< open or parked at the start: counted already
+    std::set<std::string, std::less<>> open_items_;       ///< that may be half done, and are counted
+    std::set<std::string, std::less<>> cut_items_;        ///< an error came while they were in hand: not counted yet
     std::map<std::string, Json, std::less<>> asked_for_;  ///< Recovery::take_asked_for(), as far as they have not come yet
 };
 

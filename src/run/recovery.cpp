@@ -38,6 +38,7 @@ Result<void> Recovery::run() {
     if (auto flushed = pass_.journal.flush(); !flushed) return flushed;
     for (const std::vector<Pair>& pairs : by_item(std::move(*unfinished))) {
         if (leave_to_source(pairs)) continue;
+        in_hand_ = pairs.front().item_key;
         bool found_nobody = false;
         const auto end = pass_.may_begin() ? settle(pairs, found_nobody) : Result<PairEnd>(PairEnd::open);
         if (!end) return std::unexpected(end.error());

@@ -24,6 +24,9 @@ class Recovery {
     /// Error: Failure::journal or Failure::lock, after which nothing more may be begun.
     Result<void> run();
 
+    /// The item at which an error ended it; empty: that came before the first.
+    const std::string& in_hand() const { return in_hand_; }
+
     /// Items that a person wants tried again and of which nothing was ever sent, as they were journalled. What their source
     /// lists may be mended: they are for whoever has read it, and are told by nobody here.
     std::map<std::string, Json, std::less<>> take_asked_for() { return std::move(asked_for_); }
@@ -37,6 +40,7 @@ class Recovery {
     PassContext& pass_;
     Workbench& bench_;
     Ended ended_;
+    std::string in_hand_;
     std::map<std::string, Json, std::less<>> asked_for_;
 };
 

@@ -164,10 +164,7 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
     RunStart start{run_id_, wall_now_ms(), ::getpid(), record_.host, options_.loop ? "loop" : "run", lock.path(), 0};
     if (job_.expect_every) start.expect_every_ms = job_.expect_every->count();
     auto begun = passes_ == 1 ? (*journal)->begin_run(start) : Result<void>();
-    if (begun) {
-        result = Pass(context, marks, passes_).run();
-        begun = (*journal)->end_pass(run_id_, passes_, result.totals, result.ended_because);
-    }
+    if (begun) result = Pass(context, marks, passes_).run();
     if (auto closed = (*journal)->close(); begun) begun = closed;
     if (!begun && !result.error) result.error = begun.error();
     if (result.error) {

@@ -57,6 +57,7 @@ class ForgetfulJournal final : public Journal {
     Result<void> apply(const Decision&, const Pair*, const std::string&) override { return {}; }
     Result<std::vector<Pair>> pairs_of(const std::string&) override { return {}; }
     Result<std::vector<Pair>> unfinished() override { return {}; }
+    Result<std::vector<Pair>> open_on_record() override { return {}; }
     Result<void> flush() override { return {}; }
     Result<void> close() override { return {}; }
     const std::string& place() const override { return place_; }

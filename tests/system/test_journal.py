@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import re
 import shutil
 import sqlite3
 import unittest
@@ -179,6 +180,30 @@ class CannotBeHad(JournalTest):
         self.assertGreater(len((self.root / "effects.before").read_text().splitlines()), 20)
         effects = self.effects()
         self.assertIn(len(effects), (798, 799, 800), "none twice, and all but those of the one that waits for a person")
+
+    @as_root
+    def test_a_full_disk_is_told_with_how_many_pairs_it_left_half_done(self):
+        numbers = r"done (\d+), failed 0, parked (\d+), left (\d+) in [\d.]+s(?:; (\d+) done before)?(?:; \d+ of an earlier run settled)?(?:; (\d+) half done)?"
+        # Its size decides which write is the first to find no room.
+        for workers, size in ((1, 600), (1, 640), (1, 680), (4, 600)):
+            with self.subTest(workers=workers, size=size):
+                self.state = self.root / f"state-{workers}-{size}"
+                self.state.mkdir(mode=0o700)
+                job = self.job([f"i{n}" for n in range(120)], maxConcurrency=workers)
+                script = """
+                    mount -t tmpfs -o size="$3"k,mode=0700 none "$2" || exit 99
+                    "$0" run "$1" --state-dir "$2"; echo "status $?"
+                    mount -o remount,size=16m "$2"
+                    "$0" run "$1" --state-dir "$2"; echo "status $?"
+                """
+                result = self.run_to_end("unshare", "-m", "sh", "-c", script, LOCKSTEP, job, self.state, size, deadline=120)
+                self.assertEqual(result.out.split("\n")[0], "status 74", result.err)
+                first, second = ([int(number or 0) for number in found] for found in re.findall(numbers, result.err))
+                # What was half done is in doubt, and parked by the next run; what was done is done before, and the rest is done by it.
+                done, parked, _, _, half_done = first
+                self.assertEqual(parked, 0, result.err)
+                self.assertEqual(second, [120 - done - half_done, half_done, 0, done, 0], result.err)
+                self.assertGreater(half_done, 0, result.err)
 
     @as_root
     def test_a_full_disk_from_the_start(self):

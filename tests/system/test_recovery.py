@@ -103,6 +103,17 @@ class KilledInThePair(RecoveryTest):
         self.assertEqual(self.run_job(job).status, 0)
         self.assertEqual(self.effects(), ["first i1", "second i1"])
 
+    def test_a_run_that_loses_its_lock_between_the_phases_tells_that_the_pair_is_half_done(self):
+        first = self.command("sh", "-c", 'echo first >>effects.log; [ -e kept ] || rm -r "$1"; touch kept', "sh", str(self.lock))
+        job = self.job(("i1", "i2"), [{"step": "pay", "first": first, "second": self.command("sh", "-c", "echo second >>effects.log")}])
+        lost = self.run_job(job)
+        self.assertEqual(lost.status, 73, lost.err)
+        self.assertRegex(lost.err, r"done 0, failed 0, parked 0, left 1 in [\d.]+s; 1 half done\n")
+        settled = self.run_job(job)
+        self.assertEqual(settled.status, 0, settled.err)
+        self.assertIn("done 2", settled.err)
+        self.assertEqual(self.effects(), ["first", "second"] * 2)
+
     def test_a_pair_that_may_only_be_parked_waits_for_a_person_and_blocks_nobody(self):
         job = self.job(items=("i1", "i2"), steps=[{"step": "pay", "first": self.effect("first", ["park"])}])
         self.kill_in("first", "before", job)

@@ -78,6 +78,7 @@ void check_unfinished(const OpenJournal& open) {
          PairState::compensate_begun, PairState::compensated});
     CHECK(keys_of(journal->unfinished()) == std::vector<std::string>{"early", "parked", "late"});
     check_same(journal->unfinished()->back(), late);
+    CHECK(keys_of(journal->open_on_record()) == std::vector<std::string>{"early", "late"});
 }
 
 void check_illegal_transitions(const OpenJournal& open) {

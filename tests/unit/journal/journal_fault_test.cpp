@@ -107,6 +107,28 @@ TEST_CASE("an ordered write that fails is told by the next call that waits", "[j
     CHECK_FALSE(journal->write(sample_pair("o2", PairState::first_begun), Durability::synced));
 }
 
+TEST_CASE("after a failed write it still tells which pairs are open on record, and what was to be written of them",
+          "[journal][fault]") {
+    FaultyDisk disk;
+    const TemporaryDirectory directory;
+    auto journal = open_in(directory);
+    REQUIRE(write_whole_pair(*journal, "before"));
+    for (const char* key : {"ended", "half"}) {
+        for (const PairState state : {PairState::first_begun, PairState::first_done, PairState::second_begun})
+            REQUIRE(journal->write(sample_pair(key, state), Durability::synced));
+    }
+    disk.fail_writes(SQLITE_FULL);
+    REQUIRE(journal->write(sample_pair("ended", PairState::done), Durability::ordered));
+    REQUIRE_FALSE(journal->write(sample_pair("never", PairState::first_begun), Durability::synced));
+    const auto open = journal->open_on_record();
+    REQUIRE(open);
+    REQUIRE(open->size() == 2);
+    CHECK(open->at(0).item_key == "ended");
+    CHECK(open->at(0).state == PairState::done);
+    CHECK(open->at(1).item_key == "half");
+    CHECK(open->at(1).state == PairState::second_begun);
+}
+
 TEST_CASE("a failed copy of the log into the database is not passed over", "[journal][fault]") {
     FaultyDisk disk;
     const TemporaryDirectory directory;
