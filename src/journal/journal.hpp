@@ -2,7 +2,9 @@
 // What must be remembered across a crash: which pairs were begun, how far each came, and what the run was.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -76,6 +78,9 @@ struct RunStart {
     std::int64_t expect_every_ms = 0;  ///< of the job file, for who asks where that is not at hand; 0: nothing is expected
 };
 
+/// Of records that are no items: what passes told of each.
+using Digests = std::set<std::string, std::less<>>;
+
 /// How much must be true when write() returns.
 enum class Durability {
     synced,   ///< on the disk: the next external effect may follow
@@ -115,6 +120,11 @@ class Journal {
     /// What was last written of the pairs that the next run will find open. After an error, which every other call returns, it
     /// still tells as far as can be told: the end of a pair may have been written, and not be on record.
     virtual Result<std::vector<Pair>> open_on_record() = 0;
+
+    /// What keep_told_records() was last given by an earlier run; nothing where that cannot be read.
+    virtual Digests told_records() = 0;
+    /// No promise: written when the journal is closed, after everything else, and what cannot be written then is forgotten.
+    virtual void keep_told_records(Digests digests) = 0;
 
     /// Everything written so far is on the disk when this returns.
     virtual Result<void> flush() = 0;

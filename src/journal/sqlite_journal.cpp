@@ -8,8 +8,9 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "journal/group_commit.hpp"
-#include "journal/sqlite_schema.hpp"
+#include "journal/open_database.hpp"
 #include "journal/state_directory.hpp"
+#include "journal/told_table.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
@@ -31,6 +32,8 @@ class SqliteJournal final : public Journal {
     Result<std::vector<Pair>> pairs_of(const std::string& item_key) override;
     Result<std::vector<Pair>> unfinished() override;
     Result<std::vector<Pair>> open_on_record() override;
+    Digests told_records() override;
+    void keep_told_records(Digests digests) override;
     Result<void> flush() override;
     Result<void> close() override;
     const std::string& place() const override { return path_; }
@@ -57,48 +60,9 @@ class SqliteJournal final : public Journal {
     /// What find() has read of pairs that are about to be written, so that write() need not read it again. Guarded by
     /// commits_->mutex().
     std::unordered_map<std::string, PairState> found_;
+    std::optional<Digests> told_;  // to be kept at close()
     bool closed_ = false;
 };
-
-Result<void> use_write_ahead_log(SqliteDb& db) {
-    auto mode = db.prepare("PRAGMA journal_mode = WAL");
-    if (!mode) return std::unexpected(std::move(mode.error()));
-    int code = mode->step();
-    const std::string got = code == SQLITE_ROW ? mode->text(0) : "";
-    if (code == SQLITE_ROW) code = mode->step();  // the row comes before the commit, which may fail
-    if (code != SQLITE_DONE) return std::unexpected(db.failure("switching to a write-ahead log", code));
-    if (got != "wal") {
-        return fail(Failure::journal,
-                    fmt::format("journal {}: its file system has no shared memory for a write-ahead log (SQLite stays at "
-                                "\"{}\"); name another directory with --state-dir",
-                                db.path(), got));
-    }
-    return db.run("PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL", "setting it up");
-}
-
-Result<SqliteDb> open_for_writing(const std::string& path) {
-    // Only here and before SQLite opens it: closing any descriptor of the file would drop SQLite's own locks on it.
-    if (auto file = open_own_file(path); !file) return std::unexpected(std::move(file.error()));
-    const bool left_a_log = has_write_ahead_log(path);
-
-    auto db = SqliteDb::open(path);
-    if (!db) return db;
-    const auto migrations = journal_migrations();
-    if (auto ours = journal_version(*db, static_cast<std::int64_t>(migrations.size())); !ours)
-        return std::unexpected(std::move(ours.error()));
-    if (auto set = use_write_ahead_log(*db); !set) return std::unexpected(std::move(set.error()));
-    if (auto newest = bring_up_to_date(*db, migrations); !newest) return std::unexpected(std::move(newest.error()));
-    // SQLite syncs the directory that names its log, too, but says nothing when that fails.
-    if (auto synced = sync_directory(std::filesystem::path(path).parent_path().native()); !synced)
-        return std::unexpected(std::move(synced.error()));
-    // What a killed run left in the log may be in the kernel's memory only. It is about to be acted on: it must not be gone
-    // after a power cut. And the log begins anew, in the room that it has, while nobody waits for our end.
-    if (left_a_log) {
-        if (auto synced = sync_write_ahead_log(*db); !synced) return std::unexpected(std::move(synced.error()));
-        if (auto copied = copy_write_ahead_log(*db); !copied) return std::unexpected(std::move(copied.error()));
-    }
-    return db;
-}
 
 Result<std::unique_ptr<Journal>> SqliteJournal::open(const std::string& path, RunLock run_lock,
                                                      const std::optional<PruneRules>& prune) {
@@ -259,6 +223,19 @@ Result<void> SqliteJournal::apply(const Decision& decision, const Pair* pair, co
     return commits_->wait_locked(lock, commits_->enqueue_locked(std::move(mark)), Durability::synced);
 }
 
+Digests SqliteJournal::told_records() {
+    const std::lock_guard lock(reader_mutex_);
+    auto told = reader_db_ ? read_told_records(*reader_db_) : Result<Digests>(std::unexpected(closed_error()));
+    if (told) return std::move(*told);
+    log::debug("{}; it is told again", told.error().text);
+    return {};
+}
+
+void SqliteJournal::keep_told_records(Digests digests) {
+    const std::lock_guard lock(reader_mutex_);
+    told_ = std::move(digests);
+}
+
 Result<void> SqliteJournal::flush() {
     std::unique_lock lock(commits_->mutex());
     if (auto sound = commits_->check_locked(); !sound) return sound;
@@ -284,6 +261,10 @@ Result<void> SqliteJournal::close() {
 Result<void> SqliteJournal::close_databases(bool healthy) {
     Result<void> result;
     if (healthy) result = copy_write_ahead_log(*writer_db_);
+    // Only now that everything else is safe, for it must not cost anybody a run.
+    if (healthy && result && told_) {
+        if (auto kept = write_told_records(*writer_db_, *told_); !kept) log::debug("{}; it is told again", kept.error().text);
+    }
     if (healthy && result) remove_write_ahead_log_at_close(*writer_db_);
     reader_.reset();
     reader_db_.reset();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <filesystem>
 #include <string>
 
 namespace lockstep {
@@ -83,7 +84,16 @@ constexpr const char* kVersion3 = "ALTER TABLE runs ADD COLUMN lock TEXT NOT NUL
 
 constexpr const char* kVersion4 = "ALTER TABLE runs ADD COLUMN expect_every_ms INTEGER NOT NULL DEFAULT 0;";
 
-constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4};
+constexpr const char* kVersion5 = "CREATE TABLE told_records (digest TEXT PRIMARY KEY NOT NULL) STRICT, WITHOUT ROWID;";
+
+constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
+
+/// Up to version 4 what version 5 keeps in told_records lay in a file beside the journal.
+void remove_told_file(const std::string& path) {
+    std::error_code ignored;
+    for (const char* ending : {".told", ".told.new"})
+        std::filesystem::remove(std::filesystem::path(path).replace_extension(ending), ignored);
+}
 
 Result<void> migrate_one(SqliteDb& db, const char* sql, std::int64_t version) {
     const std::string doing = fmt::format("bringing it to version {}", version);
@@ -138,6 +148,7 @@ Result<void> bring_up_to_date(SqliteDb& db, std::span<const char* const> migrati
     for (std::int64_t next = *version; next < newest; ++next) {
         if (auto migrated = migrate_one(db, migrations[static_cast<std::size_t>(next)], next + 1); !migrated) return migrated;
     }
+    if (*version < newest) remove_told_file(db.path());
     return {};
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -62,7 +61,7 @@ void Pass::go_through_items(Workbench& bench) {
         return end_with(ExitStatus::try_again, "stopped");
     }
     items_ = std::move(*items);
-    told_records_.emplace(std::filesystem::path(context_.journal.place()).replace_extension(".told").native());
+    told_records_.emplace(context_.journal);
     work_together();
     if (!only_) told_records_->keep(exhausted_);
     count_what_is_left();

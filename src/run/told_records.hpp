@@ -2,20 +2,19 @@
 // Which records of the batch were found to be no items (a malformed line, a key that was there before) and told of by an
 // earlier pass: a batch that is read every minute tells of each once, not at every pass.
 
-#include <set>
-#include <string>
 #include <string_view>
+
+#include "journal/journal.hpp"
 
 namespace lockstep {
 
-/// Kept as digests in a file beside the journal, which is there as long as there is such a record. No promise: where it cannot
-/// be read or written the records are told again. Of more than kMost the rest is told at every pass.
+/// Kept in the journal, as digests, as long as there is such a record. No promise: where they cannot be read or written the
+/// records are told again. Of more than kMost the rest is told at every pass.
 class ToldRecords {
   public:
     static constexpr std::size_t kMost = 10'000;
 
-    /// @param path  "<job>.told"
-    explicit ToldRecords(std::string path);
+    explicit ToldRecords(Journal& journal) : journal_(journal), before_(journal.told_records()) {}
 
     /// Whether an earlier pass told of it, in the same words. From now on it counts as told.
     bool told_before(std::string_view what);
@@ -24,9 +23,9 @@ class ToldRecords {
     void keep(bool all_read);
 
   private:
-    std::string path_;
-    std::set<std::string, std::less<>> before_;
-    std::set<std::string, std::less<>> now_;
+    Journal& journal_;
+    const Digests before_;
+    Digests now_;
 };
 
 }  // namespace lockstep

@@ -58,6 +58,8 @@ class ForgetfulJournal final : public Journal {
     Result<std::vector<Pair>> pairs_of(const std::string&) override { return {}; }
     Result<std::vector<Pair>> unfinished() override { return {}; }
     Result<std::vector<Pair>> open_on_record() override { return {}; }
+    Digests told_records() override { return {}; }
+    void keep_told_records(Digests) override {}
     Result<void> flush() override { return {}; }
     Result<void> close() override { return {}; }
     const std::string& place() const override { return place_; }

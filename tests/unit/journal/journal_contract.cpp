@@ -138,6 +138,28 @@ void check_runs_and_the_end(const OpenJournal& open) {
     CHECK_FALSE(journal->unfinished());
 }
 
+void check_told_records(const OpenJournal& open) {
+    const Digests first = {"a", "b"};
+    const Digests second = {"b", "c"};
+    auto journal = open();
+    CHECK(journal->told_records().empty());
+    for (const Digests& digests : {first, second, Digests()}) {
+        journal->keep_told_records(digests);
+        REQUIRE(journal->close());
+        CHECK(journal->told_records().empty());
+        journal.reset();
+        journal = open();
+        CHECK(journal->told_records() == digests);
+    }
+    journal->keep_told_records(first);
+    REQUIRE(journal->close());
+    journal.reset();
+    journal = open();
+    REQUIRE(journal->close());
+    journal.reset();
+    CHECK(open()->told_records() == first);
+}
+
 }  // namespace
 
 Pair sample_pair(const std::string& item_key, PairState state) {
@@ -173,6 +195,7 @@ void check_journal_contract(const OpenJournal& open) {
     SECTION("open and parked pairs are unfinished, the oldest first") { check_unfinished(open); }
     SECTION("a state that may not follow the one on record is refused, and ends the run") { check_illegal_transitions(open); }
     SECTION("many threads write at once and lose nothing") { check_many_threads(open); }
+    SECTION("what was told is known to the next one, and stays until something else is kept") { check_told_records(open); }
     SECTION("a closed journal refuses everything but being closed again") { check_runs_and_the_end(open); }
 }
 

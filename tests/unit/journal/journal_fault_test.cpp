@@ -146,6 +146,24 @@ TEST_CASE("a failed copy of the log into the database is not passed over", "[jou
     CHECK_THAT(read.error().text, Catch::Contains("copying its write-ahead log into the database"));
 }
 
+TEST_CASE("what was told costs nobody a run where it cannot be kept", "[journal][fault]") {
+    FaultyDisk disk;
+    const TemporaryDirectory directory;
+    auto journal = open_in(directory);
+    REQUIRE(write_whole_pair(*journal, "before"));
+    journal->keep_told_records({"a"});
+    REQUIRE(journal->close());
+    journal = open_in(directory);
+    journal->keep_told_records({"b"});
+    disk.fail_writes(SQLITE_FULL);
+    CHECK(journal->close());
+    disk.fail_writes(0);
+    journal.reset();
+    journal = open_in(directory);
+    CHECK(journal->told_records() == Digests{"a"});
+    CHECK(journal->find("before", "ship")->has_value());
+}
+
 /// What a run does to its journal, and how far it was told to have come when something failed.
 struct Told {
     std::vector<Error> errors;
