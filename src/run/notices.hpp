@@ -5,7 +5,7 @@
 #include <string>
 
 #include "job/job_spec.hpp"
-#include "run/pass.hpp"
+#include "run/pass_tally.hpp"
 #include "run/stop_state.hpp"
 #include "step/action.hpp"
 

@@ -14,21 +14,7 @@
 
 namespace lockstep {
 
-std::string summary_text(const PassTotals& totals, Millis elapsed) {
-    std::string text = fmt::format("done {}, failed {}, parked {}, left {} in {}", totals.done, totals.failed, totals.parked,
-                                   totals.left, describe_duration(elapsed));
-    if (totals.skipped > 0) text += fmt::format("; {} done before", totals.skipped);
-    if (totals.recovered > 0) text += fmt::format("; {} of an earlier run settled", totals.recovered);
-    if (totals.open > 0) text += fmt::format("; {} half done", totals.open);
-    return text;
-}
-
 namespace {
-
-void remember(std::vector<std::string>& keys, const std::string& key) {
-    constexpr std::size_t kMostNamed = 20;
-    if (keys.size() < kMostNamed) keys.push_back(key);
-}
 
 /// Reading on costs next to nothing, and nobody is asked for it: a file, or the one item of a job without items.
 bool can_be_counted(const std::optional<ItemsSpec>& items) {
@@ -40,18 +26,18 @@ bool can_be_counted(const std::optional<ItemsSpec>& items) {
 }  // namespace
 
 PassResult Pass::run() {
-    result_.totals.begun_ms = wall_now_ms();
     Workbench bench = make_bench();
     settle_unfinished(bench);
     if (context_.may_begin()) go_through_items(bench);
-    if (result_.error) count_cut_items();
+    const PassResult& result = tally_.result();
+    if (result.error) tally_.count_cut(context_.journal);
     conclude();
-    auto ended = context_.journal.end_pass(context_.run_id, number_, result_.totals, result_.ended_because);
-    if (!ended && !result_.error) {
+    auto ended = context_.journal.end_pass(context_.run_id, number_, result.totals, result.ended_because);
+    if (!ended && !result.error) {
         end_with(std::move(ended.error()));
-        count_cut_items();
+        tally_.count_cut(context_.journal);
     }
-    return std::move(result_);
+    return tally_.take();
 }
 
 void Pass::go_through_items(Workbench& bench) {
@@ -65,33 +51,30 @@ void Pass::go_through_items(Workbench& bench) {
     work_together();
     if (!only_) told_records_->keep(exhausted_);
     count_what_is_left();
-    if (exhausted_) result_.totals.left += static_cast<std::int64_t>(asked_for_.size());
+    if (exhausted_) tally_.count_left(asked_for_.size());
 }
 
 void Pass::conclude() {
-    const PassTotals& totals = result_.totals;
-    if (totals.failed + totals.parked + totals.open > 0) result_.status = graver(result_.status, ExitStatus::some_failed);
+    const PassTotals& totals = tally_.result().totals;
+    if (totals.failed + totals.parked + totals.open > 0) tally_.some_failed();
     if (context_.stop.requested.fired() && (totals.left > 0 || !exhausted_))
         end_with(ExitStatus::try_again, "stopped with work left");
     if (only_ && !only_found_ && exhausted_) {
         end_with(Error{Failure::items, "no item has the key \"" + printable(*only_) + "\""});
     }
     // One item is not the batch: no success that anybody waits for.
-    if (only_ && result_.ended_because == kAllItemsDone) result_.ended_because = "only the item that was named";
+    if (only_) tally_.only_one_item();
 }
 
 void Pass::settle_unfinished(Workbench& bench) {
     Recovery recovery(context_, bench, [this](const std::string& key, PairEnd end, bool found_nobody) {
         const std::lock_guard guard(mutex_);
-        settled_items_.insert(key);
         only_found_ = only_found_ || key == only_;
-        const bool settled = end == PairEnd::done || end == PairEnd::skipped || end == PairEnd::failed;
-        result_.totals.recovered += settled ? 1 : 0;
-        count(end, key);
-        watch_connections(end, found_nobody);
+        tally_.count_earlier(end, key);
+        look_at(end, found_nobody);
     });
     if (auto done = recovery.run(); !done) {  // no other thread works yet
-        if (!recovery.in_hand().empty()) cut_items_.insert(recovery.in_hand());
+        if (!recovery.in_hand().empty()) tally_.cut(recovery.in_hand());
         end_with(std::move(done.error()));
     }
     asked_for_ = recovery.take_asked_for();
@@ -150,7 +133,7 @@ std::optional<Item> Pass::take_item() {
         const bool asked_for = asked_for_.erase(item.key) > 0;
         if (only_ && item.key != *only_ && !asked_for) continue;
         only_found_ = only_found_ || item.key == only_;
-        if (settled_items_.contains(item.key)) continue;  // reported and counted already
+        if (tally_.is_counted_earlier(item.key)) continue;
         return std::move(item);
     }
     return take_unlisted();
@@ -166,14 +149,7 @@ std::optional<Item> Pass::take_unlisted() {
 
 /// With mutex_ held. One that every pass finds again is told once, as a parked pair is.
 void Pass::count_bad(const std::string& what) {
-    ++result_.totals.failed;
-    if (told_records_->told_before(what)) {
-        ++result_.told_before;
-        log::debug("{}", what);
-    } else {
-        log::warning("{}", what);
-        remember(result_.failed_items, what);
-    }
+    tally_.count_bad(what, told_records_->told_before(what));
     check_tolerated();
 }
 
@@ -182,56 +158,20 @@ void Pass::carry_out(const Item& item, Workbench& bench, std::size_t worker) {
     const auto end = course.run(item.key, item.inputs);
     if (!end) {
         const std::lock_guard guard(mutex_);
-        cut_items_.insert(item.key);
+        tally_.cut(item.key);
         return end_with(end.error());
     }
     const std::lock_guard guard(mutex_);
-    count(*end, item.key);
+    tally_.count(*end, item.key);
     if (*end == PairEnd::failed || *end == PairEnd::parked || *end == PairEnd::open) check_tolerated();
-    watch_connections(*end, course.found_nobody());
+    look_at(*end, course.found_nobody());
 }
 
-/// With mutex_ held.
-void Pass::count(PairEnd end, const std::string& item_key) {
+/// An item has ended. With mutex_ held.
+void Pass::look_at(PairEnd end, bool found_nobody) {
     if (end != PairEnd::left && end != PairEnd::skipped) context_.activity.item_ended(end == PairEnd::done);
-    if (end == PairEnd::open || end == PairEnd::cut || end == PairEnd::waits || end == PairEnd::still_parked)
-        open_items_.insert(item_key);
-    PassTotals& totals = result_.totals;
-    switch (end) {
-        case PairEnd::done:
-            ++totals.done;
-            if (log::shows(log::Level::debug)) {
-                log::write(log::Level::debug, printable(item_key) + ": done", {{"item", item_key}, {"outcome", "done"}});
-            }
-            return;
-        case PairEnd::skipped: ++totals.skipped; return;
-        case PairEnd::left: ++totals.left; return;
-        case PairEnd::waits:
-            ++totals.failed;
-            ++result_.told_before;
-            log::debug("{}: failed before, and is not tried again yet", printable(item_key));
-            return;
-        case PairEnd::still_parked:
-            ++result_.told_before;
-            ++totals.parked;
-            return;
-        case PairEnd::parked:
-            ++totals.parked;
-            remember(result_.parked_items, item_key);
-            return;
-        case PairEnd::open:
-            ++totals.open;
-            remember(result_.failed_items, item_key);
-            return;
-        case PairEnd::failed:
-            ++totals.failed;
-            remember(result_.failed_items, item_key);
-            return;
-        case PairEnd::cut:
-            ++totals.open;
-            end_with(ExitStatus::cut, "cut at the deadline");
-            return;
-    }
+    if (end == PairEnd::cut) end_with(ExitStatus::cut, "cut at the deadline");
+    watch_connections(end, found_nobody);
 }
 
 /// With mutex_ held. What was parked or open before this pass does not count: it must not keep other items from being done.
@@ -253,30 +193,13 @@ void Pass::watch_connections(PairEnd end, bool found_nobody) {
 }
 
 void Pass::end_with(Error error) {
-    if (result_.error) return;
-    end_with(exit_status_of(error.failure), error.text);
-    result_.error = std::move(error);
-}
-
-void Pass::end_with(ExitStatus status, const std::string& because) {
-    if (result_.status == ExitStatus::ok || graver(status, result_.status) != result_.status) result_.ended_because = because;
-    result_.status = graver(status, result_.status);
+    tally_.end_with(std::move(error));
     context_.ended = true;
 }
 
-/// An error cuts what is in hand, and one of the journal takes the last ends with it: the next run finds those pairs half done.
-void Pass::count_cut_items() {
-    const auto open = context_.journal.open_on_record();
-    if (!open) return;  // nobody can tell
-    PassTotals& totals = result_.totals;
-    for (const Pair& pair : *open) {
-        if (!open_items_.insert(pair.item_key).second) continue;
-        ++totals.open;
-        if (cut_items_.erase(pair.item_key) > 0 || is_open(pair.state)) continue;
-        --(pair.state != PairState::done ? totals.failed : pair.owes_steps ? totals.left : totals.done);
-        if (settled_items_.contains(pair.item_key)) --totals.recovered;
-    }
-    totals.left += static_cast<std::int64_t>(cut_items_.size());
+void Pass::end_with(ExitStatus status, const std::string& because) {
+    tally_.end_with(status, because);
+    context_.ended = true;
 }
 
 /// A stop ends the reading of items, too; what a file still holds is counted as long as that costs nobody any time.
@@ -292,8 +215,8 @@ void Pass::count_what_is_left() {
         }
         const Item* item = std::get_if<Item>(&**next);
         if (item != nullptr) asked_for_.erase(item->key);
-        if (item == nullptr || settled_items_.contains(item->key)) continue;
-        ++(is_done(*item) ? result_.totals.skipped : result_.totals.left);
+        if (item == nullptr || tally_.is_counted_earlier(item->key)) continue;
+        is_done(*item) ? tally_.count_skipped() : tally_.count_left(1);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "journal/waiter_slot.hpp"
 #include "lock/nested_use.hpp"
 #include "run/notices.hpp"
+#include "run/pass.hpp"
 #include "sys/enclosing_runs.hpp"
 #include "sys/idle_memory.hpp"
 #include "sys/log.hpp"

@@ -7,7 +7,7 @@
 
 #include "run/command_marks.hpp"
 #include "run/front.hpp"
-#include "run/pass.hpp"
+#include "run/pass_tally.hpp"
 #include "run/run_options.hpp"
 #include "sys/shutdown_delay.hpp"
 

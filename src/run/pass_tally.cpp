@@ -1,0 +1,116 @@
+#include "run/pass_tally.hpp"
+
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+#include "base/text.hpp"
+#include "sys/log.hpp"
+
+namespace lockstep {
+
+std::string summary_text(const PassTotals& totals, Millis elapsed) {
+    std::string text = fmt::format("done {}, failed {}, parked {}, left {} in {}", totals.done, totals.failed, totals.parked,
+                                   totals.left, describe_duration(elapsed));
+    if (totals.skipped > 0) text += fmt::format("; {} done before", totals.skipped);
+    if (totals.recovered > 0) text += fmt::format("; {} of an earlier run settled", totals.recovered);
+    if (totals.open > 0) text += fmt::format("; {} half done", totals.open);
+    return text;
+}
+
+namespace {
+
+void remember(std::vector<std::string>& keys, const std::string& key) {
+    constexpr std::size_t kMostNamed = 20;
+    if (keys.size() < kMostNamed) keys.push_back(key);
+}
+
+bool may_be_half_done(PairEnd end) {
+    return end == PairEnd::open || end == PairEnd::cut || end == PairEnd::waits || end == PairEnd::still_parked;
+}
+
+}  // namespace
+
+PassTally::PassTally() { result_.totals.begun_ms = wall_now_ms(); }
+
+void PassTally::count(PairEnd end, const std::string& item_key) {
+    if (may_be_half_done(end)) open_.insert(item_key);
+    PassTotals& totals = result_.totals;
+    switch (end) {
+        case PairEnd::done:
+            ++totals.done;
+            if (log::shows(log::Level::debug)) {
+                log::write(log::Level::debug, printable(item_key) + ": done", {{"item", item_key}, {"outcome", "done"}});
+            }
+            return;
+        case PairEnd::skipped: ++totals.skipped; return;
+        case PairEnd::left: ++totals.left; return;
+        case PairEnd::waits:
+            ++totals.failed;
+            ++result_.told_before;
+            log::debug("{}: failed before, and is not tried again yet", printable(item_key));
+            return;
+        case PairEnd::still_parked:
+            ++totals.parked;
+            ++result_.told_before;
+            return;
+        case PairEnd::parked:
+            ++totals.parked;
+            remember(result_.parked_items, item_key);
+            return;
+        case PairEnd::open:
+            ++totals.open;
+            remember(result_.failed_items, item_key);
+            return;
+        case PairEnd::failed:
+            ++totals.failed;
+            remember(result_.failed_items, item_key);
+            return;
+        case PairEnd::cut: ++totals.open; return;
+    }
+}
+
+void PassTally::count_earlier(PairEnd end, const std::string& item_key) {
+    earlier_.insert(item_key);
+    const bool settled = end == PairEnd::done || end == PairEnd::skipped || end == PairEnd::failed;
+    result_.totals.recovered += settled ? 1 : 0;
+    count(end, item_key);
+}
+
+void PassTally::count_bad(const std::string& what, bool told_before) {
+    ++result_.totals.failed;
+    if (told_before) {
+        ++result_.told_before;
+        log::debug("{}", what);
+    } else {
+        log::warning("{}", what);
+        remember(result_.failed_items, what);
+    }
+}
+
+void PassTally::count_cut(Journal& journal) {
+    const auto open = journal.open_on_record();
+    if (!open) return;  // nobody can tell
+    PassTotals& totals = result_.totals;
+    for (const Pair& pair : *open) {
+        if (!open_.insert(pair.item_key).second) continue;
+        ++totals.open;
+        if (cut_.erase(pair.item_key) > 0 || is_open(pair.state)) continue;
+        // Counted by an end that is not on record.
+        --(pair.state != PairState::done ? totals.failed : pair.owes_steps ? totals.left : totals.done);
+        if (is_counted_earlier(pair.item_key)) --totals.recovered;
+    }
+    count_left(cut_.size());
+}
+
+void PassTally::end_with(ExitStatus status, const std::string& because) {
+    if (result_.status == ExitStatus::ok || graver(status, result_.status) != result_.status) result_.ended_because = because;
+    result_.status = graver(status, result_.status);
+}
+
+void PassTally::end_with(Error error) {
+    if (result_.error) return;
+    end_with(exit_status_of(error.failure), error.text);
+    result_.error = std::move(error);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,81 @@
+#pragma once
+// What a pass comes to: every item counted once, and why the pass ended.
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/exit_status.hpp"
+#include "journal/journal.hpp"
+#include "run/pair_executor.hpp"
+
+namespace lockstep {
+
+struct PassResult {
+    PassTotals totals;
+    ExitStatus status = ExitStatus::ok;
+    std::string ended_because{kAllItemsDone};  ///< for the log and the history
+    std::optional<Error> error;                ///< what ended it early, if it was no stop
+    /// Of the failed and parked, and of the records that are no items: an earlier pass told of them.
+    std::int64_t told_before = 0;
+    std::vector<std::string> failed_items;  ///< keys of the first of those that no earlier pass told of
+    std::vector<std::string> parked_items;  ///< of those parked by this pass, likewise
+    bool uneventful = false;                ///< busy, or stopped before it began: nobody needs to be told
+    bool begun = true;                      ///< false: there was no pass (busy, stopped before, no journal)
+};
+
+/// "done 40, failed 1, parked 0, left 0 in 12s", and what else there is to say.
+std::string summary_text(const PassTotals& totals, Millis elapsed);
+
+/// Not for several threads at once.
+class PassTally {
+  public:
+    /// The pass begins now.
+    PassTally();
+
+    /// An item of this pass.
+    void count(PairEnd end, const std::string& item_key);
+    /// An item that an earlier run left open or parked; whoever lists it again is not to count it again.
+    void count_earlier(PairEnd end, const std::string& item_key);
+    bool is_counted_earlier(const std::string& item_key) const { return earlier_.contains(item_key); }
+    /// A record that is no item. @param told_before  by an earlier pass
+    void count_bad(const std::string& what, bool told_before);
+    /// Items that the pass did not come to.
+    void count_skipped() { ++result_.totals.skipped; }
+    void count_left(std::size_t items) { result_.totals.left += static_cast<std::int64_t>(items); }
+
+    /// An error came while this item was in hand; count_cut() tells what became of it.
+    void cut(const std::string& item_key) { cut_.insert(item_key); }
+    /// To be called once, after an error. It cuts what is in hand, and one of the journal takes the last ends with it: the next
+    /// run finds those pairs half done.
+    void count_cut(Journal& journal);
+
+    /// The gravest of the reasons is the one that is told.
+    void end_with(ExitStatus status, const std::string& because);
+    /// Of errors the first.
+    void end_with(Error error);
+
+    /// At the end: not every item is as it should be.
+    void some_failed() { result_.status = graver(result_.status, ExitStatus::some_failed); }
+    /// At the end: one item was asked for, and that is no success that anybody waits for.
+    void only_one_item() {
+        if (result_.ended_because == kAllItemsDone) result_.ended_because = "only the item that was named";
+    }
+
+    const PassResult& result() const { return result_; }
+    PassResult take() { return std::move(result_); }
+
+  private:
+    using Keys = std::set<std::string, std::less<>>;
+
+    PassResult result_;
+    Keys earlier_;
+    Keys open_;  // that may be half done, and are counted
+    Keys cut_;   // not counted yet
+};
+
+}  // namespace lockstep
