@@ -32,6 +32,9 @@ ActionEnd without_answer(Verdict verdict, std::string text) {
     return end;
 }
 
+/// What could not even be prepared. It is no refusal: nobody but us has said no, and an earlier attempt may have taken effect.
+ActionEnd nothing_done(const Error& error) { return without_answer(Verdict::not_applied, error.text); }
+
 std::optional<Millis> retry_after_of(const HttpResponse& response) {
     const std::string* value = response.header("Retry-After");
     if (value == nullptr) return std::nullopt;
@@ -62,7 +65,7 @@ ActionEnd of_failure(const HttpFailure& failure) {
 
 ActionEnd run_http(const Json& http, const SecretKeeper& keeper, const ActionLimits& limits, Workbench& bench) {
     const auto request = prepare_http(http, keeper.scope());
-    if (!request) return without_answer(Verdict::refused, request.error().text);
+    if (!request) return nothing_done(request.error());
     if (bench.http == nullptr) {
         auto client = HttpClient::create();
         if (!client) return without_answer(Verdict::not_applied, client.error().text);
@@ -92,7 +95,7 @@ ActionEnd of_status(CommandEnd&& command, const SecretKeeper& keeper) {
 
 ActionEnd run_command_action(const Json& json, const SecretKeeper& keeper, const ActionLimits& limits, Workbench& bench) {
     const auto command = prepare_command(json, keeper.scope());
-    if (!command) return without_answer(Verdict::refused, command.error().text);
+    if (!command) return nothing_done(command.error());
     CommandLimits command_limits;
     command_limits.timeout = limits.timeout;
     command_limits.cut = limits.cut;
@@ -122,7 +125,7 @@ ActionEnd run_command_action(const Json& json, const SecretKeeper& keeper, const
 ActionEnd run_action(const RenderedRequest& request, const SecretKeeper& keeper, const ActionLimits& limits, Workbench& bench) {
     if (const Json* http = request.json.find("http")) return run_http(*http, keeper, limits, bench);
     if (const Json* command = request.json.find("command")) return run_command_action(*command, keeper, limits, bench);
-    return without_answer(Verdict::refused, "the request is neither http nor command; nothing was done");
+    return without_answer(Verdict::not_applied, "the request is neither http nor command; nothing was done");
 }
 
 }  // namespace lockstep

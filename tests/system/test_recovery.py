@@ -1,16 +1,15 @@
 """What a run that was killed leaves half done, the next one puts right first."""
 
-import http.server
 import json
 import os
 import shutil
 import signal
 import sqlite3
-import threading
 import unittest
 
 from demo_api import DemoApi
 from processes import command_line_of, is_alive
+from told_api import Api
 from support import SystemTest, wait_until
 
 # effect.sh NAME MODE: leaves a line in effects.log, as an API call would; MODE says how far it gets this time.
@@ -197,40 +196,6 @@ class TriedAgain(RecoveryTest):
         self.assertEqual(self.state_of("i1"), "parked")
 
 
-class Api:
-    """Answers as `answer(number of the call, headers)` says: (status, body), or None: it never does. Remembers every call."""
-
-    def __init__(self, test, answer):
-        self.calls = []
-        api = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, format, *arguments):  # pylint: disable=redefined-builtin
-                """Nobody reads it."""
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                api.calls.append({"key": self.headers["Idempotency-Key"], "token": self.headers["Authorization"], "body": body})
-                given = answer(len(api.calls))
-                if given is None:
-                    self.rfile.read(1)  # until the client is gone
-                    self.close_connection = True
-                    return
-                self.send_response(given)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        test.addCleanup(self.server.server_close)
-        test.addCleanup(self.server.shutdown)
-
-
 class WhatTheRulesSay(RecoveryTest):
     def age(self, column, hours):
         """As if the clock had gone on."""
@@ -319,7 +284,7 @@ class WhatTheRulesSay(RecoveryTest):
 
     def killed_in_a_call(self, answer, **more):
         """The first call is never answered, and everything is killed. Returns the API and the job."""
-        api = Api(self, lambda number: None if number == 1 else answer(number))
+        api = Api(self, lambda number, _: None if number == 1 else answer(number))
         job = self.job(steps=[{"step": "pay", "first": {
             "http": {"method": "POST", "url": api.url, "body": {"order": "$inputs.id"},
                      "headers": {"Authorization": "Bearer {$secrets.token}"}},

@@ -1,0 +1,57 @@
+"""What may have taken effect is neither undone nor sent under another key, whatever goes wrong while that is found out."""
+
+import json
+import unittest
+
+from support import SystemTest
+from told_api import Api
+
+
+class DoubtTest(SystemTest):
+    def phase(self, url, **more):
+        return {"http": {"method": "POST", "url": url, "body": {"order": "$inputs.id"}, **more.pop("http", {})}, "idempotencyKey": {},
+                "timeout": "20s", "deadline": "60s", "retry": {"maxAttempts": 2, "initialInterval": "1ms"}, **more}
+
+    def job(self, first, second=None, **more):
+        (self.root / "items.ndjson").write_text('{"id": "i1"}\n')
+        step = {"step": "pay", "first": first, **({"second": second} if second else {})}
+        return self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "steps": [step],
+                               "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"}, **more})
+
+
+class ASecretIsGone(DoubtTest):
+    """Its file is being written anew, at the moment at which a call whose answer was lost is to be sent again."""
+
+    def job_that_loses_it_in(self, lost_in):
+        token = self.root / "token"
+        token.write_text("t")
+
+        def answer(number, path):
+            if path != lost_in or token.read_text() == "mended":
+                return 201
+            token.write_text("")
+            return 500
+
+        api = Api(self, answer)
+        secret = {"headers": {"Authorization": "Bearer {$secrets.token}"}}
+        undo = {"http": {"method": "DELETE", "url": f"{api.url}/first"}, "timeout": "20s"}
+        return api, self.job(self.phase(f"{api.url}/first", http=secret, compensate=undo), self.phase(f"{api.url}/second", http=secret),
+                             secrets={"token": {"file": "token"}})
+
+    def test_that_refuses_nothing_and_the_next_pass_sends_it_again_under_the_same_key(self):
+        for lost_in, calls in (("/first", ["POST /first"] * 2 + ["POST /second"]), ("/second", ["POST /first"] + ["POST /second"] * 2)):
+            with self.subTest(phase=lost_in):
+                self.state = self.root / f"state{lost_in.replace('/', '-')}"
+                api, job = self.job_that_loses_it_in(lost_in)
+                result = self.run_job(job)
+                self.assertEqual(result.status, 1, result.err)
+                self.assertIn("is in doubt: secret \"token\" cannot be had", result.err)
+                (self.root / "token").write_text("mended")
+                result = self.run_job(job)
+                self.assertEqual(result.status, 0, result.err)
+                self.assertEqual([call["call"] for call in api.calls], calls, "nothing was undone")
+                self.assertEqual(len({call["key"] for call in api.calls}), 2, "one key a phase")
+
+
+if __name__ == "__main__":
+    unittest.main()
