@@ -26,8 +26,8 @@ struct Pair {
     std::string request;     ///< the present phase's request, secrets as references
     std::string outputs;     ///< JSON: {"first": {…}, "second": {…}}
     PairState parked_from = PairState::pending;  ///< what it was parked in; pending unless state is parked
-    /// Wall clock: the present phase's first attempt, from which retention and parkAfter count; of a pending pair that of an
-    /// earlier phase, or 0: nothing of it was ever sent.
+    /// Wall clock: since when the present phase may have taken effect; retention and parkAfter count from it. Of a pending pair
+    /// that of an earlier phase, or 0: nothing of it was ever sent.
     std::int64_t phase_begun_ms = 0;
     std::int64_t not_before_ms = 0;  ///< wall clock: back-off between passes; 0: at once
     bool owes_steps = false;         ///< the item is to be gone on with although this pair is not open

@@ -92,6 +92,8 @@ Result<Attempt> PhaseCourse::attempt(const RenderedRequest& request) {
     if (!pass_.lock.still_ours()) return std::unexpected(lock_lost(pass_.lock));
     ++attempts_;
     ++pair_.attempt;
+    // What was turned away before has left nothing there: the API's memory of the key begins with what may take effect.
+    if (!doubtful_) pair_.phase_begun_ms = wall_now_ms();
     pair_.reason.clear();
     if (auto written = write(begun_state(name_), Durability::synced); !written) return std::unexpected(written.error());
     attempt_started_ = monotonic_now();

@@ -1,6 +1,6 @@
 """What may have taken effect is neither undone nor sent under another key, whatever goes wrong while that is found out."""
 
-import json
+import sqlite3
 import unittest
 
 from support import SystemTest
@@ -51,6 +51,33 @@ class ASecretIsGone(DoubtTest):
                 self.assertEqual(result.status, 0, result.err)
                 self.assertEqual([call["call"] for call in api.calls], calls, "nothing was undone")
                 self.assertEqual(len({call["key"] for call in api.calls}), 2, "one key a phase")
+
+
+class ALongOutage(DoubtTest):
+    """Whatever was turned away for days has told the API no key: its memory of it begins when something may take effect."""
+
+    def hours_go_by(self, hours):
+        with sqlite3.connect(self.state / "pay.sqlite3") as database:
+            database.execute(f"UPDATE pairs SET phase_begun_ms = phase_begun_ms - {hours * 3_600_000}")
+
+    def test_an_answer_that_is_lost_after_it_is_asked_for_again(self):
+        api = Api(self, lambda number, _: {1: 429, 2: 500}.get(number, 201))
+        job = self.job(self.phase(api.url, idempotencyKey={"retention": "24h"}, retry={"maxAttempts": 1}))
+        self.assertIn("first did not take effect: 429", self.run_job(job).err)
+        self.hours_go_by(25)
+        self.assertIn("first is in doubt: 500", self.run_job(job).err)
+        result = self.run_job(job)
+        self.assertEqual(result.status, 0, result.err)
+        self.assertEqual(len({call["key"] for call in api.calls}), 1)
+
+    def test_a_resend_does_not_begin_it_anew(self):
+        api = Api(self, lambda number, _: 500)
+        job = self.job(self.phase(api.url, idempotencyKey={"retention": "24h"}, retry={"maxAttempts": 1}))
+        for hours in (13, 13):
+            self.assertIn("first is in doubt: 500", self.run_job(job).err)
+            self.hours_go_by(hours)
+        self.assertIn("is parked", self.run_job(job).err)
+        self.assertEqual(len(api.calls), 2)
 
 
 if __name__ == "__main__":
