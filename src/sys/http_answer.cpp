@@ -14,12 +14,16 @@ const std::string* HttpResponse::header(std::string_view name) const {
 }
 
 std::size_t take_header(char* data, std::size_t size, std::size_t count, void* user) {
-    HttpResponse& response = static_cast<IncomingAnswer*>(user)->response;
+    IncomingAnswer& incoming = *static_cast<IncomingAnswer*>(user);
+    HttpResponse& response = incoming.response;
     std::string_view line(data, size * count);
     while (!line.empty() && (line.back() == '\n' || line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
     const std::size_t colon = line.find(':');
-    if (line.starts_with("HTTP/")) {
+    if (line.empty()) {
+        incoming.head_is_whole = true;
+    } else if (line.starts_with("HTTP/")) {
         response.headers.clear();  // after an interim answer (1xx)
+        incoming.head_is_whole = false;
     } else if (colon != std::string_view::npos) {
         std::string_view value = line.substr(colon + 1);
         value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));

@@ -10,6 +10,7 @@ namespace lockstep {
 /// The answer as it comes in.
 struct IncomingAnswer {
     HttpResponse response;
+    bool head_is_whole = false;  ///< the blank line behind the headers was there; libcurl takes an end before it for one
     bool too_large = false;
 };
 

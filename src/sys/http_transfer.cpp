@@ -57,6 +57,9 @@ HttpExchange HttpTransfer::run(Millis timeout, const Interrupt* cut) {
         exchange.failure = {HttpFailure::Kind::cut, "cut off before the answer", something_was_sent()};
     } else if (code != CURLE_OK) {
         exchange.failure = failure(code, timeout);
+    } else if (!incoming_.head_is_whole) {
+        exchange.failure = {HttpFailure::Kind::broken, "the connection was closed before the end of the answer's headers",
+                            true};
     } else {
         long status = 0;
         curl_.easy_getinfo(handles_.easy, CURLINFO_RESPONSE_CODE, &status);

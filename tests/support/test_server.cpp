@@ -197,6 +197,7 @@ bool TestServer::handle(int fd, ServerRequest request) {
             return false;
         }
         case ServerReply::Manner::garbage: send_all(fd, "220 mail.example ESMTP\r\n"); return false;
+        case ServerReply::Manner::close_mid_head: send_all(fd, "HTTP/1.1 201 Created\r\nContent-Type: te"); return false;
         case ServerReply::Manner::close_mid_body:
             send_all(fd, answer_head(reply));
             send_all(fd, std::string_view(reply.body).substr(0, reply.body.size() / 2));

@@ -30,6 +30,7 @@ struct ServerReply {
         answer,          ///< a whole answer
         close,           ///< the connection is closed before a byte of the answer
         reset,           ///< the same, by RST
+        close_mid_head,  ///< half of the headers, then the end
         close_mid_body,  ///< half of the body, then the end
         garbage,         ///< something that is not HTTP
     };

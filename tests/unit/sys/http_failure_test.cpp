@@ -113,8 +113,8 @@ TEST_CASE("an answer that does not come in time leaves the request's fate open",
 }
 
 TEST_CASE("a connection that ends before the whole answer leaves the request's fate open", "[http]") {
-    const auto manner = GENERATE(ServerReply::Manner::close, ServerReply::Manner::reset, ServerReply::Manner::close_mid_body,
-                                 ServerReply::Manner::garbage);
+    const auto manner = GENERATE(ServerReply::Manner::close, ServerReply::Manner::reset, ServerReply::Manner::close_mid_head,
+                                 ServerReply::Manner::close_mid_body, ServerReply::Manner::garbage);
     TestServer server([manner](const ServerRequest&) { return reply_with(manner); });
     HttpClient client = new_client();
     const HttpExchange exchange = client.exchange(post(server.url("/"), "x"), kPatience, nullptr);
