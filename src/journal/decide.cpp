@@ -92,7 +92,8 @@ Result<Json> stated_outputs(const Pair& pair, const Decision& decision, const Ph
     if (!outputs || !outputs->is_object()) return wrong(pair, "the outputs are no JSON object: " + decision.outputs);
     std::vector<std::string> missing;
     for (const NamedTemplate& declared : phase.outputs) {
-        if (outputs->find(declared.name) == nullptr) missing.push_back(declared.name);
+        const Json* stated = outputs->find(declared.name);
+        if (stated == nullptr || stated->is_null()) missing.push_back(declared.name);  // as in an answer, null is none
     }
     if (!missing.empty()) {
         return wrong(pair, "what comes after it needs the phase's outputs; missing: " + listed(missing) +

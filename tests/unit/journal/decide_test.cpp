@@ -219,6 +219,7 @@ TEST_CASE("only a first phase that has taken effect can be compensated", "[decid
 TEST_CASE("a phase that is said to be applied needs its outputs, all and no others", "[decide]") {
     CHECK(refused(parked_in(first_begun), applied).find("missing: rid, at") != std::string::npos);
     CHECK(refused(parked_in(first_begun), applied, R"({"rid":"r9"})").find("missing: at ") != std::string::npos);
+    CHECK(refused(parked_in(first_begun), applied, R"({"rid":null,"at":1})").find("missing: rid ") != std::string::npos);
     CHECK(refused(parked_in(first_begun), applied, R"({"rid":"r9","at":1,"rdi":1})").find("no output \"rdi\"") !=
           std::string::npos);
     CHECK(refused(parked_in(second_begun), applied, "[]").find("no JSON object") != std::string::npos);
