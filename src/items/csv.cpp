@@ -119,7 +119,7 @@ class CsvRecords final : public RecordSource {
             if (!next) return std::unexpected(next.error());
             if (*next != ByteReader::kEnd) bytes_.take();
             if (*next == ByteReader::kEnd || *next == '\n' || *next == ',') {
-                end_field(row, *next != ',' && !after_quotes);
+                end_field(row, *next != ',', after_quotes);
                 return *next == ',';
             }
             if (after_quotes) {
@@ -151,9 +151,14 @@ class CsvRecords final : public RecordSource {
         }
     }
 
-    void end_field(Row& row, bool at_line_end) {
+    void end_field(Row& row, bool at_line_end, bool quoted) {
         std::string& field = row.fields.back();
-        if (at_line_end && field.ends_with('\r')) field.pop_back();
+        if (!quoted) {
+            if (at_line_end && field.ends_with('\r')) field.pop_back();
+            // Of lines that end in CR alone, all would be read as one: the first row, with no row behind it.
+            if (field.find('\r') != std::string::npos)
+                note(row, "there is a carriage return without a line feed; end the lines with LF or CRLF");
+        }
         if (!is_utf8(field)) note(row, fmt::format("field {} is not UTF-8", row.fields.size()));
     }
 

@@ -110,18 +110,19 @@ TEST_CASE_METHOD(ItemsFixture, "CSV as RFC 4180 has it", "[items]") {
 }
 
 TEST_CASE_METHOD(ItemsFixture, "CSV: bad rows are named by the line they begin on, and the others go on", "[items]") {
-    const std::string path =
-        place.write("a.csv", "id,qty\n1\n2,3,4\n5,6\n\"7\"x,8\n9\"9,1\n\xff,1\n10,\"\nx\"\n11,\"never closed\n12,3\n");
+    const std::string path = place.write(
+        "a.csv", "id,qty\n1\n2,3,4\n5,6\n\"7\"x,8\n9\"9,1\n\xff,1\n10,\"\nx\"\n13\r14,1\n11,\"never closed\n12,3\n");
     items_from(Csv{path});
     const All all = read_all();
     CHECK(all.keys() == "5 10");
     std::vector<std::string> what;
     for (const BadItem& bad : all.bad) what.push_back(bad.what.substr(path.size()));
-    CHECK(what == std::vector<std::string>{":2: the row has 1 fields, the first row names 2",
-                                           ":3: the row has 3 fields, the first row names 2",
-                                           ":5: there is text behind a closing quote",
-                                           ":6: there is a quote inside a field that does not begin with one",
-                                           ":7: field 1 is not UTF-8", ":10: a quote is never closed"});
+    CHECK(what == std::vector<std::string>{
+                      ":2: the row has 1 fields, the first row names 2", ":3: the row has 3 fields, the first row names 2",
+                      ":5: there is text behind a closing quote",
+                      ":6: there is a quote inside a field that does not begin with one", ":7: field 1 is not UTF-8",
+                      ":10: there is a carriage return without a line feed; end the lines with LF or CRLF",
+                      ":11: a quote is never closed"});
 }
 
 TEST_CASE_METHOD(ItemsFixture, "CSV without a usable first row is no source of items", "[items]") {
@@ -130,6 +131,7 @@ TEST_CASE_METHOD(ItemsFixture, "CSV without a usable first row is no source of i
                                                   {"\n\n", "no first row"},
                                                   {"id,,x\n", "has no name"},
                                                   {"id,x,id\n", "two columns of the first row are named \"id\""},
+                                                  {"id,n\r1,2\r3,4\r", "a carriage return without a line feed"},
                                                   {"\"id\n1,2\n", "a quote is never closed"}}));
     items_from(Csv{place.write("a.csv", content)});
     const All all = read_all();
