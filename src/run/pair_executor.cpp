@@ -84,7 +84,7 @@ Result<std::optional<PairEnd>> PairExecutor::begin(const Task& task) {
 }
 
 /// A poison item is to cost little; whoever names it with --only wants it now.
-bool PairExecutor::waits(const Pair& pair) const { return !pass_.only && wall_now_ms() < pair.not_before_ms; }
+bool PairExecutor::waits(const Pair& pair) const { return pass_.only != pair.item_key && wall_now_ms() < pair.not_before_ms; }
 
 void PairExecutor::remember_outputs(const Task& task, PhaseName name, const Json& values) {
     Json all = task.pair.outputs.empty() ? Json::object() : parse_json(task.pair.outputs).value_or(Json::object());

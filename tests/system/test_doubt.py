@@ -1,5 +1,6 @@
 """What may have taken effect is neither undone nor sent under another key, whatever goes wrong while that is found out."""
 
+import json
 import sqlite3
 import unittest
 
@@ -78,6 +79,18 @@ class ALongOutage(DoubtTest):
             self.hours_go_by(hours)
         self.assertIn("is parked", self.run_job(job).err)
         self.assertEqual(len(api.calls), 2)
+
+
+class OneIsNamed(DoubtTest):
+    def test_only_that_one_is_tried_before_its_time(self):
+        api = Api(self, lambda number, _: 500)
+        job = self.job(self.phase(api.url, retry={"maxAttempts": 1}))
+        (self.root / "items.ndjson").write_text('{"id": "i1"}\n{"id": "i2"}\n')
+        for _ in range(4):
+            self.assertIn("2 half done" if len(api.calls) < 6 else "failed 2", self.run_job(job).err)
+        self.assertEqual(len(api.calls), 6, "the fourth time both wait")
+        self.assertEqual(self.run_job(job, "--only", "i2").status, 1)
+        self.assertEqual([json.loads(call["body"])["order"] for call in api.calls[6:]], ["i2"])
 
 
 if __name__ == "__main__":
