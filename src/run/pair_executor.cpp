@@ -229,8 +229,11 @@ Result<std::optional<PairEnd>> PairExecutor::remain(const Task& task, PhaseName 
         case PhaseEnd::not_applied:
             tell(log::Level::warning, "not applied", "did not take effect");
             return not_applied(task, name, result);
-        default: tell(log::Level::error, "in doubt", "is in doubt"); return try_later(task, PairEnd::open);
+        default: tell(log::Level::error, "in doubt", "is in doubt");
     }
+    // An outage asks for no person as long as the API remembers the key.
+    if (result.not_connected) --task.pair.pair_attempts;
+    return try_later(task, PairEnd::open);
 }
 
 Result<std::optional<PairEnd>> PairExecutor::not_applied(const Task& task, PhaseName name, const PhaseResult& result) {

@@ -102,7 +102,7 @@ Result<Attempt> PhaseCourse::attempt(const RenderedRequest& request) {
     options.resend = doubtful_;
     Attempt answer = perform(phase_, request, scope_, options, bench_);
     doubtful_ = doubtful_ || answer.sent_twice;
-    result_.not_connected = answer.not_connected;
+    result_.not_connected = answer.not_connected && (attempts_ == 1 || result_.not_connected);
     pair_.reason = answer.reason;
     if (log::shows(log::Level::debug)) {
         say(log::Level::debug, fmt::format("attempt {}: {} ({})", pair_.attempt, to_string(answer.verdict), answer.reason),

@@ -26,7 +26,7 @@ struct PhaseResult {
     PhaseEnd end = PhaseEnd::in_doubt;
     std::string reason;
     Json outputs = Json::object();
-    bool not_connected = false;  ///< the last attempt found nobody to talk to
+    bool not_connected = false;  ///< no attempt of this pass found anybody to talk to
 };
 
 class PhaseCourse {

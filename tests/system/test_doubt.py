@@ -2,9 +2,10 @@
 
 import json
 import sqlite3
+import threading
 import unittest
 
-from support import SystemTest
+from support import SystemTest, own_address
 from told_api import Api
 
 
@@ -79,6 +80,36 @@ class ALongOutage(DoubtTest):
             self.hours_go_by(hours)
         self.assertIn("is parked", self.run_job(job).err)
         self.assertEqual(len(api.calls), 2)
+
+    def test_while_nobody_can_be_reached_no_pass_counts_against_what_is_in_doubt(self):
+        place = (own_address(), 9001)
+        api = Api(self, lambda number, _: 500, at=place)
+        job = self.job(self.phase(api.url, retry={"maxAttempts": 1}), maxPairAttempts=2)
+        self.assertIn("first is in doubt: 500", self.run_job(job).err)
+        api.stop()
+        for _ in range(4):
+            self.assertIn("first is in doubt: Failed to connect", self.run_job(job).err)
+        api = Api(self, lambda number, _: 201, at=place)
+        result = self.run_job(job)
+        self.assertEqual(result.status, 0, result.err)
+        self.assertEqual(len(api.calls), 1)
+
+    def test_one_that_may_have_brought_the_api_down_is_not_sent_for_ever(self):
+        place = (own_address(), 9001)
+        sent = []
+
+        def answer(number, _):
+            sent.append(number)
+            threading.Thread(target=api.stop).start()
+            return None
+
+        for _ in range(3):
+            api = Api(self, answer, at=place)
+            job = self.job(self.phase(api.url, timeout="300ms", retry={"maxAttempts": 2, "initialInterval": "1ms"}), maxPairAttempts=2)
+            result = self.run_job(job)
+            api.stop()
+        self.assertIn("is parked", result.err)
+        self.assertEqual(len(sent), 2)
 
 
 class OneIsNamed(DoubtTest):

@@ -7,7 +7,7 @@ import threading
 class Api:
     """Answers each POST and DELETE with the status that `answer(number of the call, its path)` says, or, told None, never. Remembers every call."""
 
-    def __init__(self, test, answer):
+    def __init__(self, test, answer, at=("127.0.0.1", 0)):
         self.calls = []
         api = self
 
@@ -32,9 +32,12 @@ class Api:
 
             do_DELETE = do_POST
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(at, Handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.url = f"http://{at[0]}:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        test.addCleanup(self.server.server_close)
-        test.addCleanup(self.server.shutdown)
+        test.addCleanup(self.stop)
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
