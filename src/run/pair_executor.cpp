@@ -237,7 +237,7 @@ Result<std::optional<PairEnd>> PairExecutor::remain(const Task& task, PhaseName 
 }
 
 Result<std::optional<PairEnd>> PairExecutor::not_applied(const Task& task, PhaseName name, const PhaseResult& result) {
-    const bool used_up = task.pair.pair_attempts >= task.terms.max_pair_attempts;
+    const bool used_up = task.pair.pair_attempts >= task.terms.passes_for(name);
     switch (name) {
         case PhaseName::first:
             // Nobody to talk to is no fault of the item's.
@@ -248,8 +248,8 @@ Result<std::optional<PairEnd>> PairExecutor::not_applied(const Task& task, Phase
             return enter(task, PairState::second_refused, "maxPairAttempts used up: " + result.reason);
         case PhaseName::compensate:
             if (!used_up) return try_later(task, PairEnd::open);
-            return park(task, "compensate did not take effect in " + std::to_string(task.pair.pair_attempts) +
-                                  " passes: " + result.reason);
+            return park(task, "compensate did not take effect, after " + std::to_string(task.pair.pair_attempts) +
+                                  " passes in all: " + result.reason);
     }
     return PairEnd::open;
 }

@@ -164,7 +164,7 @@ bool PhaseCourse::may_resend() const {
     const bool remembered = !phase_.idempotency || !phase_.idempotency->retention ||
                             wall_now_ms() - pair_.phase_begun_ms < phase_.idempotency->retention->count();
     // One that only ever ends in doubt, or takes us down with it, is not sent for ever.
-    return remembered && pair_.pair_attempts <= terms_.max_pair_attempts;
+    return remembered && pair_.pair_attempts <= terms_.passes_for(name_);
 }
 
 PhaseCourse::Probed PhaseCourse::probe_until_settled() {

@@ -111,6 +111,20 @@ class ALongOutage(DoubtTest):
         self.assertIn("is parked", result.err)
         self.assertEqual(len(sent), 2)
 
+    def test_the_undoing_is_not_given_up_in_the_pass_that_gave_up_the_second(self):
+        answers = {"/first": 201, "/second": 429, "/undo": 429}
+        api = Api(self, lambda _, path: answers[path])
+        once = {"retry": {"maxAttempts": 1}}
+        undo = {"http": {"method": "DELETE", "url": f"{api.url}/undo"}, "timeout": "20s", **once}
+        job = self.job(self.phase(f"{api.url}/first", compensate=undo), self.phase(f"{api.url}/second", **once), maxPairAttempts=2)
+        self.run_job(job)
+        result = self.run_job(job)
+        self.assertIn("compensate did not take effect: 429", result.err)
+        self.assertIn("1 half done", result.err)
+        answers["/undo"] = 204
+        self.assertIn("first undone by compensate", self.run_job(job).err)
+        self.assertEqual([call["call"] for call in api.calls], ["POST /first", "POST /second", "POST /second", "DELETE /undo", "DELETE /undo"])
+
 
 class OneIsNamed(DoubtTest):
     def test_only_that_one_is_tried_before_its_time(self):
