@@ -38,6 +38,34 @@ bool is_to_come(const Template& text, const Scope& scope) {
     });
 }
 
+/// The expression that makes a whole path segment empty, "." or "..", so that another place is asked: the collection instead of
+/// its member, or what lies above. What the job file itself says (literals and parameters) is meant so.
+std::optional<std::string> leads_elsewhere(const Template& url, const Scope& scope) {
+    if (url.single_expression) return std::nullopt;
+    std::string segment;
+    const Expression* from = nullptr;
+    const auto strays = [&] { return from != nullptr && (segment.empty() || segment == "." || segment == ".."); };
+    for (const Template::Part& part : url.parts) {
+        if (part.is_expression) {
+            const auto value = evaluate(part.expression, scope);
+            segment += value && !lockstep::is_to_come(part.expression, scope) ? to_plain_text(*value) : "?";
+            if (part.expression.kind != Expression::Kind::params) from = &part.expression;
+            continue;
+        }
+        for (const char c : part.literal) {
+            if (c != '/' && c != '?' && c != '#') {
+                segment += c;
+                continue;
+            }
+            if (strays()) return from->source;
+            if (c != '/') return std::nullopt;
+            segment.clear();
+            from = nullptr;
+        }
+    }
+    return strays() ? std::optional(from->source) : std::nullopt;
+}
+
 std::string as_template(std::string_view text) {
     std::string out(text);
     for (auto at = out.find('$'); at != std::string::npos; at = out.find('$', at + 2)) out.insert(at, 1, '$');
@@ -136,6 +164,8 @@ Result<std::string> Renderer::encoded(const std::vector<NamedTemplate>& fields, 
 Result<std::string> Renderer::url(const HttpSpec& spec) {
     auto text = final_text(spec.url, plain_, "url", {}, Quoting::percent);
     if (!text) return text;
+    if (const auto source = leads_elsewhere(spec.url, plain_))
+        return bad("url", *source + " leaves its path segment empty, \".\" or \"..\", which leads to another place");
     const auto blank = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7F'; };
     const bool to_come = is_to_come(spec.url, scope_);
     if (std::ranges::any_of(*text, blank) && !(to_come && spec.url.single_expression))

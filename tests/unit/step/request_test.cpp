@@ -49,6 +49,28 @@ TEST_CASE("a POST or PATCH without a key asks for a fresh connection, others do 
     CHECK_FALSE(fresh("DELETE", std::nullopt));
 }
 
+TEST_CASE("no value turns a URL to another place", "[render]") {
+    Bench bench;
+    const auto of = [&](const std::string& url, const std::string& id) {
+        const Json inputs = json_of(R"({"id": ")" + id + R"("})");
+        const Json params = json_of(R"({"empty": ""})");
+        bench.scope.inputs = &inputs;
+        bench.scope.params = &params;
+        return rendered(bench, http("DELETE", url));
+    };
+    for (const char* id : {"", ".", ".."}) {
+        for (const char* url : {"http://shop/orders/{$inputs.id}", "http://shop/orders/{$inputs.id}/lines",
+                                "http://shop/orders/{$inputs.id}?all=1", "http://shop/orders/{$inputs.id}{$inputs.id}#x"}) {
+            INFO(url << " with \"" << id << "\"");
+            const bool harmless = std::string(id) == ".." && std::string(url).ends_with("#x");  // "...." is a name
+            CHECK(of(url, id).starts_with("error: url: $inputs.id leaves its path segment empty") != harmless);
+        }
+        CHECK(of("http://shop/orders/x{$inputs.id}?id={$inputs.id}", id).starts_with("{"));
+    }
+    CHECK(of("http://shop/{$params.empty}/orders/{$inputs.id}", "o1").find("http://shop//orders/o1") != std::string::npos);
+    CHECK(of("http://shop/orders/{$inputs.id}", "a/../b").find("http://shop/orders/a%2F..%2Fb") != std::string::npos);
+}
+
 TEST_CASE("forms, files and parts are rendered; relative files lie beside the job file", "[render]") {
     const Bench bench;
     HttpSpec spec = http("PUT", "http://shop/");
