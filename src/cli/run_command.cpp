@@ -62,6 +62,11 @@ void watch_supervisor(const JobSpec& job, const RunArguments& arguments, bool to
     };
 }
 
+bool lists_from_stdin(const JobSpec& job) {
+    const auto* ndjson = job.items ? std::get_if<ItemsSpec::Ndjson>(&job.items->source) : nullptr;
+    return ndjson != nullptr && ndjson->path == "-";
+}
+
 int guardian(GuardianLink& link, void* context) {
     const auto& job = *static_cast<const Job*>(context);
     return guard_job(job.spec, job.options, link);
@@ -80,12 +85,14 @@ int run_command(const InheritedSignals& inherited, RunArguments& arguments) {
     if (options.quiet && options.log_level < log::Level::warning) options.log_level = log::Level::warning;
     if (options.coalesce && options.wait.count() == 0) options.wait_forever = true;
     if (options.loop) {
-        const auto pause = arguments.every ? arguments.every : job->every;
-        if (!pause) {
-            const std::string line = "loop needs a pause between passes: give --every 3s, or \"every\" in the job file";
+        const auto wrong = [&](const std::string& line) {
             voice ? voice->say(line) : log::plain("lockstep: " + job->name + ": " + line);
             return to_int(ExitStatus::usage);
-        }
+        };
+        const auto pause = arguments.every ? arguments.every : job->every;
+        if (!pause) return wrong("loop needs a pause between passes: give --every 3s, or \"every\" in the job file");
+        // Every pass but the first would find no item, try again none that failed, and pass for a success.
+        if (lists_from_stdin(*job)) return wrong("the items come from stdin, which is there for one pass only: use run");
         options.pause = *pause;
     }
     if (arguments.dry_run) return dry_run(*job, options);

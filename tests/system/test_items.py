@@ -23,6 +23,14 @@ class Items(ItemTest):
                 self.assertIn("done 3, failed 0, parked 0, left 0 in", result.err)
         self.assert_nothing_left()
 
+    def test_a_loop_over_stdin_is_refused_for_it_would_find_all_done_from_its_second_pass_on(self):
+        self.write("items.ndjson", '{"id": "a"}\n')
+        with open(self.root / "items.ndjson", "rb") as stdin:
+            loop = self.start_lockstep("loop", self.job_over({"ndjson": "-"}), "--every", "1s", "--state-dir", self.state, stdin=stdin)
+            self.assertEqual(loop.wait(), 64)
+        self.assertIn("the items come from stdin, which is there for one pass only: use run", loop.err())
+        self.assertEqual(self.noted(), [])
+
     def test_a_paged_get_gives_items(self):
         api = DemoApi(self)
         job = self.job_over({"http": {"method": "GET", "url": f"{api.url}/orders", "query": {"count": "12", "size": "5"}},
