@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "job/read.hpp"
 
 namespace lockstep {
@@ -10,7 +11,11 @@ namespace {
 
 std::string good_header_name(std::string_view name) {
     constexpr std::string_view kToken = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    return !name.empty() && name.find_first_not_of(kToken) == std::string_view::npos ? "" : "is not the name of a header";
+    if (name.empty() || name.find_first_not_of(kToken) != std::string_view::npos) return "is not the name of a header";
+    // Where one is wrong, the server reads another body than the one that was meant.
+    const std::string lower = lower_case(name);
+    const bool framing = lower == "content-length" || lower == "transfer-encoding";
+    return framing ? "says where the body ends, which lockstep does itself" : "";
 }
 
 std::string good_variable_name(std::string_view name) {
