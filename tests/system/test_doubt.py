@@ -138,5 +138,17 @@ class OneIsNamed(DoubtTest):
         self.assertEqual([json.loads(call["body"])["order"] for call in api.calls[6:]], ["i2"])
 
 
+class TheClockWasWrong(DoubtTest):
+    def test_a_time_further_ahead_than_any_back_off_is_waited_for_by_nobody(self):
+        api = Api(self, lambda number, _: 201 if number > 3 else 429)
+        job = self.job(self.phase(api.url, retry={"maxAttempts": 1}))
+        for _ in range(3):
+            self.assertIn("did not take effect", self.run_job(job).err)
+        self.assertNotIn("did not take effect", self.run_job(job).err, "it waits")
+        with sqlite3.connect(self.state / "pay.sqlite3") as database:
+            database.execute("UPDATE pairs SET not_before_ms = not_before_ms + 86400000 * 365")
+        self.assertEqual(self.run_job(job).status, 0)
+
+
 if __name__ == "__main__":
     unittest.main()
