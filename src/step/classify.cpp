@@ -62,6 +62,7 @@ Meaning meaning_of_status(int status, RequestTraits traits) {
 
 Meaning meaning_of_failure(const HttpFailure& failure) {
     switch (failure.kind) {
+        case HttpFailure::Kind::not_made:
         case HttpFailure::Kind::not_sent: return kNotApplied;
         case HttpFailure::Kind::cut: return failure.sent ? kInDoubt : kNotApplied;
         case HttpFailure::Kind::timed_out:

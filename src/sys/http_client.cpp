@@ -29,7 +29,7 @@ HttpExchange HttpClient::exchange(const HttpRequest& request, Millis timeout, co
     HttpTransfer transfer(state_->handles, request);
     if (auto problem = transfer.prepare(timeout)) {
         HttpExchange exchange;
-        exchange.failure = {HttpFailure::Kind::not_sent, std::move(*problem), false};
+        exchange.failure = {HttpFailure::Kind::not_made, std::move(*problem), false};
         return exchange;
     }
     return transfer.run(timeout, cut);

@@ -49,14 +49,16 @@ struct HttpResponse {
 /// Why there is no (complete) response.
 struct HttpFailure {
     enum class Kind {
-        not_sent,   ///< no connection, no name, TLS refused, a file that cannot be read: not one byte of the request left
+        not_made,   ///< a file that cannot be read, a URL that is none: nobody was asked for anything
+        not_sent,   ///< no connection, no name, TLS refused: not one byte of the request left
         timed_out,  ///< the attempt's time ran out after something may have been sent
         cut,        ///< `cut` fired
         broken,     ///< reset, closed early, garbage: whether the request took effect is unknown
     };
     Kind kind = Kind::broken;
     std::string text;
-    bool sent = false;  ///< some byte of the request left, on whatever connection; false for every `not_sent`, either for `cut`
+    bool sent = false;  ///< some byte of the request left, on whatever connection; false for every `not_made` and `not_sent`,
+                        ///< either for `cut`
 };
 
 /// A transfer that ended without a response is an answer, not an error; hence two alternatives inside the value.

@@ -35,7 +35,7 @@ bool HttpTransfer::something_was_sent() const {
 HttpFailure HttpTransfer::failure(CURLcode code, Millis timeout) const {
     HttpFailure result;
     result.sent = something_was_sent();
-    if (!result.sent) result.kind = HttpFailure::Kind::not_sent;
+    if (!result.sent) result.kind = code == CURLE_URL_MALFORMAT ? HttpFailure::Kind::not_made : HttpFailure::Kind::not_sent;
     if (code == CURLE_OPERATION_TIMEDOUT) {
         if (result.sent) result.kind = HttpFailure::Kind::timed_out;
         result.text = (result.sent ? "no answer within " : "no connection within ") + format_duration(timeout);

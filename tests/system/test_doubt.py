@@ -126,6 +126,21 @@ class ALongOutage(DoubtTest):
         self.assertEqual([call["call"] for call in api.calls], ["POST /first", "POST /second", "POST /second", "DELETE /undo", "DELETE /undo"])
 
 
+class AFileIsGone(DoubtTest):
+    """Whoever would have been sent it is not to blame, and may well be there."""
+
+    def test_that_is_the_items_own_affair_and_no_outage(self):
+        api = Api(self, lambda number, _: 201)
+        send = {"http": {"method": "PUT", "url": api.url, "bodyFile": "{$inputs.id}.pdf"}, "timeout": "20s", "retry": {"maxAttempts": 1}}
+        job = self.job(send, maxPairAttempts=2)
+        (self.root / "items.ndjson").write_text("".join(f'{{"id": "i{n}"}}\n' for n in range(8)))
+        (self.root / "i7.pdf").write_text("%PDF")
+        result = self.run_job(job)
+        self.assertIn("done 1, failed 7, parked 0, left 0", result.err)
+        for said in ("failed 7", "parked 7"):
+            self.assertIn(said, self.run_job(job).err)
+
+
 class OneIsNamed(DoubtTest):
     def test_only_that_one_is_tried_before_its_time(self):
         api = Api(self, lambda number, _: 500)

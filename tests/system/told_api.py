@@ -5,7 +5,7 @@ import threading
 
 
 class Api:
-    """Answers each POST and DELETE with the status that `answer(number of the call, its path)` says, or, told None, never. Remembers every call."""
+    """Answers each POST, PUT and DELETE with the status that `answer(number of the call, its path)` says, or, told None, never. Remembers every call."""
 
     def __init__(self, test, answer, at=("127.0.0.1", 0)):
         self.calls = []
@@ -30,7 +30,7 @@ class Api:
                 self.end_headers()
                 self.wfile.write(b"{}")
 
-            do_DELETE = do_POST
+            do_DELETE = do_PUT = do_POST
 
         self.server = http.server.ThreadingHTTPServer(at, Handler)
         self.server.daemon_threads = True

@@ -63,6 +63,7 @@ TEST_CASE("redirects, server errors and whatever else there is are in doubt", "[
 
 TEST_CASE("without an answer all depends on whether a byte left", "[classify]") {
     using Kind = HttpFailure::Kind;
+    CHECK(meaning_of_failure(failure(Kind::not_made, false)).verdict == Verdict::not_applied);
     CHECK(meaning_of_failure(failure(Kind::not_sent, false)).verdict == Verdict::not_applied);
     CHECK(meaning_of_failure(failure(Kind::timed_out, true)).verdict == Verdict::in_doubt);
     CHECK(meaning_of_failure(failure(Kind::broken, true)).verdict == Verdict::in_doubt);

@@ -120,13 +120,13 @@ TEST_CASE("a body may come from a file or from parts", "[http]") {
         request.body_file = directory / "none";
         HttpExchange exchange = client.exchange(request, kPatience, nullptr);
         CHECK_FALSE(exchange.answered);
-        CHECK(exchange.failure.kind == Kind::not_sent);
+        CHECK(exchange.failure.kind == Kind::not_made);
         CHECK(exchange.failure.text == "reading the body file " + request.body_file + ": No such file or directory");
 
         request.body_file.clear();
         request.parts = {{"directory", "", directory.path(), ""}};
         exchange = client.exchange(request, kPatience, nullptr);
-        CHECK(exchange.failure.kind == Kind::not_sent);
+        CHECK(exchange.failure.kind == Kind::not_made);
         CHECK(server.requests().empty());
     }
 }

@@ -78,8 +78,8 @@ TEST_CASE("when nobody can be reached, nothing was sent", "[http][not_sent]") {
     }
     SECTION("a name that does not exist") { CHECK(failure("http://no-such-host.invalid/", kPatience).kind == Kind::not_sent); }
     SECTION("a URL that is none, or not of HTTP") {
-        CHECK(failure("http://[::/", kPatience).kind == Kind::not_sent);
-        CHECK(failure("file:///etc/passwd", kPatience).kind == Kind::not_sent);
+        CHECK(failure("http://[::/", kPatience).kind == Kind::not_made);
+        CHECK(failure("file:///etc/passwd", kPatience).kind == Kind::not_made);
     }
     SECTION("a connection that does not come about in time") {
         // A listener whose queue is full: the kernel drops what else asks to be let in.
