@@ -210,7 +210,7 @@ Result<Pair> decide(const Pair& pair, const Decision& decision) {
     next->not_before_ms = 0;
     next->request.clear();  // whatever is tried next is rendered anew
     // Somebody asked for it, so it is gone through although its source may list the item no longer.
-    next->owes_steps = next->state == done || next->state == pending;
+    next->owes_steps = next->state == done || next->state == pending || (next->state == first_not_applied && pair.owes_steps);
     next->reason = "decided by " + decision.by + ": " +
                    (decision.verb == DecisionVerb::not_applied ? "not applied" : std::string(to_string(decision.verb)));
     next->changed_ms = decision.decided_ms;

@@ -54,6 +54,8 @@ Result<PairEnd> PairExecutor::execute(const StepSpec& step, const std::string& i
     const Task task{*pair, step, inputs, terms, outputs};
     keys_ = {};
     if (auto ended = begin(task); !ended || *ended) return ended ? Result<PairEnd>(**ended) : std::unexpected(ended.error());
+    // Turned away, it is to be tried again, though its item, half way through, may be listed no longer.
+    pair->owes_steps = pair->owes_steps || &step != &pass_.job.steps.front();
     return advance(task);
 }
 
@@ -276,7 +278,8 @@ Result<std::optional<PairEnd>> PairExecutor::park(const Task& task, const std::s
 Result<std::optional<PairEnd>> PairExecutor::enter(const Task& task, PairState state, const std::string& reason) {
     const bool failed = state == PairState::first_refused || state == PairState::compensated;
     task.pair.not_before_ms = failed ? not_before(task.pair.pair_attempts) : 0;
-    task.pair.owes_steps = state == PairState::done && !task.terms.last_step;
+    // A parked one keeps what it owed: the person may find that it was not applied.
+    if (state != PairState::parked) task.pair.owes_steps = state == PairState::done && !task.terms.last_step;
     task.pair.state = state;
     task.pair.reason = reason;
     task.pair.changed_ms = wall_now_ms();

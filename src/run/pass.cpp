@@ -67,11 +67,11 @@ void Pass::conclude() {
 }
 
 void Pass::settle_unfinished(Workbench& bench) {
-    Recovery recovery(context_, bench, [this](const std::string& key, PairEnd end, bool found_nobody) {
+    Recovery recovery(context_, bench, [this](const Recovery::Settling& item) {
         const std::lock_guard guard(mutex_);
-        only_found_ = only_found_ || key == only_;
-        tally_.count_earlier(end, key);
-        look_at(end, found_nobody);
+        only_found_ = only_found_ || item.item_key == only_;
+        tally_.count_earlier(item.end, item.item_key, item.settled);
+        look_at(item.end, item.found_nobody);
     });
     if (auto done = recovery.run(); !done) {  // no other thread works yet
         if (!recovery.in_hand().empty()) tally_.cut(recovery.in_hand());

@@ -69,9 +69,9 @@ void PassTally::count(PairEnd end, const std::string& item_key) {
     }
 }
 
-void PassTally::count_earlier(PairEnd end, const std::string& item_key) {
+void PassTally::count_earlier(PairEnd end, const std::string& item_key, bool settled) {
     earlier_.insert(item_key);
-    const bool settled = end == PairEnd::done || end == PairEnd::skipped || end == PairEnd::failed;
+    if (settled) settled_.insert(item_key);
     result_.totals.recovered += settled ? 1 : 0;
     count(end, item_key);
 }
@@ -97,7 +97,7 @@ void PassTally::count_cut(Journal& journal) {
         if (cut_.erase(pair.item_key) > 0 || is_open(pair.state)) continue;
         // Counted by an end that is not on record.
         --(pair.state != PairState::done ? totals.failed : pair.owes_steps ? totals.left : totals.done);
-        if (is_counted_earlier(pair.item_key)) --totals.recovered;
+        if (settled_.contains(pair.item_key)) --totals.recovered;
     }
     count_left(cut_.size());
 }

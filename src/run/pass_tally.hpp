@@ -40,7 +40,8 @@ class PassTally {
     /// An item of this pass.
     void count(PairEnd end, const std::string& item_key);
     /// An item that an earlier run left open or parked; whoever lists it again is not to count it again.
-    void count_earlier(PairEnd end, const std::string& item_key);
+    /// @param settled  nothing of it is open any more
+    void count_earlier(PairEnd end, const std::string& item_key, bool settled);
     bool is_counted_earlier(const std::string& item_key) const { return earlier_.contains(item_key); }
     /// A record that is no item. @param told_before  by an earlier pass
     void count_bad(const std::string& what, bool told_before);
@@ -74,6 +75,7 @@ class PassTally {
 
     PassResult result_;
     Keys earlier_;
+    Keys settled_;  // of those
     Keys open_;  // that may be half done, and are counted
     Keys cut_;   // not counted yet
 };

@@ -42,7 +42,10 @@ Result<void> Recovery::run() {
         bool found_nobody = false;
         const auto end = pass_.may_begin() ? settle(pairs, found_nobody) : Result<PairEnd>(PairEnd::open);
         if (!end) return std::unexpected(end.error());
-        ended_(pairs.front().item_key, *end, found_nobody);
+        const std::string& item_key = pairs.front().item_key;
+        const auto settled = is_settled(item_key, *end);
+        if (!settled) return std::unexpected(settled.error());
+        ended_({item_key, *end, found_nobody, *settled});
     }
     return {};
 }
@@ -56,6 +59,13 @@ bool Recovery::leave_to_source(const std::vector<Pair>& pairs) {
     if (!inputs) return false;
     asked_for_.emplace(pairs.front().item_key, std::move(*inputs));
     return true;
+}
+
+Result<bool> Recovery::is_settled(const std::string& item_key, PairEnd end) {
+    if (end != PairEnd::failed) return end == PairEnd::done || end == PairEnd::skipped;
+    const auto pairs = pass_.journal.pairs_of(item_key);
+    if (!pairs) return std::unexpected(pairs.error());
+    return std::ranges::none_of(*pairs, &Pair::owes_steps);
 }
 
 Result<PairEnd> Recovery::settle(const std::vector<Pair>& pairs, bool& found_nobody) {

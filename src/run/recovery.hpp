@@ -15,8 +15,14 @@ namespace lockstep {
 
 class Recovery {
   public:
-    /// Told of every item that was open or parked at the start.
-    using Ended = std::function<void(const std::string& item_key, PairEnd end, bool found_nobody)>;
+    /// What became of an item that was open or parked at the start.
+    struct Settling {
+        const std::string& item_key;
+        PairEnd end;
+        bool found_nobody;
+        bool settled;  ///< nothing of it is left for a later pass
+    };
+    using Ended = std::function<void(const Settling&)>;
 
     Recovery(PassContext& pass, Workbench& bench, Ended ended) : pass_(pass), bench_(bench), ended_(std::move(ended)) {}
 
@@ -34,6 +40,7 @@ class Recovery {
   private:
     Result<void> take_decisions();
     bool leave_to_source(const std::vector<Pair>& pairs);
+    Result<bool> is_settled(const std::string& item_key, PairEnd end);
     Result<PairEnd> settle(const std::vector<Pair>& pairs, bool& found_nobody);
     Result<PairEnd> resume(const Pair& pair, const Json& inputs, bool& found_nobody);
 

@@ -1,4 +1,4 @@
-"""What may have taken effect is neither undone nor sent under another key, whatever goes wrong while that is found out."""
+"""What may have taken effect, or is half done, is neither undone, forgotten nor sent under another key, whatever goes wrong meanwhile."""
 
 import json
 import sqlite3
@@ -124,6 +124,65 @@ class ALongOutage(DoubtTest):
         answers["/undo"] = 204
         self.assertIn("first undone by compensate", self.run_job(job).err)
         self.assertEqual([call["call"] for call in api.calls], ["POST /first", "POST /second", "POST /second", "DELETE /undo", "DELETE /undo"])
+
+
+class BetweenTwoSteps(DoubtTest):
+    """The source is a queue: what has been through the first step is listed no longer."""
+
+    def job_of_two_steps(self, answers):
+        api = Api(self, lambda _, path: answers.get(path, 201))
+        once = {"retry": {"maxAttempts": 1}}
+        job = json.loads(self.job(self.phase(f"{api.url}/first")).read_text())
+        job["steps"].append({"step": "ship", "first": self.phase(f"{api.url}/ship", **once)})
+        return api, self.write_job(dict(job, maxPairAttempts=5))
+
+    def test_a_step_that_was_turned_away_is_tried_again_until_it_is_done(self):
+        answers = {"/ship": 429}
+        api, job = self.job_of_two_steps(answers)
+        self.assertIn("ship first did not take effect", self.run_job(job).err)
+        (self.root / "items.ndjson").write_text("")
+        result = self.run_job(job)
+        self.assertIn("ship first did not take effect", result.err)
+        self.assertNotIn("of an earlier run settled", result.err)
+        answers.clear()
+        result = self.run_job(job)
+        self.assertEqual(result.status, 0, result.err)
+        self.assertIn("done 1, failed 0", result.err)
+        self.assertEqual([call["call"] for call in api.calls], ["POST /first"] + ["POST /ship"] * 3)
+        self.assertIn("done 0, failed 0", self.run_job(job).err)
+
+    def test_while_it_waits_and_once_it_is_parked_no_pass_is_a_success(self):
+        answers = {"/ship": 429}
+        api, job = self.job_of_two_steps(answers)
+        self.run_job(job)
+        (self.root / "items.ndjson").write_text("")
+        for said in ("failed 1", "failed 1", "failed 1"):
+            self.assertIn(said, self.run_job(job).err)
+        self.assertEqual(len(api.calls), 4, "the fourth time it waits")
+        for _ in range(3):
+            result = self.run_job(job, "--only", "i1")
+        self.assertEqual(result.status, 1)
+        self.assertIn("parked 1", result.err)
+
+    def test_one_that_a_person_knows_was_not_applied_is_tried_again(self):
+        answers = {"/ship": 500}
+        api, job = self.job_of_two_steps(answers)
+        text = json.loads(job.read_text())
+        text["steps"][1]["first"]["inDoubt"] = ["park"]
+        self.assertIn("parked 1", self.run_job(self.write_job(text)).err)
+        (self.root / "items.ndjson").write_text("")
+        decided = self.lockstep("resolve", job, "i1", "--not-applied", "--state-dir", self.state)
+        self.assertEqual(decided.status, 0, decided.err)
+        answers.clear()
+        self.assertIn("done 1, failed 0", self.run_job(job).err)
+        self.assertEqual([call["call"] for call in api.calls], ["POST /first"] + ["POST /ship"] * 2)
+
+    def test_one_that_was_refused_has_ended(self):
+        api, job = self.job_of_two_steps({"/ship": 400})
+        self.assertIn("ship first refused", self.run_job(job).err)
+        (self.root / "items.ndjson").write_text("")
+        self.assertIn("done 0, failed 0", self.run_job(job).err)
+        self.assertEqual(len(api.calls), 2)
 
 
 class AFileIsGone(DoubtTest):

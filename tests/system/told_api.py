@@ -34,6 +34,7 @@ class Api:
 
         self.server = http.server.ThreadingHTTPServer(at, Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # a client that hangs up is what is tested
         self.url = f"http://{at[0]}:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         test.addCleanup(self.stop)

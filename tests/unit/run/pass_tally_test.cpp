@@ -28,8 +28,8 @@ TEST_CASE("A tally counts each item under its end, and names those that no earli
 
 TEST_CASE("What an earlier run left open is counted once, and as settled only if it came to an end") {
     PassTally tally;
-    tally.count_earlier(PairEnd::done, "a");
-    tally.count_earlier(PairEnd::open, "b");
+    tally.count_earlier(PairEnd::done, "a", true);
+    tally.count_earlier(PairEnd::open, "b", false);
     CHECK(tally.is_counted_earlier("a"));
     CHECK_FALSE(tally.is_counted_earlier("c"));
     CHECK(summary_text(tally.result().totals, Millis{0}) ==
