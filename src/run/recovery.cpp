@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "base/text.hpp"
@@ -18,9 +19,11 @@ namespace {
 /// The pairs of one item stand together, the items in the order of their oldest pair.
 std::vector<std::vector<Pair>> by_item(std::vector<Pair> pairs) {
     std::vector<std::vector<Pair>> items;
+    std::unordered_map<std::string, std::size_t> places;
     for (Pair& pair : pairs) {
-        const auto same = std::ranges::find_if(items, [&](const auto& item) { return item.front().item_key == pair.item_key; });
-        (same == items.end() ? items.emplace_back() : *same).push_back(std::move(pair));
+        const auto [place, is_new] = places.try_emplace(pair.item_key, items.size());
+        if (is_new) items.emplace_back();
+        items[place->second].push_back(std::move(pair));
     }
     return items;
 }
