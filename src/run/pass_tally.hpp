@@ -76,8 +76,8 @@ class PassTally {
     PassResult result_;
     Keys earlier_;
     Keys settled_;  // of those
-    Keys open_;  // that may be half done, and are counted
-    Keys cut_;   // not counted yet
+    Keys open_;     // that may be half done, and are counted
+    Keys cut_;      // not counted yet
 };
 
 }  // namespace lockstep
