@@ -44,7 +44,10 @@ Result<PhaseResult> PhaseCourse::run() {
     const bool begun_before = pair_.state == begun_state(name_);
     const auto request = this->request();
     if (!request) {
-        finish(begun_before ? PhaseEnd::parked : PhaseEnd::refused, request.error().text);
+        // What this item lacks it will always lack. A secret may be there again at the next pass, and has refused nothing.
+        const bool lacks_secret = request.error().failure == Failure::job_file && name_ != PhaseName::first;
+        const PhaseEnd end = begun_before ? PhaseEnd::parked : lacks_secret ? PhaseEnd::not_applied : PhaseEnd::refused;
+        finish(end, request.error().text);
         return result_;
     }
     deadline_ = monotonic_now() + phase_.deadline;

@@ -62,9 +62,8 @@ struct AttemptOptions {
 
 /// Performs a phase's request once and classes the outcome: the tables are in classify.cpp. `notApplied` and `refused` are
 /// asked first, for their author names a certain answer; then `success`; then the tables. The verdict speaks of this attempt:
-/// on a resend, "not applied" says nothing about the request that went before. A secret that cannot be had is "refused":
-/// nothing was sent, and trying again with the same environment will not help. `scope` must resolve secrets; its `answer` is
-/// ignored. Never throws, never retries.
+/// on a resend, "not applied" says nothing about the request that went before. A secret that cannot be had is "not applied",
+/// for nobody has refused anything. `scope` must resolve secrets; its `answer` is ignored. Never throws, never retries.
 Attempt perform(const PhaseSpec& phase, const RenderedRequest& request, const Scope& scope, const AttemptOptions& options,
                 Workbench& bench);
 

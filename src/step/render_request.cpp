@@ -130,7 +130,7 @@ Result<void> Renderer::check_secrets(const Template& text, const std::string& wh
     for (const Template::Part& part : text.parts) {
         if (!part.is_expression || part.expression.kind != Expression::Kind::secrets) continue;
         const auto value = scope_.secret(part.expression.name);
-        if (!value) return bad(where, value.error().text);
+        if (!value) return fail(value.error().failure, where + ": " + value.error().text);
         if (value->find_first_of(forbidden) != std::string::npos) {
             return bad(where, "secret \"" + part.expression.name + "\" holds a line break or a NUL character");
         }

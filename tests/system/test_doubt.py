@@ -54,6 +54,45 @@ class ASecretIsGone(DoubtTest):
                 self.assertEqual([call["call"] for call in api.calls], calls, "nothing was undone")
                 self.assertEqual(len({call["key"] for call in api.calls}), 2, "one key a phase")
 
+    def test_before_the_second_has_begun_that_undoes_no_first(self):
+        token = self.root / "token"
+        token.write_text("t")
+
+        def answer(number, _):
+            if number == 1:
+                token.write_text("")
+            return 201
+
+        api = Api(self, answer)
+        undo = {"http": {"method": "DELETE", "url": f"{api.url}/first"}, "timeout": "20s"}
+        job = self.job(self.phase(f"{api.url}/first", compensate=undo),
+                       self.phase(f"{api.url}/second", http={"headers": {"Authorization": "Bearer {$secrets.token}"}}),
+                       secrets={"token": {"file": "token"}})
+        result = self.run_job(job)
+        self.assertEqual(result.status, 1, result.err)
+        self.assertIn("second did not take effect: header Authorization: secret \"token\" cannot be had", result.err)
+        token.write_text("mended")
+        result = self.run_job(job)
+        self.assertEqual(result.status, 0, result.err)
+        self.assertEqual([call["call"] for call in api.calls], ["POST /first", "POST /second"])
+
+    def test_before_the_undoing_has_begun_that_asks_for_no_person(self):
+        token = self.root / "token"
+        token.write_text("t")
+
+        def answer(number, _):
+            if number == 2:
+                token.write_text("")
+            return {2: 400}.get(number, 201)
+
+        api = Api(self, answer)
+        undo = {"http": {"method": "DELETE", "url": f"{api.url}/first", "headers": {"Authorization": "Bearer {$secrets.token}"}}, "timeout": "20s"}
+        job = self.job(self.phase(f"{api.url}/first", compensate=undo), self.phase(f"{api.url}/second"), secrets={"token": {"file": "token"}})
+        self.assertEqual(self.run_job(job).status, 1)
+        token.write_text("mended")
+        result = self.run_job(job)
+        self.assertEqual([call["call"] for call in api.calls], ["POST /first", "POST /second", "DELETE /first"], result.err)
+
 
 class ALongOutage(DoubtTest):
     """Whatever was turned away for days has told the API no key: its memory of it begins when something may take effect."""
