@@ -1,27 +1,14 @@
 #include "run/pair_executor.hpp"
 
-#include <algorithm>
-
 #include "base/clock.hpp"
 #include "base/text.hpp"
+#include "run/back_off.hpp"
 #include "run/request_trial.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {
 
 namespace {
-
-constexpr std::int64_t kLongestWait = 3'600'000;
-
-/// Back-off between passes. The first tries come as often as the passes do: a person who mends something and runs the job
-/// again is not to wait.
-std::int64_t not_before(int pair_attempts) {
-    constexpr int kFreely = 3;
-    constexpr std::int64_t kFirst = 30'000;
-    if (pair_attempts < kFreely) return 0;
-    const int doublings = std::min(pair_attempts - kFreely, 10);
-    return wall_now_ms() + std::min(kLongestWait, kFirst << doublings);
-}
 
 void say(log::Level level, const Pair& pair, std::string_view phase, std::string_view outcome, const std::string& reason,
          const std::string& sentence) {
@@ -86,12 +73,8 @@ Result<std::optional<PairEnd>> PairExecutor::begin(const Task& task) {
     return enter(task, PairState::pending, "");
 }
 
-/// A poison item is to cost little; whoever names it with --only wants it now. What lies further ahead than any wait was
-/// written while the clock was wrong.
-bool PairExecutor::waits(const Pair& pair) const {
-    const std::int64_t left = pair.not_before_ms - wall_now_ms();
-    return pass_.only != pair.item_key && left > 0 && left <= kLongestWait;
-}
+/// Whoever names it with --only wants it now.
+bool PairExecutor::waits(const Pair& pair) const { return pass_.only != pair.item_key && is_backing_off(pair.not_before_ms); }
 
 void PairExecutor::remember_outputs(const Task& task, PhaseName name, const Json& values) {
     Json all = task.pair.outputs.empty() ? Json::object() : parse_json(task.pair.outputs).value_or(Json::object());
