@@ -59,15 +59,13 @@ Error no_such_place(Error problem) {
 /// What can be said without knowing which run is meant. Nothing: there is a run that it could be.
 std::optional<Error> hopeless(const LockView& lock) {
     if (lock.problem) return no_such_place(*lock.problem);
-    const std::string path = printable(shell_quoted(lock.path), 4096);
     if (lock.state == LockState::foreign)
         return refuse(Failure::lock, lock, "it was " + lock.text + "; " + rmdir_advice(lock)).error();
     const bool is_there = lock.record || !lock.readers.empty() || lock.changed_ms > 0;
     if (is_there && lock.owner != ::geteuid()) {
-        const std::string user = user_name(lock.owner);
-        return refuse(Failure::lock, lock,
-                      "it is of " + user + ": only they can take it over. As root: sudo -u " + shell_quoted(user) +
-                          " lockstep unlock " + path + " --run ID")
+        return refuse(
+                   Failure::lock, lock,
+                   "it is of " + user_name(lock.owner) + ": only they can take it over. As root: " + unlock_command_line(lock))
             .error();
     }
     if (lock.record || !lock.readers.empty()) return std::nullopt;

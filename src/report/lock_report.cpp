@@ -44,6 +44,13 @@ std::string this_host() {
     return ::uname(&names) == 0 ? names.nodename : "";
 }
 
+/// As sudo(8) takes it: a uid without a name has a '#' in front.
+std::string sudo_name(uid_t uid) {
+    const std::string number = std::to_string(uid);
+    const std::string name = user_name(uid);
+    return shell_quoted(name == "uid " + number ? "#" + number : name);
+}
+
 std::string holder_cell(const LockView& lock) {
     if (lock.state == LockState::shared) return std::to_string(lock.readers.size()) + " readers";
     std::string text = lock.pid > 0 ? std::to_string(lock.pid) : "-";
@@ -235,9 +242,12 @@ std::string rmdir_advice(const LockView& lock) {
 }
 
 std::string unlock_command_line(const LockView& lock) {
-    const std::string run = lock.record ? lock.record->run_id : lock.readers.empty() ? "" : lock.readers.front().run_id;
-    return "lockstep unlock " + printable(shell_quoted(lock_name(lock.path)), kLongestText) + " --run " +
-           printable(shell_quoted(run));
+    const std::string run = lock.record ? lock.record->run_id : lock.readers.empty() ? "ID" : lock.readers.front().run_id;
+    const bool ours = lock.owner == ::geteuid();
+    // sudo keeps no LOCKSTEP_LOCK_ROOT: there the path says it.
+    const std::string name = ours ? lock_name(lock.path) : lock.path;
+    return (ours ? "" : "sudo -u " + sudo_name(lock.owner) + " ") + "lockstep unlock " +
+           printable(shell_quoted(name), kLongestText) + " --run " + printable(shell_quoted(run));
 }
 
 }  // namespace lockstep

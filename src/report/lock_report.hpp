@@ -32,7 +32,7 @@ Json lock_json(const LockView& lock);
 /// "2 wait: pid 901, 902", or "".
 std::string waiters_text(const LockView& lock);
 
-/// The exact command that removes a lock that was left behind.
+/// The exact command that removes a lock that was left behind; of another user: for root, who cannot do it as such.
 std::string unlock_command_line(const LockView& lock);
 
 /// How to remove a lock that no command of this program removes: one that a script's mkdir made, or that has no record. "":

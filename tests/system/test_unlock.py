@@ -131,10 +131,13 @@ class Unlocking(LocksTest):
 
     @as_root
     def test_another_users_lock_is_left_to_them(self):
-        self.leave_behind()
+        run = self.leave_behind()
         os.chown(self.lock, 65534, 65534)
         said = self.refused(73, self.lock, "--run", "x")
-        self.assertIn("sudo -u nobody lockstep unlock", said)
+        self.assertTrue(said.endswith(f": sudo -u nobody lockstep unlock {self.lock} --run {run}\n"), said)
+        self.assertIn(f"to remove it now: sudo -u nobody lockstep unlock {self.lock} --run {run}", self.table())
+        os.chown(self.lock, 54321, 54321)
+        self.assertIn(f": sudo -u '#54321' lockstep unlock {self.lock}", self.refused(73, self.lock), "as sudo takes a uid")
         self.assertTrue(self.lock.exists())
 
 
