@@ -27,7 +27,9 @@ CLI::App* add_locks(CLI::App& app, LocksArguments& arguments) {
 CLI::App* add_unlock(CLI::App& app, UnlockArguments& arguments) {
     CLI::App* unlock =
         app.add_subcommand("unlock", "Remove a lock whose run is dead; with --terminate, ask a living holder to stop first");
-    unlock->add_option("lock", arguments.lock, "a bare name means /tmp/NAME.lock; anything with a '/' is a path")
+    unlock
+        ->add_option("lock", arguments.lock,
+                     "a bare name means /tmp/NAME.lock, or NAME.lock in $LOCKSTEP_LOCK_ROOT; anything with a '/' is a path")
         ->required()
         ->type_name("NAME|PATH");
     unlock->add_option("--run", arguments.run, "the run that left it behind, as lockstep locks tells it")->type_name("ID");

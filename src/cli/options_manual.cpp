@@ -49,7 +49,7 @@ CLI::App* add_exec(CLI::App& app) {
     CLI::App* exec = app.add_subcommand("exec", "Run any command under a lock, as flock(1) does; see lockstep exec --help");
     exec->prefix_command();
     exec->add_option("name")
-        ->description("a bare name means /tmp/NAME.lock; anything with a '/' is a path")
+        ->description("a bare name means /tmp/NAME.lock, or NAME.lock in $LOCKSTEP_LOCK_ROOT; anything with a '/' is a path")
         ->type_name("NAME|PATH");
     for (const ExecOption& option : exec_options()) {
         const std::string letter = option.letter != '\0' ? std::string("-") + option.letter + "," : "";
