@@ -52,7 +52,8 @@ std::string sudo_name(uid_t uid) {
 }
 
 std::string holder_cell(const LockView& lock) {
-    if (lock.state == LockState::shared) return std::to_string(lock.readers.size()) + " readers";
+    if (lock.state == LockState::shared)
+        return std::to_string(lock.readers.size()) + (lock.readers.size() == 1 ? " reader" : " readers");
     std::string text = lock.pid > 0 ? std::to_string(lock.pid) : "-";
     if (lock.record && !lock.record->host.empty() && lock.record->host != this_host())
         text += "@" + printable(lock.record->host, 60);

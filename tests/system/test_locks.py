@@ -55,6 +55,12 @@ class Listing(LocksTest):
         self.assertEqual(done.status, 0, done.err)
         self.assertFalse((self.place / "a dead one.lock").exists())
 
+    def test_readers_are_counted(self):
+        self.hold(None, "--shared")
+        self.assertRegex(self.table(), rf"{self.lock} +shared +1 reader  ")
+        self.hold(None, "--shared")
+        self.assertRegex(self.table(), rf"{self.lock} +shared +2 readers  ")
+
     def test_waiters_are_counted_and_named(self):
         self.hold()
         waiters = [self.start_lockstep("exec", "--wait", "forever", self.lock, "--", "true") for _ in range(3)]
