@@ -59,6 +59,13 @@ bool same_file(const std::string& path, const std::string& directory, const std:
            one.st_ino == two.st_ino;
 }
 
+/// @param word  behind the cd, perhaps with the ';' that ends it
+std::string directory_after_cd(const std::string& from, std::string word) {
+    if (word.ends_with(';')) word.pop_back();
+    if (word.starts_with('/')) return word;
+    return from.empty() ? "" : from + "/" + word;
+}
+
 void warn_of_restarts(Supervision& supervision, const SupervisordProgram& program) {
     const bool only_unexpected = program.autorestart.value == "unexpected";
     if (only_unexpected && !program.exitcodes.unknown && !names_try_again(program.exitcodes.value)) {
@@ -182,13 +189,16 @@ Supervision supervision_of(const JobSpec& job, const SystemdUnit& unit) {
 
 bool runs_job(const std::vector<std::string>& words, const std::string& directory, const std::string& job_file) {
     bool program = false;
-    for (const std::string& word : words) {
+    std::string here = directory;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const std::string& word = words[i];
         if (names_lockstep(word)) program = true;
-        if (program && same_file(word, directory, job_file)) return true;
-        // The script of a shell: sh -c 'exec lockstep loop a.json'.
+        if (program && same_file(word, here, job_file)) return true;
+        if (!program && word == "cd" && i + 1 < words.size()) here = directory_after_cd(here, words[i + 1]);
+        // The script of a shell: sh -c 'cd /srv && exec lockstep loop a.json'.
         if (word.find(' ') == std::string::npos) continue;
         const auto inner = shlex_split(word);
-        if (inner && inner->size() > 1 && runs_job(*inner, directory, job_file)) return true;
+        if (inner && inner->size() > 1 && runs_job(*inner, here, job_file)) return true;
     }
     return false;
 }

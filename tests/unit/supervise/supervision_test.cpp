@@ -153,6 +153,11 @@ TEST_CASE("a command runs a job if lockstep is given that very file, whatever st
     CHECK_FALSE(runs({"lockstep", "loop", "a.json"}));
     CHECK(runs({"nice", "env", "A=b", "lockstep", "run", "--quiet", file}));
     CHECK(runs({"sh", "-c", "cd / && exec lockstep loop " + file}));
+    CHECK(runs({"sh", "-c", "cd " + directory.path() + " && exec lockstep loop a.json"}, "/"));
+    CHECK(runs({"bash", "-c", "cd " + directory.path() + "; exec lockstep loop ./a.json"}));
+    std::filesystem::create_directory(directory.path() + "/sub");
+    CHECK(runs({"sh", "-c", "cd sub && exec lockstep loop ../a.json"}, directory.path()));
+    CHECK_FALSE(runs({"sh", "-c", "cd sub && exec lockstep loop a.json"}, directory.path()));
     CHECK_FALSE(runs({"cat", file}));
     CHECK_FALSE(runs({"lockstep", "loop", directory.path() + "/other.json"}));
 }
