@@ -66,6 +66,30 @@ std::string directory_after_cd(const std::string& from, std::string word) {
     return from.empty() ? "" : from + "/" + word;
 }
 
+/// Of sh -c 'cd /srv && lockstep loop a.json', "exec lockstep loop a.json": what the shell should do. bash(1) does it by itself
+/// for the one command of a script, dash(1) never. "": no such shell.
+std::string missing_exec(const std::vector<std::string>& words) {
+    for (std::size_t i = 2; i < words.size(); ++i) {
+        const std::string& script = words[i];
+        const std::string& option = words[i - 1];
+        if (!option.starts_with('-') || !option.ends_with('c') || script.contains("exec ")) continue;
+        for (std::size_t at = 0; at < script.size(); at = std::min(script.find(' ', at), script.size()) + 1) {
+            if (!names_lockstep(script.substr(at, script.find(' ', at) - at))) continue;
+            const bool alone = at == 0 && script.find_first_of(";&|\n") == std::string::npos;
+            return alone && words.front().ends_with("bash") ? "" : "exec " + script.substr(at);
+        }
+    }
+    return "";
+}
+
+void warn_of_shell(Supervision& supervision, const std::vector<std::string>& words) {
+    const std::string command = missing_exec(words);
+    if (command.empty()) return;
+    supervision.warnings.push_back({supervision.place, false,
+                                    "the shell stays in front: a stop ends it, and lockstep goes on unasked or is killed",
+                                    command});
+}
+
 void warn_of_restarts(Supervision& supervision, const SupervisordProgram& program) {
     const bool only_unexpected = program.autorestart.value == "unexpected";
     if (only_unexpected && !program.exitcodes.unknown && !names_try_again(program.exitcodes.value)) {
@@ -110,6 +134,7 @@ Supervision supervision_of(const JobSpec& job, const SupervisordProgram& program
     if (program.stopwaitsecs.unknown) supervision.verdict = StopVerdict::unknown;
     judge(supervision, "stopwaitsecs=" + std::to_string(supervision.budget.seconds), "[" + program.section + "]");
 
+    warn_of_shell(supervision, program.words);
     if (!is_stop_request(program.stopsignal.value)) {
         supervision.warnings.push_back(
             advice(program.stopsignal.place, program.place,
@@ -149,6 +174,7 @@ Supervision supervision_of(const JobSpec& job, const SystemdUnit& unit) {
         supervision.extended = true;
     }
     if (!own) supervision.setting_place = unit.stop_setting.place;
+    for (const auto& words : unit.commands) warn_of_shell(supervision, words);
 
     if (unit.kill_mode.value == "control-group" && job.shield != true) {
         supervision.warnings.push_back(advice(unit.kill_mode.place, unit.place,

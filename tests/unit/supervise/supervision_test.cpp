@@ -139,6 +139,22 @@ TEST_CASE("shielded commands make KillMode=control-group right, and a lock outsi
     CHECK(warnings(supervision_of(shielded, unit("PrivateTmp=yes\nSuccessExitStatus=75\n"))).empty());
 }
 
+TEST_CASE("a shell that stays in front of lockstep, and so takes the stop request for itself, is told of", "[verdict]") {
+    const auto told = [](const std::string& shell, const std::string& option, const std::string& script) {
+        auto in_a_shell = program("25");
+        in_a_shell.words = {shell, option, script};
+        return warnings(supervision_of(job(), in_a_shell));
+    };
+    CHECK(told("/bin/sh", "-c", "cd /srv && lockstep loop a.json") == "c:3 write exec lockstep loop a.json\n");
+    CHECK(told("bash", "-lc", ". ./env; /opt/lockstep run a.json") == "c:3 write exec /opt/lockstep run a.json\n");
+    CHECK(told("sh", "-c", "cd /srv && exec lockstep loop a.json").empty());
+    CHECK(told("sh", "-c", "exec nice -n 5 lockstep loop a.json").empty());
+    CHECK(told("/bin/sh", "-c", "lockstep loop a.json") == "c:3 write exec lockstep loop a.json\n");
+    CHECK(told("/bin/bash", "-c", "lockstep loop a.json").empty());
+    CHECK_THAT(warnings(supervision_of(job(), unit("ExecStart=/bin/sh -c 'cd / && lockstep loop a'\nKillMode=mixed\n"))),
+               Contains("u:1 write exec lockstep loop a"));
+}
+
 TEST_CASE("a command runs a job if lockstep is given that very file, whatever stands before", "[match]") {
     const testing::TemporaryDirectory directory;
     const std::string file = directory.path() + "/a.json";
