@@ -92,10 +92,7 @@ std::vector<std::string> notes_on(const LockView& lock) {
         notes.push_back(printable(lock.text, kLongestText));
     }
     if (const std::string advice = rmdir_advice(lock); !advice.empty()) notes.push_back(advice);
-    for (const LockRecord& reader : lock.readers) {
-        const std::string work = work_of(reader, lock.path);
-        notes.push_back(describe_holder(reader) + (work.empty() ? "" : ": " + work));
-    }
+    for (const LockRecord& reader : lock.readers) notes.push_back(describe_holder(reader));
     if (tells_all && lock.record->stopping_since_ms > 0) notes.push_back(describe_stop(*lock.record));
     if (const std::string waiting = waiters_text(lock); !waiting.empty()) notes.push_back(waiting);
     return notes;

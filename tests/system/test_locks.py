@@ -61,6 +61,11 @@ class Listing(LocksTest):
         self.hold(None, "--shared")
         self.assertRegex(self.table(), rf"{self.lock} +shared +2 readers  ")
 
+    def test_what_a_reader_does_is_said_once_in_its_line(self):
+        reader = self.hold(None, "--shared")
+        [line] = [line for line in self.table().splitlines() if line.startswith(f"  pid {reader.pid} ")]
+        self.assertEqual(line.count("exec cat"), 1, line)
+
     def test_waiters_are_counted_and_named(self):
         self.hold()
         waiters = [self.start_lockstep("exec", "--wait", "forever", self.lock, "--", "true") for _ in range(3)]
