@@ -62,11 +62,6 @@ void watch_supervisor(const JobSpec& job, const RunArguments& arguments, bool to
     };
 }
 
-bool lists_from_stdin(const JobSpec& job) {
-    const auto* ndjson = job.items ? std::get_if<ItemsSpec::Ndjson>(&job.items->source) : nullptr;
-    return ndjson != nullptr && ndjson->path == "-";
-}
-
 int guardian(GuardianLink& link, void* context) {
     const auto& job = *static_cast<const Job*>(context);
     return guard_job(job.spec, job.options, link);
@@ -92,7 +87,8 @@ int run_command(const InheritedSignals& inherited, RunArguments& arguments) {
         const auto pause = arguments.every ? arguments.every : job->every;
         if (!pause) return wrong("loop needs a pause between passes: give --every 3s, or \"every\" in the job file");
         // Every pass but the first would find no item, try again none that failed, and pass for a success.
-        if (lists_from_stdin(*job)) return wrong("the items come from stdin, which is there for one pass only: use run");
+        if (job->items && job->items->from_stdin())
+            return wrong("the items come from stdin, which is there for one pass only: use run");
         options.pause = *pause;
     }
     if (arguments.dry_run) return dry_run(*job, options);

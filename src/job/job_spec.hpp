@@ -137,6 +137,12 @@ struct ItemsSpec {
 
     std::variant<Ndjson, Csv, Command, Http> source;
     Template key;
+
+    /// They are there for one pass only, and whoever writes them may take time.
+    bool from_stdin() const {
+        const auto* ndjson = std::get_if<Ndjson>(&source);
+        return ndjson != nullptr && ndjson->path == "-";
+    }
 };
 
 // ---- the job --------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ std::string items_text(const JobSpec& job) {
     }
     std::string source;
     if (const auto* ndjson = std::get_if<ItemsSpec::Ndjson>(&job.items->source)) {
-        source = ndjson->path == "-" ? "NDJSON from stdin" : "NDJSON " + printable(ndjson->path);
+        source = job.items->from_stdin() ? "NDJSON from stdin" : "NDJSON " + printable(ndjson->path);
     } else if (const auto* csv = std::get_if<ItemsSpec::Csv>(&job.items->source)) {
         source = "CSV " + printable(csv->path);
     } else if (const auto* command = std::get_if<ItemsSpec::Command>(&job.items->source)) {

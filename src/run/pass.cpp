@@ -1,7 +1,5 @@
 #include "run/pass.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <system_error>
 #include <thread>
@@ -19,7 +17,7 @@ namespace {
 /// Reading on costs next to nothing, and nobody is asked for it: a file, or the one item of a job without items.
 bool can_be_counted(const std::optional<ItemsSpec>& items) {
     if (!items) return true;
-    if (const auto* ndjson = std::get_if<ItemsSpec::Ndjson>(&items->source)) return ndjson->path != "-";
+    if (std::holds_alternative<ItemsSpec::Ndjson>(items->source)) return !items->from_stdin();
     return std::holds_alternative<ItemsSpec::Csv>(items->source);
 }
 
