@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
+#include <thread>
 
 #include "base/text.hpp"
 #include "journal/sqlite_journal.hpp"
@@ -13,9 +15,16 @@ namespace lockstep {
 
 namespace {
 
+/// Whoever has the lock writes it in the moment after: it is waited for, but not for long.
 std::string written_pid(int fd) {
+    constexpr int kLooks = 50;
+    constexpr std::chrono::milliseconds kBetween{1};
     std::array<char, 32> text{};
-    const ssize_t got = ::pread(fd, text.data(), text.size(), 0);
+    ssize_t got = ::pread(fd, text.data(), text.size(), 0);
+    for (int looks = 1; got == 0 && looks < kLooks; ++looks) {
+        std::this_thread::sleep_for(kBetween);
+        got = ::pread(fd, text.data(), text.size(), 0);
+    }
     std::string pid(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
     while (!pid.empty() && pid.back() == '\n') pid.pop_back();
     return pid.empty() ? "another run" : "pid " + printable(pid);
