@@ -34,7 +34,7 @@ class CommandTable {
   private:
     // More commands at once than this are run all the same; only the front would not wait for them.
     static constexpr std::size_t kSlots = 255;
-    std::array<std::atomic<pid_t>, kSlots> pids_;  // zero from mmap
+    std::array<std::atomic<pid_t>, kSlots> pids_;  // zero from the beginning
     static_assert(std::atomic<pid_t>::is_always_lock_free);
 };
 

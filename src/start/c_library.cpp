@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -176,12 +175,6 @@ ssize_t recv(int fd, void* buffer, std::size_t size, int flags) {
 ssize_t send(int fd, const void* bytes, std::size_t size, int flags) {
     return checked(system_call(SYS_sendto, fd, address(bytes), static_cast<long>(size), flags));
 }
-
-void* mmap(void* place, std::size_t size, int protection, int flags, int fd, off_t offset) noexcept {
-    return reinterpret_cast<void*>(  // NOLINT(performance-no-int-to-ptr)
-        checked(system_call(SYS_mmap, address(place), static_cast<long>(size), protection, flags, fd, offset)));
-}
-int munmap(void* place, std::size_t size) noexcept { return call(SYS_munmap, address(place), size); }
 
 // ---- processes ------------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@
 // (run/front.cpp), and never needs more.
 
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -54,6 +53,7 @@ struct Workspace {
 static_assert(offsetof(Workspace, lock) + offsetof(LockTexts, record) + sizeof(std::size_t) + kRecordBlock < 4000);
 // Nobody initializes anything before us.
 alignas(16) constinit std::byte workspace[sizeof(Workspace)] = {};
+alignas(16) constinit std::byte shared_memory[sizeof(SharedMemory)] = {};
 
 class PlainGuardian {
   public:
@@ -185,9 +185,7 @@ void take_plain_road(Beginning start) {
     UniqueFd front_end(pair[0]);
     UniqueFd guardian_end(pair[1]);
     if (front_end.get() <= STDERR_FILENO) return;  // a standard stream is closed: out of the ordinary
-    void* shared = ::mmap(nullptr, sizeof(SharedMemory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) return;
-    start.shared = static_cast<SharedMemory*>(shared);
+    start.shared = ::new (shared_memory) SharedMemory;
     start.front_end = front_end.get();
     start.guardian_end = guardian_end.get();
     start.inherited = block_signals();
@@ -202,7 +200,6 @@ void take_plain_road(Beginning start) {
         ::_exit(wait_for_guardian(start.inherited, start.words.lock, std::move(front_end), start.shared->commands,
                                   static_cast<pid_t>(pid)));
     }
-    ::munmap(shared, sizeof(SharedMemory));
     ::sigprocmask(SIG_SETMASK, &start.inherited.mask, nullptr);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// What front and guardian share: all zero at first, and in one page.
+// What front and guardian of the plain road share.
 
 #include <atomic>
 
@@ -21,7 +21,7 @@ class SharedPidScope {
     const PidScope* get() const { return known_.load(std::memory_order_acquire) ? &scope_ : nullptr; }
 
   private:
-    std::atomic<bool> known_;
+    std::atomic<bool> known_ = false;
     PidScope scope_;
 };
 
@@ -29,6 +29,5 @@ struct SharedMemory {
     CommandTable commands;
     SharedPidScope scope;
 };
-static_assert(sizeof(SharedMemory) <= 4096);
 
 }  // namespace lockstep::start
