@@ -4,6 +4,7 @@
 #include "items/digests.hpp"
 #include "items/records.hpp"
 #include "items/url.hpp"
+#include "sys/log.hpp"
 
 namespace lockstep {
 namespace {
@@ -60,9 +61,9 @@ class HttpRecords final : public RecordSource {
 
     Result<void> fetch() {
         if (!visited_.insert(url_)) return failed("this page was listed already: `next` goes in a circle");
-        auto listing = fetch_listing(request_, base_, spec_.timeout, stop_, bench_);
-        if (!listing) return std::unexpected(std::move(listing.error()));
-        const Answer& answer = listing->answer;
+        const auto fetched = fetch_answer();
+        if (!fetched) return std::unexpected(fetched.error());
+        const Answer& answer = *fetched;
         if (answer.body_json() == nullptr) return failed("the answer is not JSON: " + printable(answer.body, 120));
         Scope scope = base_;
         scope.answer = &answer;
@@ -72,6 +73,23 @@ class HttpRecords final : public RecordSource {
         page_ = std::move(*page);
         at_ = 0;
         return find_next(scope);
+    }
+
+    /// A page that fails for a moment costs a moment, not the pass. A server that asks for more patience than a phase would
+    /// have is left alone until the next pass.
+    Result<Answer> fetch_answer() {
+        const RetrySpec retry;
+        for (int next_attempt = 2;; ++next_attempt) {
+            auto listing = fetch_listing(request_, base_, spec_.timeout, stop_, bench_);
+            if (listing) return std::move(listing->answer);
+            NoListing& nothing = listing.error();
+            const Millis pause = retry_pause(retry, next_attempt, nothing.retry_after);
+            if (!nothing.may_pass || next_attempt > retry.max_attempts || pause > retry.max_interval)
+                return std::unexpected(std::move(nothing.error));
+            log::info("{}; again in {} (attempt {} of {})", nothing.error.text, describe_duration(pause), next_attempt,
+                      retry.max_attempts);
+            if (stop_.wait_until(monotonic_now() + pause)) return fail(Failure::stopped, "listing the items: stopped");
+        }
     }
 
     Result<void> find_next(const Scope& scope) {

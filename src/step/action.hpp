@@ -1,6 +1,7 @@
 #pragma once
 // Carrying out a phase's action: first rendered into a request that can be journalled, then performed.
 
+#include <expected>
 #include <memory>
 #include <set>
 #include <string>
@@ -75,13 +76,18 @@ struct ProbeOutcome {
 };
 ProbeOutcome probe(const ProbeSpec& probe, const Scope& scope, Workbench& bench);
 
-/// A GET or a command that lists items: the raw answer of a 2xx, or of exit status 0. A stop (`stop`) ends it at once.
-/// Error: Failure::items saying what came instead; Failure::stopped.
+/// A GET or a command that lists items: the raw answer of a 2xx, or of exit status 0.
 struct Listing {
     Answer answer;
 };
-Result<Listing> fetch_listing(const ActionSpec& action, const Scope& scope, Millis timeout, const Interrupt& stop,
-                              Workbench& bench);
+struct NoListing {
+    Error error;            ///< Failure::items saying what came instead; Failure::stopped
+    bool may_pass = false;  ///< nobody answered, or with 408, 429 or 5xx
+    std::optional<Millis> retry_after{};
+};
+/// Once. A stop (`stop`) ends it at once.
+std::expected<Listing, NoListing> fetch_listing(const ActionSpec& action, const Scope& scope, Millis timeout,
+                                                const Interrupt& stop, Workbench& bench);
 
 /// "curl -X POST http://… -H 'Authorization: ***'": what `--dry-run` prints. Commands as a shell line. Secrets are "***".
 std::string describe_request(const RenderedRequest& request);

@@ -145,17 +145,32 @@ ProbeOutcome probe(const ProbeSpec& probe, const Scope& scope, Workbench& bench)
     return outcome;
 }
 
-Result<Listing> fetch_listing(const ActionSpec& action, const Scope& scope, Millis timeout, const Interrupt& stop,
-                              Workbench& bench) {
+namespace {
+
+/// Of a GET, which may be sent again (RFC 9110 9.2.2).
+bool may_pass(const ActionEnd& end) {
+    if (!end.answered) return end.not_connected || end.meaning.verdict == Verdict::in_doubt;
+    const int status = end.answer.status_code.value_or(0);
+    return status == 408 || status == 429 || status >= 500;
+}
+
+}  // namespace
+
+std::expected<Listing, NoListing> fetch_listing(const ActionSpec& action, const Scope& scope, Millis timeout,
+                                                const Interrupt& stop, Workbench& bench) {
+    const auto none = [](Failure failure, std::string text) {
+        return NoListing{{failure, "listing the items: " + std::move(text)}};
+    };
     SecretKeeper keeper(scope);
     const auto request = render_request(action, std::nullopt, keeper.scope());
-    if (!request) return fail(Failure::items, "listing the items: " + request.error().text);
+    if (!request) return std::unexpected(none(Failure::items, request.error().text));
     ActionEnd end = run_action(*request, keeper, {.timeout = timeout, .cut = &stop, .for_listing = true}, bench);
-    if (end.was_cut) return fail(Failure::stopped, "listing the items: stopped");
-    if (!end.answered || !(is_2xx(end.answer) || end.answer.exit_status == 0)) {
-        return fail(Failure::items, keeper.redact("listing the items: " + describe_request(*request) + ": " + end.reason()));
-    }
-    return Listing{std::move(end.answer)};
+    if (end.was_cut) return std::unexpected(none(Failure::stopped, "stopped"));
+    if (end.answered && (is_2xx(end.answer) || end.answer.exit_status == 0)) return Listing{std::move(end.answer)};
+    NoListing nothing = none(Failure::items, keeper.redact(describe_request(*request) + ": " + end.reason()));
+    nothing.may_pass = may_pass(end);
+    nothing.retry_after = end.retry_after;
+    return std::unexpected(std::move(nothing));
 }
 
 }  // namespace lockstep

@@ -86,6 +86,10 @@ class PageServer {
     PageServer& operator=(const PageServer&) = delete;
 
     void page(const std::string& target, const std::string& body, int status = 200) { pages_[target] = {status, body}; }
+    /// Before it is answered as it should be.
+    void failing(const std::string& target, int times, int status, const std::string& header = "") {
+        failing_[target] = {times, status, header};
+    }
     void start() {
         thread_ = std::thread([this] { serve(); });
     }
@@ -117,10 +121,15 @@ class PageServer {
                 (void)readable(peer.get());  // until the client gives up
                 continue;
             }
-            const auto& [status, body] = found->second;
+            auto [status, body] = found->second;
+            std::string header;
+            if (auto& failing = failing_[targets_.back()]; failing.times-- > 0) {
+                status = failing.status;
+                header = failing.header;
+            }
             const std::string answer =
-                "HTTP/1.1 " + std::to_string(status) +
-                " X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
+                "HTTP/1.1 " + std::to_string(status) + " X\r\n" + header +
+                "Content-Type: application/json\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
                 "\r\n\r\n" + body;
             (void)!::write(peer.get(), answer.data(), answer.size());
         }
@@ -129,6 +138,12 @@ class PageServer {
     UniqueFd listener_;
     Interrupt done_;
     std::map<std::string, std::pair<int, std::string>> pages_;
+    struct Failing {
+        int times = 0;
+        int status = 0;
+        std::string header;
+    };
+    std::map<std::string, Failing> failing_;
     std::vector<std::string> targets_;
     std::thread thread_;
 };
@@ -164,6 +179,48 @@ TEST_CASE_METHOD(PagesFixture, "a GET lists items page by page", "[items]") {
     CHECK(all.bad[0].line == 4);
     CHECK_THAT(all.bad[1].what, Catch::Contains("the key \"1\" was there before"));
     CHECK(all.items.back().line == 6);
+}
+
+TEST_CASE_METHOD(PagesFixture, "a page that fails for a moment is asked for again, in the middle of a listing, too",
+                 "[items]") {
+    server.page("/a?from=north", R"({"data":[{"id":1}],"next":"/b"})");
+    server.page("/b", R"({"data":[{"id":2}]})");
+    server.failing("/a?from=north", 1, GENERATE(408, 429, 500, 502, 503), "Retry-After: 0\r\n");
+    server.failing("/b", 2, 504);
+    list("/a");
+    const All all = read_all();
+    INFO((all.error ? all.error->text : ""));
+    CHECK_FALSE(all.error);
+    CHECK(all.keys() == "1 2");
+    CHECK(server.asked == 5);
+}
+
+TEST_CASE_METHOD(PagesFixture, "a page is not asked for again where that is of no use, or sooner than its server wants",
+                 "[items]") {
+    const auto [status, header] = GENERATE(table<int, const char*>({{404, ""}, {301, ""}, {503, "Retry-After: 60\r\n"}}));
+    server.page("/a?from=north", R"({"data":[{"id":1}]})");
+    server.failing("/a?from=north", 1, status, header);
+    list("/a");
+    const All all = read_all();
+    REQUIRE(all.error);
+    CHECK_THAT(all.error->text, Catch::Contains(": " + std::to_string(status)));
+    CHECK(server.asked == 1);
+}
+
+TEST_CASE_METHOD(PagesFixture, "a stop ends the pause before a page is asked for again", "[items]") {
+    server.page("/a?from=north", "{}");
+    server.failing("/a?from=north", 9, 503, "Retry-After: 9\r\n");
+    list("/a");
+    std::thread stopper([&] {
+        while (server.asked == 0) std::this_thread::yield();
+        stop.fire();
+    });
+    const auto before = std::chrono::steady_clock::now();
+    const All all = read_all();
+    stopper.join();
+    REQUIRE(all.error);
+    CHECK(all.error->failure == Failure::stopped);
+    CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(8));
 }
 
 TEST_CASE_METHOD(PagesFixture, "a page that is no page of items is an error that names it", "[items]") {

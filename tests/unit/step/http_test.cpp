@@ -197,7 +197,7 @@ TEST_CASE("an answer is shortened only when the secrets in it are hidden", "[htt
     REQUIRE(never);
     const auto listing = fetch_listing(spec, bench.scope, 30s, *never, bench.work);
     REQUIRE_FALSE(listing);
-    CHECK(listing.error().text.ends_with(": 400 Bad Request: " + shown));
+    CHECK(listing.error().error.text.ends_with(": 400 Bad Request: " + shown));
 }
 
 TEST_CASE("the rendered request can be sent again from its journalled text", "[http][journal]") {
@@ -280,8 +280,8 @@ TEST_CASE("items are listed by a GET or a command, or it is said why not", "[lis
     reply.status = 500;
     const auto failed = listed(http("GET", server.url("/")));
     REQUIRE_FALSE(failed);
-    CHECK(failed.error().failure == Failure::items);
-    CHECK(failed.error().text == "listing the items: curl " + server.url("/") + ": 500 Internal Server Error: [1]");
+    CHECK(failed.error().error.failure == Failure::items);
+    CHECK(failed.error().error.text == "listing the items: curl " + server.url("/") + ": 500 Internal Server Error: [1]");
 
     CHECK(listed(shell(R"(echo '{"a":1}'; echo note >&2)")).value().answer.body == "{\"a\":1}\n");
     CHECK(bench.host.out().empty());  // the items are for us, not for the log
@@ -300,5 +300,5 @@ TEST_CASE("a stop ends the listing of items at once", "[listing]") {
     stop->fire();
     const auto listing = running.get();
     REQUIRE_FALSE(listing);
-    CHECK(listing.error().failure == Failure::stopped);
+    CHECK(listing.error().error.failure == Failure::stopped);
 }
