@@ -223,7 +223,7 @@ Result<std::optional<PairEnd>> PairExecutor::remain(const Task& task, PhaseName 
     }
     // An outage asks for no person as long as the API remembers the key.
     if (result.not_connected) --task.pair.pair_attempts;
-    return try_later(task, PairEnd::open);
+    return try_later(task, PairEnd::open, result.retry_after);
 }
 
 Result<std::optional<PairEnd>> PairExecutor::not_applied(const Task& task, PhaseName name, const PhaseResult& result) {
@@ -232,12 +232,12 @@ Result<std::optional<PairEnd>> PairExecutor::not_applied(const Task& task, Phase
         case PhaseName::first:
             // Nobody to talk to is no fault of the item's.
             if (result.not_connected) --task.pair.pair_attempts;
-            return try_later(task, PairEnd::failed);
+            return try_later(task, PairEnd::failed, result.retry_after);
         case PhaseName::second:
-            if (!used_up) return try_later(task, PairEnd::open);
+            if (!used_up) return try_later(task, PairEnd::open, result.retry_after);
             return enter(task, PairState::second_refused, "maxPairAttempts used up: " + result.reason);
         case PhaseName::compensate:
-            if (!used_up) return try_later(task, PairEnd::open);
+            if (!used_up) return try_later(task, PairEnd::open, result.retry_after);
             return park(task, "compensate did not take effect, after " + std::to_string(task.pair.pair_attempts) +
                                   " passes in all: " + result.reason);
     }
@@ -245,8 +245,8 @@ Result<std::optional<PairEnd>> PairExecutor::not_applied(const Task& task, Phase
 }
 
 /// The pair ends for this pass in the state that it is in.
-Result<std::optional<PairEnd>> PairExecutor::try_later(const Task& task, PairEnd end) {
-    task.pair.not_before_ms = not_before(task.pair.pair_attempts);
+Result<std::optional<PairEnd>> PairExecutor::try_later(const Task& task, PairEnd end, std::optional<Millis> retry_after) {
+    task.pair.not_before_ms = not_before(task.pair.pair_attempts, retry_after);
     // changed_ms stays: `settle` counts from the attempt.
     if (auto written = pass_.journal.write(task.pair, Durability::ordered); !written) return std::unexpected(written.error());
     return end;

@@ -57,7 +57,7 @@ class PairExecutor {
     Result<std::optional<PairEnd>> compensate(const Task& task);
     Result<std::optional<PairEnd>> remain(const Task& task, PhaseName name, const PhaseResult& result);
     Result<std::optional<PairEnd>> not_applied(const Task& task, PhaseName name, const PhaseResult& result);
-    Result<std::optional<PairEnd>> try_later(const Task& task, PairEnd end);
+    Result<std::optional<PairEnd>> try_later(const Task& task, PairEnd end, std::optional<Millis> retry_after = std::nullopt);
     Result<std::optional<PairEnd>> park(const Task& task, const std::string& reason);
     Result<std::optional<PairEnd>> enter(const Task& task, PairState state, const std::string& reason);
 

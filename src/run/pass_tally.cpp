@@ -8,12 +8,17 @@
 
 namespace lockstep {
 
-std::string summary_text(const PassTotals& totals, Millis elapsed) {
+std::string summary_text(const PassResult& result, Millis elapsed) {
+    const PassTotals& totals = result.totals;
     std::string text = fmt::format("done {}, failed {}, parked {}, left {} in {}", totals.done, totals.failed, totals.parked,
                                    totals.left, describe_duration(elapsed));
     if (totals.skipped > 0) text += fmt::format("; {} done before", totals.skipped);
     if (totals.recovered > 0) text += fmt::format("; {} of an earlier run settled", totals.recovered);
     if (totals.open > 0) text += fmt::format("; {} half done", totals.open);
+    if (result.not_tried > 0) {
+        text += fmt::format("; {} of the failed not tried again yet (--only {} does it now)", result.not_tried,
+                            shell_quoted_line(result.first_not_tried));
+    }
     return text;
 }
 
@@ -47,6 +52,7 @@ void PassTally::count(PairEnd end, const std::string& item_key) {
         case PairEnd::waits:
             ++totals.failed;
             ++result_.told_before;
+            if (result_.not_tried++ == 0) result_.first_not_tried = item_key;
             log::debug("{}: failed before, and is not tried again yet", printable(item_key));
             return;
         case PairEnd::still_parked:

@@ -197,6 +197,7 @@ Result<PhaseCourse::Next> PhaseCourse::certainly_not_applied(const Attempt& atte
 }
 
 PhaseCourse::Next PhaseCourse::pause_and_retry(const Attempt& attempt) {
+    result_.retry_after = attempt.retry_after;
     const PhaseEnd used_up = doubtful_ ? PhaseEnd::in_doubt : PhaseEnd::not_applied;
     if (attempts_ >= phase_.retry.max_attempts) return finish(used_up, attempt.reason);
     // What a dead run left has waited long enough.

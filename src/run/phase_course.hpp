@@ -26,7 +26,8 @@ struct PhaseResult {
     PhaseEnd end = PhaseEnd::in_doubt;
     std::string reason;
     Json outputs = Json::object();
-    bool not_connected = false;  ///< no attempt of this pass found anybody to talk to
+    bool not_connected = false;           ///< no attempt of this pass found anybody to talk to
+    std::optional<Millis> retry_after{};  ///< what the last answer asked for, where it brought no end
 };
 
 class PhaseCourse {

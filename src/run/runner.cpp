@@ -176,7 +176,7 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
 }
 
 void Runner::say_summary(const PassResult& result, Millis elapsed) const {
-    const std::string text = summary_text(result.totals, elapsed);
+    const std::string text = summary_text(result, elapsed);
     const auto say = [&](log::Level level) {
         const PassTotals& all = result.totals;
         log::write(level, text,

@@ -251,6 +251,31 @@ class OneIsNamed(DoubtTest):
         self.assertEqual([json.loads(call["body"])["order"] for call in api.calls[6:]], ["i2"])
 
 
+class TheServerWantsToBeLeftAlone(DoubtTest):
+    def test_an_item_waits_in_later_passes_too_as_long_as_its_last_answer_asked_for(self):
+        for status in (429, 503):
+            with self.subTest(status=status):
+                self.state = self.root / f"state-{status}"
+                api = Api(self, lambda number, _, status=status: (status, "Retry-After", "600") if number == 1 else 201)
+                job = self.job(self.phase(api.url))
+                self.assertIn("did not take effect", self.run_job(job).err)
+                waiting = self.run_job(job)
+                self.assertEqual(waiting.status, 1, waiting.err)
+                self.assertEqual(len(api.calls), 1, "it was left alone")
+                self.assertIn("1 of the failed not tried again yet (--only i1 does it now)", waiting.err)
+                self.assertEqual(self.run_job(job, "--only", "i1").status, 0, "a person wants it now")
+                self.assertEqual(len(api.calls), 2)
+
+    def test_half_a_pair_waits_as_well(self):
+        api = Api(self, lambda number, _: (429, "Retry-After", "600") if number == 2 else 201)
+        job = self.job(self.phase(f"{api.url}/first"), self.phase(f"{api.url}/second"))
+        for _ in range(2):
+            self.assertEqual(self.run_job(job).status, 1)
+            self.assertEqual([call["call"] for call in api.calls], ["POST /first", "POST /second"])
+        self.assertEqual(self.run_job(job, "--only", "i1").status, 0)
+        self.assertEqual(len({call["key"] for call in api.calls}), 2)
+
+
 class TheClockWasWrong(DoubtTest):
     def test_a_time_further_ahead_than_any_back_off_is_waited_for_by_nobody(self):
         api = Api(self, lambda number, _: 201 if number > 3 else 429)

@@ -5,7 +5,10 @@ import threading
 
 
 class Api:
-    """Answers each POST, PUT and DELETE with the status that `answer(number of the call, its path)` says, or, told None, never. Remembers every call."""
+    """Answers each POST, PUT and DELETE with the status that `answer(number of the call, its path)` says, or, told None, never. Remembers every call.
+
+    A status may come with a header: (429, "Retry-After", "60").
+    """
 
     def __init__(self, test, answer, at=("127.0.0.1", 0)):
         self.calls = []
@@ -25,7 +28,10 @@ class Api:
                     self.rfile.read(1)  # until the client is gone
                     self.close_connection = True
                     return
-                self.send_response(given)
+                status, *header = given if isinstance(given, tuple) else (given,)
+                self.send_response(status)
+                if header:
+                    self.send_header(*header)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
                 self.wfile.write(b"{}")
