@@ -133,7 +133,4 @@ Result<std::string> render(const Template& text, const Scope& scope, Quoting quo
 /// value is an error, and so is a secret if scope.secret is unset. No '$' is doubled.
 Result<Json> render_value(const Template& text, const Scope& scope);
 
-/// Body templates: every string inside is a template; keys are taken as they are.
-Result<Json> render_json(const Json& body, const Scope& scope);
-
 }  // namespace lockstep

@@ -13,6 +13,7 @@
 #include "base/json.hpp"
 #include "job/condition.hpp"
 #include "job/expression.hpp"
+#include "job/json_template.hpp"
 
 namespace lockstep {
 
@@ -35,7 +36,7 @@ struct HttpSpec {
     Template url;
     std::vector<NamedTemplate> query;
     std::vector<NamedTemplate> headers;
-    std::optional<Json> body;  ///< JSON whose strings are templates
+    std::optional<JsonTemplate> body;
     std::vector<NamedTemplate> form;
     std::vector<MultipartSpec> multipart;
     std::optional<Template> body_file;  ///< relative to the job file

@@ -124,7 +124,7 @@ HttpSpec read_http(Reading& reading, const Place& at, const EnumShape& methods, 
     fields.exactly_one({"body", "form", "multipart", "bodyFile"}, false);
     if (const auto body = fields.get("body")) {
         read_body_texts(reading, *body, around);
-        http.body = *body->json;
+        if (auto texts = JsonTemplate::parse(*body->json)) http.body = std::move(*texts);  // else that was reported just now
     }
     http.form = read_named(reading, fields.get("form"), around, Lines::any, any_name);
     http.multipart = read_multipart(reading, fields.get("multipart"), around);

@@ -164,24 +164,4 @@ Result<Json> render_value(const Template& text, const Scope& scope) {
     return Json::of_string(std::move(*done));
 }
 
-Result<Json> render_json(const Json& body, const Scope& scope) {
-    if (body.is_string() && body.text.find('$') != std::string::npos) {
-        const auto text = parse_template(body.text);
-        if (!text) return fail(Failure::job_file, "\"" + body.text + "\": " + text.error().what);
-        return render_value(*text, scope);
-    }
-    Json out = body;
-    for (Json& element : out.elements) {
-        Result<Json> value = render_json(element, scope);
-        if (!value) return value;
-        element = std::move(*value);
-    }
-    for (JsonMember& member : out.members) {
-        Result<Json> value = render_json(member.value, scope);
-        if (!value) return value;
-        member.value = std::move(*value);
-    }
-    return out;
-}
-
 }  // namespace lockstep

@@ -207,7 +207,7 @@ Result<void> Renderer::body(const HttpSpec& spec, Json& request, Json& headers) 
         if (!has_name(headers, "Content-Type")) headers.push(named("Content-Type", type));
     };
     if (spec.body) {
-        const auto value = render_json(*spec.body, plain_);
+        const auto value = spec.body->render(plain_);
         if (!value) return bad("body", value.error().text);
         request.set("body", Json::of_string(to_text(*value)));
         typed("application/json");

@@ -31,7 +31,7 @@ std::string of(const ActionSpec& action) {
     }
     const auto& http = std::get<HttpSpec>(action);
     std::string text = http.method + " " + http.url.source + " query" + of(http.query) + " headers" + of(http.headers) +
-                       " body " + (http.body ? to_text(*http.body) : "-") + " form" + of(http.form) + " file " +
+                       " body " + (http.body ? to_text(http.body->source()) : "-") + " form" + of(http.form) + " file " +
                        of(http.body_file) + " in " + http.directory;
     for (const MultipartSpec& part : http.multipart)
         text += " part " + part.name + of(part.value) + of(part.file) + part.content_type;

@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "job/expression.hpp"
+#include "job/json_template.hpp"
 
 using namespace lockstep;
 
@@ -148,11 +148,16 @@ TEST_CASE("without secrets the rendered text is a template again, whose second r
 TEST_CASE("a body is rendered string by string; its keys and other values stay", "[template]") {
     Fixture f;
     f.scope.secret = nullptr;
-    const Json body =
-        parse_json(R"({"$inputs.a": ["$inputs.n", "{$inputs.n}", 2.50, null, {"d": "$$1"}, "$inputs.o#/k/0"]})").value();
-    CHECK(to_text(render_json(body, f.scope).value()) == R"({"$inputs.a":[1.10,"1.10",2.50,null,{"d":"$1"},1]})");
-    const auto missing = render_json(parse_json(R"([{"a": ["$inputs.none"]}])").value(), f.scope);
+    const auto rendered = [&](const char* json) {
+        return JsonTemplate::parse(parse_json(json).value()).value().render(f.scope);
+    };
+    const auto body = rendered(
+        R"({"$inputs.a": ["$inputs.n", "{$inputs.n}", 2.50, null, {"d": "$$1"}, "$inputs.o#/k/0"], "$": "$5", "e": "x", "f": "$inputs.o", "g": "$inputs.yes"})");
+    CHECK(to_text(body.value()) ==
+          R"({"$inputs.a":[1.10,"1.10",2.50,null,{"d":"$1"},1],"$":"$5","e":"x","f":{"k":[1,"$"]},"g":true})");
+    CHECK_FALSE(JsonTemplate::parse(parse_json(R"({"a": ["$inptus.a"]})").value()).has_value());
+    const auto missing = rendered(R"([{"a": ["$inputs.none"]}, "$inputs.neither"])");
     REQUIRE_FALSE(missing.has_value());
     CHECK(missing.error().text == "$inputs.none is missing");
-    CHECK_FALSE(render_json(parse_json(R"(["$secrets.t"])").value(), f.scope).has_value());
+    CHECK_FALSE(rendered(R"(["$secrets.t"])").has_value());
 }

@@ -16,7 +16,7 @@ constexpr AttemptOptions kPatient{.timeout = Millis{30'000}};
 
 PhaseSpec post_to(const TestServer& server) {
     HttpSpec spec = http("POST", server.url("/orders"));
-    spec.body = json_of(R"({"order": "$inputs.orderId"})");
+    spec.body = body_of(R"({"order": "$inputs.orderId"})");
     return phase_of(spec);
 }
 
@@ -206,7 +206,7 @@ TEST_CASE("the rendered request can be sent again from its journalled text", "[h
     bench.scope.secret = [](std::string_view) { return "s3cret"; };
     HttpSpec spec = http("POST", server.url("/{$inputs.orderId}"));
     spec.headers = named({{"Authorization", "{$secrets.token}"}, {"X-Cost", "5$$ {$inputs.qty}"}});
-    spec.body = json_of(R"({"n": "$inputs.price"})");
+    spec.body = body_of(R"({"n": "$inputs.price"})");
     PhaseSpec phase = phase_of(spec);
     phase.idempotency = IdempotencySpec{};
     const auto request = render_request(phase.action, phase.idempotency, bench.scope);

@@ -28,7 +28,7 @@ TEST_CASE("a rendered request holds all that it takes to send it, and secrets as
     HttpSpec spec = http("POST", "http://shop/orders/{$inputs.orderId}?x=1#frag");
     spec.query = named({{"a b", "{$inputs.orderId}&"}});
     spec.headers = named({{"Authorization", "Bearer {$secrets.token}"}, {"X-Price", "$$ {$inputs.price}"}});
-    spec.body = json_of(R"({"order": "$inputs.orderId", "qty": "$inputs.qty", "price": "$inputs.price", "currency": "$$"})");
+    spec.body = body_of(R"({"order": "$inputs.orderId", "qty": "$inputs.qty", "price": "$inputs.price", "currency": "$$"})");
     const std::string text = rendered(bench, spec, IdempotencySpec{});
     CHECK(text == R"({"http":{"method":"POST","url":"http://shop/orders/o%2017?x=1&a%20b=o%2017%26#frag",)"
                   R"("body":"{\"order\":\"o 17\",\"qty\":3,\"price\":1.10,\"currency\":\"$\"}",)"
@@ -129,7 +129,7 @@ TEST_CASE("a request is described as a line that can be pasted, but for its secr
     const Bench bench;
     HttpSpec spec = http("POST", "http://shop/orders");
     spec.headers = named({{"Authorization", "Bearer {$secrets.token}"}});
-    spec.body = json_of(R"({"order": "$inputs.orderId"})");
+    spec.body = body_of(R"({"order": "$inputs.orderId"})");
     CHECK(described(bench, spec, IdempotencySpec{}) ==
           "curl -X POST http://shop/orders -H 'Authorization: Bearer ***' -H 'Idempotency-Key: key-1' "
           "-H 'Content-Type: application/json' --data-raw '{\"order\":\"o 17\"}'");
@@ -213,7 +213,7 @@ TEST_CASE("of a request whose outputs are still to come, all that does not need 
     Bench bench;
     const std::string later = "$steps.ship.first.outputs.rid";
     HttpSpec spec = http("POST", later);
-    spec.body = json_of(R"({"rid": "$steps.ship.first.outputs.rid#/deep", "qty": "$inputs.qty"})");
+    spec.body = body_of(R"({"rid": "$steps.ship.first.outputs.rid#/deep", "qty": "$inputs.qty"})");
     CHECK(rendered(bench, spec) == "error: url: " + later + " is missing");
     bench.scope.outputs_to_come = true;
     SECTION("the output stands for itself, and what it makes of the text around it is left open") {

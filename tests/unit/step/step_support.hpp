@@ -42,6 +42,12 @@ inline Json json_of(std::string_view text) {
     return *parsed;
 }
 
+inline JsonTemplate body_of(std::string_view text) {
+    auto parsed = JsonTemplate::parse(json_of(text));
+    REQUIRE(parsed);
+    return *parsed;
+}
+
 inline HttpSpec http(const std::string& method, const std::string& url) {
     HttpSpec spec;
     spec.method = method;
