@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <string>
 #include <thread>
@@ -65,6 +66,20 @@ class ItemsFixture : public CommandHost {
             if (auto* item = std::get_if<Item>(&**next)) all.items.push_back(std::move(*item));
             if (auto* bad = std::get_if<BadItem>(&**next)) all.bad.push_back(std::move(*bad));
         }
+    }
+
+    /// The stop comes as soon as `reached` has a value.
+    template <class Value>
+    All read_all_stopped_at(const std::atomic<Value>& reached) {
+        std::thread stopper([&] {
+            while (reached == 0) std::this_thread::yield();
+            stop.fire();
+        });
+        const auto before = std::chrono::steady_clock::now();
+        All all = read_all();
+        stopper.join();
+        CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(8));
+        return all;
     }
 
     // CommandHost: no lock directory here.
