@@ -6,7 +6,9 @@ namespace {
 
 /// The terms of a pair that is begun now.
 PairTerms terms_of(const PassContext& pass, const StepSpec& step) {
-    return {pass.job.params, pass.secrets, pass.job.max_pair_attempts, pass.job.park_after, &step == &pass.job.steps.back()};
+    const JobSpec& job = pass.job;
+    return {
+        job.params, pass.secrets, job.max_pair_attempts, job.park_after, &step == &job.steps.back(), pass.is_in_midst(&step)};
 }
 
 }  // namespace

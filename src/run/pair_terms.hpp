@@ -13,6 +13,7 @@ struct PairTerms {
     int max_pair_attempts;
     Millis park_after;
     bool last_step;  ///< no further step of the item follows this one
+    bool in_midst;   ///< the item is the unit ("section"), and earlier steps of it have taken effect: no stop ends it here
 
     /// The undoing has as many again: it may begin in the pass that used up those of the second.
     int passes_for(PhaseName name) const { return name == PhaseName::compensate ? 2 * max_pair_attempts : max_pair_attempts; }

@@ -29,6 +29,8 @@ struct PassContext {
     std::atomic<bool> ended = false;             ///< nothing more is to be begun in this pass
 
     bool may_begin() const { return !ended && !stop.requested.fired(); }
+    /// PairTerms::in_midst of this step, or of one that the job has no longer (nullptr).
+    bool is_in_midst(const StepSpec* step) const { return job.section == Section::item && step != &job.steps.front(); }
     /// The scope that every expression of this run starts from: the job's own, or that of a pair's terms.
     Scope base_scope() const { return base_scope(job.params, secrets); }
     Scope base_scope(const PairTerms& terms) const { return base_scope(terms.params, terms.secrets); }

@@ -215,7 +215,7 @@ PhaseCourse::Next PhaseCourse::pause_and_retry(const Attempt& attempt) {
         to_string(attempt.verdict), attempt_started_);
 
     // Only where nothing has happened may a stop end the pair here; else the pair is finished first.
-    const bool untouched = name_ == PhaseName::first && !doubtful_;
+    const bool untouched = name_ == PhaseName::first && !doubtful_ && !terms_.in_midst;
     if (untouched && pass_.stop.requested.wait_until(next)) return finish(PhaseEnd::stopped, attempt.reason);
     if (pass_.stop.cut.wait_until(next)) return finish(PhaseEnd::cut, attempt.reason);
     return Next::attempt;

@@ -119,7 +119,8 @@ Result<PairEnd> Recovery::resume(const Pair& pair, const Json& inputs, bool& fou
 
     const SecretStore secrets(definition->secrets);
     const bool last = now == nullptr || now == &pass_.job.steps.back();
-    const PairTerms terms{definition->params, secrets, definition->max_pair_attempts, definition->park_after, last};
+    const PairTerms terms{definition->params,     secrets, definition->max_pair_attempts,
+                          definition->park_after, last,    pass_.is_in_midst(now)};
     PairExecutor executor(pass_, bench_, 0);
     const auto end = executor.resume(pair, definition->step, inputs, terms, outputs);
     found_nobody = executor.found_nobody();

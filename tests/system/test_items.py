@@ -124,6 +124,25 @@ class Items(ItemTest):
                 self.assertEqual((len(self.story()), status), (expected, 0 if section == "item" else 75), process.err())
                 self.assert_nothing_left()
 
+    def test_nor_does_a_stop_divide_it_in_the_pause_before_a_later_step_is_tried_again(self):
+        self.write("note.sh", '#!/bin/sh\necho "$1" >>done.log\ntest "$1" = one || ! mkdir tried 2>/dev/null || exit 9\n').chmod(0o755)
+        retry = {"maxAttempts": 2, "initialInterval": "2s", "jitter": "none"}
+        for section, expected in (("item", ["one", "two", "two"]), ("step", ["one", "two"])):
+            with self.subTest(section=section):
+                (self.root / "done.log").unlink(missing_ok=True)
+                steps = [{"step": "one", "first": self.command("./note.sh", "one")},
+                         {"step": "two", "first": self.command("./note.sh", "two", notAppliedStatus=[9], retry=retry)}]
+                job = self.write_job({"lockstep": 1, "job": f"pause-{section}", "lock": str(self.lock), "key": "k",
+                                      "section": section, "steps": steps})
+                process = self.start_lockstep("run", job, "--state-dir", self.state)
+                process.says("again in")
+                process.send(signal.SIGTERM)
+                status = process.wait()
+                (self.root / "tried").rmdir()
+                self.assertIn("signal received", process.err())
+                self.assertEqual((self.noted(), status), (expected, 0 if section == "item" else 75), process.err())
+                self.assert_nothing_left()
+
 
 class HostileKeys(ItemTest):
     KEY = "a\nrun=FAKE\n\x1b[31m"
