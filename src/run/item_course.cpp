@@ -1,5 +1,7 @@
 #include "run/item_course.hpp"
 
+#include <algorithm>
+
 namespace lockstep {
 
 namespace {
@@ -33,6 +35,13 @@ Result<PairEnd> ItemCourse::run(const std::string& item_key, const Json& inputs)
         if (end != PairEnd::done) break;
     }
     return end;
+}
+
+bool is_done(const PassContext& pass, const std::string& item_key) {
+    return std::ranges::all_of(pass.job.steps, [&](const StepSpec& step) {
+        const auto pair = pass.journal.find(item_key, step.name);
+        return pair && *pair && (*pair)->state == PairState::done;
+    });
 }
 
 Result<void> clear_debt(Journal& journal, const std::string& item_key, const std::string& step) {

@@ -25,6 +25,9 @@ class ItemCourse {
     PairExecutor executor_;
 };
 
+/// All steps of the item are done. False where that cannot be read.
+bool is_done(const PassContext& pass, const std::string& item_key);
+
 /// The steps that were owed after this pair have been begun, or there are none any more.
 Result<void> clear_debt(Journal& journal, const std::string& item_key, const std::string& step);
 

@@ -214,16 +214,8 @@ void Pass::count_what_is_left() {
         const Item* item = std::get_if<Item>(&**next);
         if (item != nullptr) asked_for_.erase(item->key);
         if (item == nullptr || tally_.is_counted_earlier(item->key)) continue;
-        is_done(*item) ? tally_.count_skipped() : tally_.count_left(1);
+        is_done(context_, item->key) ? tally_.count_skipped() : tally_.count_left(1);
     }
-}
-
-bool Pass::is_done(const Item& item) const {
-    for (const StepSpec& step : context_.job.steps) {
-        const auto pair = context_.journal.find(item.key, step.name);
-        if (!pair || !*pair || (*pair)->state != PairState::done) return false;
-    }
-    return true;
 }
 
 }  // namespace lockstep

@@ -40,7 +40,6 @@ class Pass {
     void end_with(Error error);
     void end_with(ExitStatus status, const std::string& because);
     void count_what_is_left();
-    bool is_done(const Item& item) const;
     Workbench make_bench();
 
     PassContext& context_;

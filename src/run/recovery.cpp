@@ -43,7 +43,10 @@ Result<void> Recovery::run() {
         if (leave_to_source(pairs)) continue;
         in_hand_ = pairs.front().item_key;
         bool found_nobody = false;
-        const auto end = pass_.may_begin() ? settle(pairs, found_nobody) : Result<PairEnd>(PairEnd::open);
+        const bool parked = std::ranges::any_of(pairs, is_parked);
+        const auto end = parked              ? Result<PairEnd>(PairEnd::still_parked)
+                         : pass_.may_begin() ? settle(pairs, found_nobody)
+                                             : Result<PairEnd>(PairEnd::open);
         if (!end) return std::unexpected(end.error());
         const std::string& item_key = pairs.front().item_key;
         const auto settled = is_settled(item_key, *end);
@@ -72,7 +75,6 @@ Result<bool> Recovery::is_settled(const std::string& item_key, PairEnd end) {
 }
 
 Result<PairEnd> Recovery::settle(const std::vector<Pair>& pairs, bool& found_nobody) {
-    if (std::ranges::any_of(pairs, is_parked)) return PairEnd::still_parked;
     const std::string& item_key = pairs.front().item_key;
     const auto inputs = parse_json(pairs.front().item);
     if (!inputs) {
@@ -86,7 +88,8 @@ Result<PairEnd> Recovery::settle(const std::vector<Pair>& pairs, bool& found_nob
         if (!resumed || *resumed != PairEnd::done) return resumed;
         end = *resumed;
     }
-    if (end == PairEnd::done && pass_.job.section == Section::step && !pass_.may_begin()) return PairEnd::left;
+    const bool divisible = end == PairEnd::done && pass_.job.section == Section::step;
+    if (divisible && !pass_.may_begin() && !is_done(pass_, item_key)) return PairEnd::left;
 
     ItemCourse course(pass_, bench_, 0);
     const auto rest = course.run(item_key, *inputs);

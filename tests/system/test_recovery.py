@@ -106,6 +106,23 @@ class KilledInThePair(RecoveryTest):
         self.assertEqual(self.run_job(job).status, 0)
         self.assertEqual(sorted(self.effects()), ["first i1", "first i2", "second i1", "second i2"])
 
+    def test_one_that_is_parked_stays_told_as_parked_where_a_stop_comes_before_its_turn(self):
+        (self.root / "park.sh").write_text('#!/bin/sh\ntest "$2" != i2 || exit 1\nexec ./effect.sh "$1"\n')
+        (self.root / "park.sh").chmod(0o755)
+        first = self.command("./park.sh", "first", "{$inputs.id}")
+        job = self.job(items=("i1", "i2"), steps=[{"step": "pay", "first": first, "second": self.effect("second")}])
+        self.mode("second", "not-applied")
+        self.assertIn("parked 1, left 0", self.run_job(job).err)
+        (self.root / "effect.sh").write_text("#!/bin/sh\ntouch asked\nwhile [ ! -e go ]; do sleep 0.01; done\n")
+        process = self.start_lockstep("run", job, "--state-dir", self.state)
+        wait_until((self.root / "asked").exists, "the second")
+        process.send(signal.SIGTERM)
+        process.says("SIGTERM")
+        (self.root / "go").touch()
+        self.assertEqual(process.wait(), 1, process.err())
+        self.assertIn("done 1, failed 0, parked 1, left 0", process.err())
+        self.assertNotIn("half done", process.err())
+
 
 class TriedAgain(RecoveryTest):
     def test_a_second_that_never_takes_effect_is_compensated_when_the_attempts_are_used_up(self):
