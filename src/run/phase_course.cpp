@@ -45,8 +45,9 @@ Result<PhaseResult> PhaseCourse::run() {
     const auto request = this->request();
     if (!request) {
         // What this item lacks it will always lack. A secret may be there again at the next pass, and has refused nothing.
-        const bool lacks_secret = request.error().failure == Failure::job_file && name_ != PhaseName::first;
-        const PhaseEnd end = begun_before ? PhaseEnd::parked : lacks_secret ? PhaseEnd::not_applied : PhaseEnd::refused;
+        result_.lacks_secret = request.error().failure == Failure::job_file;
+        const bool waits_for_it = result_.lacks_secret && name_ != PhaseName::first;
+        const PhaseEnd end = begun_before ? PhaseEnd::parked : waits_for_it ? PhaseEnd::not_applied : PhaseEnd::refused;
         finish(end, request.error().text);
         return result_;
     }

@@ -28,6 +28,7 @@ struct PhaseResult {
     Json outputs = Json::object();
     bool not_connected = false;           ///< no attempt of this pass found anybody to talk to
     std::optional<Millis> retry_after{};  ///< what the last answer asked for, where it brought no end
+    bool lacks_secret = false;  ///< no request could be made, for want of a secret that may be there again at the next pass
 };
 
 class PhaseCourse {

@@ -216,6 +216,30 @@ class BetweenTwoSteps(DoubtTest):
         self.assertIn("done 1, failed 0", self.run_job(job).err)
         self.assertEqual([call["call"] for call in api.calls], ["POST /first"] + ["POST /ship"] * 2)
 
+    def test_one_whose_secret_is_gone_for_the_moment_is_begun_by_a_later_pass(self):
+        token = self.root / "token"
+        for phase in ("first", "second"):
+            with self.subTest(lost_for=phase):
+                self.state = self.root / f"state-{phase}"
+                token.write_text("t")
+
+                def answer(number, _):
+                    if number == 1:
+                        token.write_text("")
+                    return 201
+
+                api = Api(self, answer)
+                ship = {each: self.phase(f"{api.url}/{each}") for each in ("first", "second")}
+                ship[phase]["http"]["headers"] = {"Authorization": "Bearer {$secrets.token}"}
+                job = json.loads(self.job(self.phase(f"{api.url}/pay")).read_text())
+                job = self.write_job(dict(job, steps=job["steps"] + [{"step": "ship", **ship}], secrets={"token": {"file": "token"}}))
+                self.assertIn("ship was not begun", self.run_job(job).err)
+                (self.root / "items.ndjson").write_text("")
+                token.write_text("mended")
+                result = self.run_job(job)
+                self.assertIn("done 1, failed 0", result.err)
+                self.assertEqual([call["call"] for call in api.calls], ["POST /pay", "POST /first", "POST /second"])
+
     def test_one_that_was_refused_has_ended(self):
         api, job = self.job_of_two_steps({"/ship": 400})
         self.assertIn("ship first refused", self.run_job(job).err)
