@@ -205,7 +205,8 @@ Scope PairExecutor::scope_of(const Task& task, PhaseName name) {
 Result<PhaseResult> PairExecutor::run_phase(const Task& task, PhaseName name) {
     const Scope scope = scope_of(task, name);
     auto result = PhaseCourse(pass_, bench_, worker_, task.pair, task.step, name, task.terms, scope).run();
-    found_nobody_ = result && result->end == PhaseEnd::not_applied && result->not_connected;
+    found_nobody_ =
+        result && (result->end == PhaseEnd::not_applied || result->end == PhaseEnd::in_doubt) && result->not_connected;
     return result;
 }
 

@@ -165,6 +165,19 @@ class ALongOutage(DoubtTest):
         self.assertEqual([call["call"] for call in api.calls], ["POST /first", "POST /second", "POST /second", "DELETE /undo", "DELETE /undo"])
 
 
+class NobodyAnswers(DoubtTest):
+    def test_a_pass_ends_early_among_those_that_are_in_doubt_too(self):
+        api = Api(self, lambda number, _: 500)
+        job = self.job(self.phase(api.url, retry={"maxAttempts": 1}))
+        (self.root / "items.ndjson").write_text("".join(f'{{"id": "i{n}"}}\n' for n in range(8)))
+        self.assertIn("8 half done", self.run_job(job).err)
+        api.stop()
+        result = self.run_job(job)
+        self.assertEqual(result.err.count("is in doubt: "), 5, result.err)
+        self.assertIn("the last 5 items found nobody to talk to", result.err)
+        self.assertIn("8 half done", result.err)
+
+
 class BetweenTwoSteps(DoubtTest):
     """The source is a queue: what has been through the first step is listed no longer."""
 
