@@ -92,6 +92,7 @@ class Journal {
   public:
     virtual ~Journal() = default;
 
+    /// What history tells of each pass of it. A run that is known already is written anew: say it at every pass.
     virtual Result<void> begin_run(const RunStart& run) = 0;
     virtual Result<void> end_pass(const std::string& run_id, std::int64_t pass, const PassTotals& totals,
                                   const std::string& ended_because) = 0;

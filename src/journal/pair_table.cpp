@@ -17,7 +17,7 @@ ON CONFLICT (item_key, step) DO UPDATE SET
     not_before_ms = ?18, owes_steps = ?19
 )sql";
 
-// One and the same run may be begun again after a busy lock.
+// A loop says it at every pass.
 constexpr std::string_view kPutRun =
     "INSERT OR REPLACE INTO runs (run_id, started_ms, guardian_pid, host, command, lock, expect_every_ms) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";

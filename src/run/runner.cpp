@@ -90,7 +90,7 @@ PassResult Runner::locked_pass() {
     if (auto had = secrets_.resolve_all(job_.used_secrets); !had) return failed(had.error());
     auto lock = acquire();
     if (!lock) return failed(lock.error());
-    ++passes_;
+    if (++passes_ == 1) started_ms_ = wall_now_ms();
     if (delay_ != nullptr) delay_->hold(true);
     PassResult result = pass_under(*lock);
     {
@@ -162,9 +162,10 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
     PassContext context{job_, run_id_, run_date_, **journal, lock, stop_, secrets_, activity_, options_.only, shield_commands_};
 
     PassResult result;
-    RunStart start{run_id_, wall_now_ms(), ::getpid(), record_.host, options_.loop ? "loop" : "run", lock.path(), 0};
+    RunStart start{run_id_, started_ms_, ::getpid(), record_.host, options_.loop ? "loop" : "run", lock.path(), 0};
     if (job_.expect_every) start.expect_every_ms = job_.expect_every->count();
-    auto begun = passes_ == 1 ? (*journal)->begin_run(start) : Result<void>();
+    // At every pass: the journal may be another by now, made anew or pruned by a run that came in between.
+    auto begun = (*journal)->begin_run(start);
     if (begun) result = Pass(context, marks, passes_).run();
     if (auto closed = (*journal)->close(); begun) begun = closed;
     if (!begun && !result.error) result.error = begun.error();

@@ -62,6 +62,7 @@ class Runner {
     const std::string run_date_;
     std::string journal_path_;
     std::int64_t passes_ = 0;
+    std::int64_t started_ms_ = 0;     ///< wall clock, of the first pass
     bool one_waits_already_ = false;  ///< with --coalesce: why the last pass was none
 
     std::atomic<bool> shield_commands_ = false;

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import unittest
 
@@ -200,6 +201,20 @@ class CommandLine(ItemTest):
         self.assertEqual(process.wait(), 0)
         self.assertEqual(self.assert_whole_pairs(), 1)
         self.assert_nothing_left(self.lock, self.root / "other.lock")
+
+    def test_a_loop_whose_journal_is_taken_away_has_a_history_again_from_its_next_pass_on(self):
+        job = self.article(0, pause="10ms")
+        loop = self.start_lockstep("loop", job, "--state-dir", self.state)
+        self.wait_for_story(4)
+        holder = self.hold("--wait", "forever", self.lock)
+        loop.says("waiting for the lock")
+        self.state.rename(self.root / "away")
+        holder.let_go()
+        passes = wait_until(lambda: json.loads(self.lockstep("history", job, "--state-dir", self.state, "--json").out or "{}").get("passes"),
+                            "a pass in the new journal")
+        self.assertEqual((passes[0]["command"], passes[0]["done"]), ("loop", 1))
+        loop.send(signal.SIGTERM)
+        self.assertEqual(loop.wait(), 0)
 
 
 if __name__ == "__main__":
