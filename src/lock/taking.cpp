@@ -136,7 +136,10 @@ Result<Acquisition::Next> Acquisition::adopt() {
     if (!lock_.record_ && errno == EACCES && make_usable(directory, "record", S_IFREG, 0600)) {
         lock_.record_.reset(::openat(directory, "record", kFlags));
     }
-    if (!lock_.record_ && errno == ENOENT) return Next::again;
+    if (!lock_.record_ && errno == ENOENT) {  // removed by somebody since we looked: our flock goes first, as above
+        lock_.directory_.reset();
+        return Next::again;
+    }
     struct stat info{};
     if (!lock_.record_ || ::fstat(lock_.record_.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
         return fail(Failure::lock,
