@@ -25,7 +25,6 @@ struct Attempt {
     bool not_connected = false;         ///< there was no connection at all
     bool sent_twice = false;            ///< below us, so that "not applied" may be true of the second time alone
     bool was_cut = false;               ///< the cut interrupt ended it
-    bool keep_waiting = false;          ///< 409 on a resend: the first request is still at work there; ask again later
     bool park = false;                  ///< 422 on a resend: the key was used for another request; no rule can finish this
 };
 

@@ -22,16 +22,15 @@ struct Row {
 constexpr Meaning kNotApplied{Verdict::not_applied};
 constexpr Meaning kRefused{Verdict::refused};
 constexpr Meaning kInDoubt{Verdict::in_doubt};
-constexpr Meaning kKeepWaiting{.verdict = Verdict::in_doubt, .keep_waiting = true};
 constexpr Meaning kPark{.verdict = Verdict::in_doubt, .park = true};
 
 // The first row that fits counts. What is not here (1xx, 2xx that `success` does not accept, 3xx, other 5xx) is in doubt.
 constexpr std::array kStatusTable = {
-    Row{429, 429, When::always, kNotApplied},         // turned away before any work
-    Row{503, 503, When::keyed, kNotApplied},          // with a key, asking again can do no harm
-    Row{408, 408, When::always, kInDoubt},            //
-    Row{409, 409, When::keyed_resend, kKeepWaiting},  // the first request is still at work under this key
-    Row{422, 422, When::keyed_resend, kPark},         // the key was used for another request
+    Row{429, 429, When::always, kNotApplied},     // turned away before any work
+    Row{503, 503, When::keyed, kNotApplied},      // with a key, asking again can do no harm
+    Row{408, 408, When::always, kInDoubt},        //
+    Row{409, 409, When::keyed_resend, kInDoubt},  // the first request is still at work under this key
+    Row{422, 422, When::keyed_resend, kPark},     // the key was used for another request
     // These are said before the key is looked up: on a resend they tell nothing about the request that went before.
     Row{401, 401, When::resend, kInDoubt},
     Row{403, 403, When::resend, kInDoubt},

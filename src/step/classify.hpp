@@ -15,7 +15,6 @@ namespace lockstep {
 
 struct Meaning {
     Verdict verdict = Verdict::in_doubt;
-    bool keep_waiting = false;
     bool park = false;
 
     bool operator==(const Meaning&) const = default;

@@ -47,7 +47,6 @@ class Judgement {
             }
         }
         result.verdict = meaning.verdict;
-        result.keep_waiting = meaning.keep_waiting;
         result.park = meaning.park;
         result.reason = std::move(reason_);
         result.retry_after = end_.retry_after;

@@ -39,7 +39,7 @@ TEST_CASE("the other 4xx are refusals, but 408 is in doubt", "[classify]") {
 }
 
 TEST_CASE("409 and 422 have their key meaning on a resend under a key only", "[classify]") {
-    CHECK(meaning_of_status(409, kKeyedResend) == Meaning{.verdict = Verdict::in_doubt, .keep_waiting = true});
+    CHECK(meaning_of_status(409, kKeyedResend) == Meaning{Verdict::in_doubt});
     CHECK(meaning_of_status(422, kKeyedResend) == Meaning{.verdict = Verdict::in_doubt, .park = true});
     CHECK(meaning_of_status(409, kResend) == Meaning{Verdict::refused});
     CHECK(meaning_of_status(422, kResend) == Meaning{Verdict::refused});

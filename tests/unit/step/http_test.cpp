@@ -107,9 +107,7 @@ TEST_CASE("statuses are classed with the key, the resend, and the server's own w
 
     status = 409;
     CHECK(bench.perform_once(keyed, kPatient).verdict == Verdict::refused);
-    const Attempt waiting = bench.perform_once(keyed, {.timeout = 30s, .resend = true});
-    CHECK(waiting.verdict == Verdict::in_doubt);
-    CHECK(waiting.keep_waiting);
+    CHECK(bench.perform_once(keyed, {.timeout = 30s, .resend = true}).verdict == Verdict::in_doubt);
     status = 422;
     CHECK(bench.perform_once(keyed, {.timeout = 30s, .resend = true}).park);
 }
