@@ -2,30 +2,18 @@
 
 #include <set>
 
+#include "base/append_text.hpp"
 #include "base/text.hpp"
 #include "items/records.hpp"
 
 namespace lockstep {
 namespace {
 
-/// Well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates.
 bool is_utf8(std::string_view text) {
-    for (std::size_t i = 0; i < text.size();) {
-        const auto byte = [&](std::size_t k) { return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0U; };
-        const unsigned first = byte(0);
-        const std::size_t length = first < 0x80                    ? 1
-                                   : first >= 0xC2 && first < 0xE0 ? 2
-                                   : first >= 0xE0 && first < 0xF0 ? 3
-                                   : first >= 0xF0 && first < 0xF5 ? 4
-                                                                   : 0;
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
         if (length == 0) return false;
-        for (std::size_t k = 1; k < length; ++k) {
-            if ((byte(k) & 0xC0U) != 0x80) return false;
-        }
-        const unsigned second = byte(1);
-        if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F)) return false;
-        if ((first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F)) return false;
-        i += length;
+        text.remove_prefix(length);
     }
     return true;
 }
