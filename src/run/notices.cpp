@@ -122,7 +122,7 @@ class Messenger {
     std::string try_to_send(const RenderedRequest& request, MonotonicTime deadline) {
         for (int attempt = 1;; ++attempt) {
             const Millis left{millis_until(deadline)};
-            const SecretKeeper keeper(scope_);
+            SecretKeeper keeper(scope_);
             const ActionEnd end =
                 run_action(request, keeper, {.timeout = std::max(Millis{1}, left), .cut = bench_.cut}, bench_);
             if (taken(end)) return "";
