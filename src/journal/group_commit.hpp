@@ -21,7 +21,8 @@ using JournalEntry = std::variant<std::shared_ptr<const Pair>, RunStart, PassRow
 /// The functions named `…_locked` are called with `mutex()` held, so that a caller can look and queue in one go.
 class GroupCommit {
   public:
-    /// `db` and `rows` are used by this object alone from now on, until stop() returns.
+    /// `db` and `rows` are used by this object alone from now on, until stop() returns. Throws std::system_error if there is no
+    /// thread to be had.
     GroupCommit(SqliteDb& db, PairWriter& rows);
     ~GroupCommit();
     GroupCommit(const GroupCommit&) = delete;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <system_error>
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
@@ -87,7 +88,12 @@ Result<void> SqliteJournal::start() {
     auto reader = PairReader::create(*reader_db_);
     if (!reader) return std::unexpected(std::move(reader.error()));
     reader_ = std::move(*reader);
-    commits_.emplace(*writer_db_, *rows_);
+    try {
+        commits_.emplace(*writer_db_, *rows_);
+    } catch (const std::system_error& problem) {
+        return fail(Failure::os, fmt::format("journal {}: starting its thread: {}", path_, problem.what()),
+                    problem.code().value());
+    }
     return {};
 }
 

@@ -24,7 +24,8 @@ Result<std::string> sqlite_journal_path(const SqliteJournalOptions& options);
 
 /// Opens or creates `<job>.sqlite3` (mode 0600) in the state directory and takes flock(2) on `<job>.run` beside it.
 /// Errors: Failure::busy when another run holds that lock (a run may have named another lock directory for the same job);
-/// Failure::journal with what is wrong for all else: not a database, another program's, a newer schema, read-only, full.
+/// Failure::os, no thread or descriptor; Failure::journal with what is wrong for all else: not a database, another program's, a
+/// newer schema, read-only, full.
 Result<std::unique_ptr<Journal>> open_sqlite_journal(const SqliteJournalOptions& options);
 
 }  // namespace lockstep

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 
 #include "run/notifier.hpp"
@@ -39,10 +40,16 @@ class JobGuardian {
         if (supervisor_ && strict_) log::info("the supervisor has not answered yet: begun meanwhile");
         if (refused_) return to_int(ExitStatus::job_file);
         ExitStatus status = ExitStatus::ok;
-        std::thread worker([&] {
-            status = runner_.run();
-            finished_.fire();
-        });
+        std::thread worker;
+        try {
+            worker = std::thread([&] {
+                status = runner_.run();
+                finished_.fire();
+            });
+        } catch (const std::system_error& problem) {
+            log::error("starting the run's thread: {}", problem.what());
+            return to_int(ExitStatus::os);
+        }
         while (!finished_.fired()) wait_for_something();
         worker.join();
         return to_int(refused_ ? graver(status, ExitStatus::job_file) : status);

@@ -31,7 +31,8 @@ struct Fact {
 };
 using Facts = std::initializer_list<Fact>;
 
-/// Starts the log's thread. Call it after the last fork; before it, lines go to stderr at once.
+/// Starts the log's thread. Call it after the last fork; before it, and where there is no thread to be had, lines go to stderr
+/// at once, as far as they are warnings.
 ///
 /// Where stderr is the journal's own stream (systemd.exec(5), JOURNAL_STREAM), each line begins with its priority in the form
 /// of sd-daemon(3), "<4>", and text lines leave out the time, which the journal knows: `journalctl -p warning` works.

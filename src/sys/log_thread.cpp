@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <system_error>
 
 #include "base/clock.hpp"
 #include "base/duration.hpp"
@@ -181,8 +182,12 @@ class AsyncBackend final : public Backend {
 }  // namespace
 
 void start(const Options& options) {
-    // Never deleted: its destructor would wait for a thread that may be stuck in a write to a full pipe.
-    set_backend(new AsyncBackend(options));
+    try {
+        // Never deleted: its destructor would wait for a thread that may be stuck in a write to a full pipe.
+        set_backend(new AsyncBackend(options));
+    } catch (const std::system_error& problem) {
+        write(Level::warning, fmt::format("starting the log's thread: {}", problem.what()));
+    }
 }
 
 void say_now(const Options& options, Level level, std::string_view line, Facts facts) {

@@ -8,6 +8,7 @@ import subprocess
 import unittest
 
 from item_jobs import ItemTest
+from strace import needs_strace
 from support import LOCKSTEP, PATIENCE, REPOSITORY, wait_until
 
 
@@ -215,6 +216,20 @@ class CommandLine(ItemTest):
         self.assertEqual((passes[0]["command"], passes[0]["done"]), ("loop", 1))
         loop.send(signal.SIGTERM)
         self.assertEqual(loop.wait(), 0)
+
+
+class NoThreadIsToBeHad(ItemTest):
+    @needs_strace
+    def test_that_is_71_whichever_it_is_with_one_sentence_and_nothing_left(self):
+        job = self.article(0)
+        for when, said in (("2+", "starting the run's thread: "), ("1", "article.sqlite3: starting its thread: ")):
+            with self.subTest(said=said):
+                result = self.run_to_end("strace", "-f", "-o", self.root / "trace", "-e", "trace=clone3", "-e", f"inject=clone3:error=EAGAIN:when={when}",
+                                         LOCKSTEP, "run", job, "--state-dir", self.state)
+                self.assertEqual(result.status, 71, result.err)
+                self.assertIn(said + "Resource temporarily unavailable", result.err)
+                self.assertEqual(self.story(), [])
+                self.assert_nothing_left()
 
 
 if __name__ == "__main__":
