@@ -1,14 +1,14 @@
 #include "cli/convert_command.hpp"
 
+#include <unistd.h>
+
 #include <cstdio>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 
 #include "base/exit_status.hpp"
 #include "base/text.hpp"
 #include "cli/output.hpp"
 #include "convert/convert.hpp"
+#include "sys/whole_file.hpp"
 
 namespace lockstep {
 
@@ -31,14 +31,11 @@ Result<std::vector<std::string>> input_lines(const ConvertArguments& arguments) 
     if (!arguments.lines.empty() && !arguments.file.empty())
         return fail(Failure::usage, "convert: either a file or lines behind --, not both");
     if (!arguments.lines.empty()) return arguments.lines;
-    std::ifstream file;
     const bool is_stdin = arguments.file.empty() || arguments.file == "-";
-    if (!is_stdin) file.open(arguments.file, std::ios::binary);
-    if (!is_stdin && !file) return os_error(Failure::no_job_file, "reading " + arguments.file);
-    std::istream& in = is_stdin ? std::cin : file;
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    if (in.bad()) return os_error(Failure::no_job_file, "reading " + (is_stdin ? "stdin" : arguments.file));
-    return lines_of(text);
+    const auto text = is_stdin ? read_to_end(STDIN_FILENO, Failure::no_job_file, "reading stdin")
+                               : read_whole_file(arguments.file, Failure::no_job_file, "reading " + arguments.file);
+    if (!text) return std::unexpected(text.error());
+    return lines_of(*text);
 }
 
 /// What was, and what is different now; then the line. All of it can be given to crontab(1).

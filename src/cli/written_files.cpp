@@ -4,12 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <iterator>
 #include <optional>
 
 #include "base/text.hpp"
 #include "sys/unique_fd.hpp"
+#include "sys/whole_file.hpp"
 
 namespace lockstep {
 
@@ -19,9 +18,8 @@ namespace {
 std::optional<std::string> contents(const std::string& path) {
     struct stat info{};
     if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return std::nullopt;
-    return std::string{std::istreambuf_iterator<char>(file), {}};
+    auto text = read_whole_file(path, Failure::os, path);
+    return text ? std::optional(std::move(*text)) : std::nullopt;
 }
 
 bool is_there(const std::string& path) {

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
-#include <iterator>
 #include <optional>
 
 #include "base/text.hpp"
+#include "sys/whole_file.hpp"
 
 namespace lockstep {
 
@@ -37,11 +36,7 @@ std::unexpected<Error> wrong(const std::string& path, int line, const std::strin
 }  // namespace
 
 Result<std::string> read_config_text(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return os_error(Failure::no_job_file, "reading " + printable(path, 4096));
-    std::string text{std::istreambuf_iterator<char>(file), {}};
-    if (file.bad()) return os_error(Failure::no_job_file, "reading " + printable(path, 4096));
-    return text;
+    return read_whole_file(path, Failure::no_job_file, "reading " + printable(path, 4096));
 }
 
 const IniOption* IniSection::find(std::string_view name_of_option) const {

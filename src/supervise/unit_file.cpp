@@ -55,8 +55,9 @@ std::vector<std::string> conf_files(const std::vector<std::string>& directories)
     std::map<std::string, std::string> files;
     for (const std::string& directory : directories) {
         std::error_code error;
-        for (const auto& entry : fs::directory_iterator(directory, error)) {
-            if (entry.path().extension() == ".conf") files.emplace(entry.path().filename(), entry.path());
+        // Not a loop over the range, which throws where the directory cannot be read on.
+        for (fs::directory_iterator entry(directory, error); !error && entry != fs::end(entry); entry.increment(error)) {
+            if (entry->path().extension() == ".conf") files.emplace(entry->path().filename(), entry->path());
         }
     }
     std::vector<std::string> paths;

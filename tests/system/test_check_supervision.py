@@ -124,6 +124,16 @@ class OfSupervisord(CheckTest):
         plan, = self.check(job, "--supervisord", config, status=0)
         self.assertEqual((plan["supervised"][0]["verdict"], plan["supervised"][0]["warnings"]), ("enough", []))
 
+    def test_a_directory_in_place_of_a_configuration_is_told_as_one_included_or_named(self):
+        place = self.root / "conf.d"
+        place.mkdir()
+        config = self.root / "supervisord.conf"
+        config.write_text(f"[supervisord]\n[include]\nfiles={place}\n")
+        for named in (place, config):
+            with self.subTest(named=named):
+                result = self.lockstep("check", self.job(), "--supervisord", named)
+                self.assertEqual((result.status, result.err), (66, f"lockstep: reading {place}: Is a directory\n"))
+
     def test_what_setup_writes_is_enough_and_needs_no_word(self):
         job = self.job()
         self.assertEqual(self.lockstep("setup", "supervisord", job, "--write", self.root).status, 0)

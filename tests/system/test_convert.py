@@ -21,6 +21,10 @@ class Output(ConvertTest):
                "0 * * * * (flock 9; ./b) 9>/tmp/b.lock\n"
                "1 * * * * ./c")
 
+    def test_a_directory_is_no_crontab(self):
+        result = self.lockstep("convert", self.root)
+        self.assertEqual((result.status, result.err), (66, f"lockstep: reading {self.root}: Is a directory\n"))
+
     def test_all_of_it_is_printed_with_what_changes_above_each_line(self):
         result = self.convert(text=self.CRONTAB, expected=1)
         lines = result.out.splitlines()
