@@ -17,7 +17,7 @@ class ConfiguredSupervisors {
     bool any() const { return !names_.empty(); }
     /// Those that run the job; none is worth a word, too.
     std::vector<Supervision> of(const JobSpec& job, const std::string& job_file) const;
-    /// "neither … nor … runs it"
+    /// "nothing in a.conf, b.service runs it; an entry: lockstep setup supervisord a.json"
     std::string nobody_runs(const JobSpec& job) const;
 
   private:

@@ -40,7 +40,7 @@ struct Pair {
 /// Why a pass ended that went through all items.
 inline constexpr std::string_view kAllItemsDone = "all items done";
 
-/// How long an item of work took and how it ended; a line of `history`.
+/// What a pass came to, in items; a line of `history`.
 struct PassTotals {
     std::int64_t begun_ms = 0;  ///< wall clock
     std::int64_t done = 0;

@@ -37,7 +37,7 @@ struct PassContext {
     Scope base_scope(const Json& params, const SecretStore& store) const;
 };
 
-/// Another run holds or removed our lock directory: nothing more may be begun.
+/// Somebody removed or replaced our lock directory: nothing more may be begun.
 inline Error lock_lost(const DirectoryLock& lock) {
     return {Failure::lock, "lock lost: " + lock.path() + " was removed or replaced while we held it; nothing more is begun"};
 }

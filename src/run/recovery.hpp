@@ -26,7 +26,7 @@ class Recovery {
 
     Recovery(PassContext& pass, Workbench& bench, Ended ended) : pass_(pass), bench_(bench), ended_(std::move(ended)) {}
 
-    /// A stop is honoured between two items; those not reached are told as open.
+    /// A stop is honoured between two items; those not reached are told as open, or as parked if they are.
     /// Error: Failure::journal or Failure::lock, after which nothing more may be begun.
     Result<void> run();
 
