@@ -34,8 +34,12 @@ class ExecGuardian {
         signal_fd_ = std::move(*signals);
         if (link_.terminal != nullptr) continued_.open();
         if (progress.stage == ExecProgress::Stage::begun) {
-            const UniqueFd wake = wake_for_waiting();
-            if (const auto refused = locks_.acquire(wake ? wake.get() : -1)) return *refused;
+            const auto wake = wake_for_waiting();
+            if (!wake) {
+                say(wake.error().text);
+                return to_int(exit_status_of(wake.error().failure));
+            }
+            if (const auto refused = locks_.acquire(wake->get())) return *refused;
         } else {
             locks_.go_on_with(progress);
         }
@@ -55,15 +59,17 @@ class ExecGuardian {
         return take_notice() ? to_int(ExitStatus::try_again) : run_command();
     }
 
-    /// Only a wait needs something to wake it: one descriptor that is readable when a signal or a notice is.
-    UniqueFd wake_for_waiting() const {
+    /// Only a wait needs something to wake it: one descriptor that is readable when a signal or a notice is. Without it no stop
+    /// would end the wait.
+    Result<UniqueFd> wake_for_waiting() const {
         UniqueFd wake;
         if (!options_.wait_forever && options_.wait == Millis{0}) return wake;
         wake.reset(::epoll_create1(EPOLL_CLOEXEC));
         for (const int fd : {signal_fd_.get(), link_.socket.get()}) {
             epoll_event event{};
             event.events = EPOLLIN;
-            ::epoll_ctl(wake.get(), EPOLL_CTL_ADD, fd, &event);
+            if (!wake || ::epoll_ctl(wake.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+                return os_error(Failure::os, "listening for a stop while waiting");
         }
         return wake;
     }

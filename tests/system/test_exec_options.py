@@ -6,7 +6,8 @@ import time
 import unittest
 
 from exec_options import OptionsTest
-from support import wait_until
+from strace import needs_strace
+from support import LOCKSTEP, wait_until
 
 
 class ForAShell(OptionsTest):
@@ -160,6 +161,18 @@ class UsageErrors(OptionsTest):
                        "LOCKSTEP_LOCK_ROOT", "LOCKSTEP_RUN_ID"):
             self.assertIn(option, help_text)
         self.assertLessEqual(max(len(line) for line in help_text.splitlines()), 120)
+
+
+class NothingToHearAStopBy(OptionsTest):
+    @needs_strace
+    def test_then_nobody_waits_for_no_stop_would_end_that(self):
+        holder = self.hold(self.a)
+        for call, error, said in (("epoll_create1", "EMFILE", "Too many open files"), ("epoll_ctl", "ENOSPC", "No space left on device")):
+            with self.subTest(call=call):
+                result = self.run_to_end("strace", "-f", "-o", self.root / "trace", "-e", f"trace={call}", "-e", f"inject={call}:error={error}",
+                                         LOCKSTEP, "exec", "--wait", "5s", self.a, "--", "true")
+                self.assertEqual((result.status, result.err), (71, f"lockstep: {self.a}: listening for a stop while waiting: {said}\n"))
+        holder.let_go()
 
 
 if __name__ == "__main__":
