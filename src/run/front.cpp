@@ -151,13 +151,26 @@ class Front {
                 guardian_status_ = status;
                 if (WIFSIGNALED(status)) say_guardian_killed();
             } else {
-                if (terminal_ != nullptr && guardian_ended_ && commands_.contains(pid)) {
-                    terminal_->take_back(pid, JobTerminal::Modes::restore);
-                }
-                commands_.remove(pid);
+                command_ended(pid);
             }
         }
         no_children_ = errno == ECHILD;
+        if (WIFSIGNALED(guardian_status_)) forget_the_reaped();
+    }
+
+    void command_ended(pid_t pid) {
+        if (terminal_ != nullptr && guardian_ended_ && commands_.contains(pid))
+            terminal_->take_back(pid, JobTerminal::Modes::restore);
+        commands_.remove(pid);
+    }
+
+    /// A command that the guardian had reaped when it was killed is no child of ours: nobody would tell us of its end.
+    void forget_the_reaped() {
+        std::array<pid_t, CommandTable::kSlots> pids;
+        const std::size_t count = commands_.read(pids);
+        for (std::size_t i = 0; i < count; ++i) {
+            if (::waitpid(pids[i], nullptr, WNOHANG) != 0) command_ended(pids[i]);
+        }
     }
 
     /// The guardian stops because the command did: so do we, and the shell's whole job.

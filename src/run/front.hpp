@@ -31,9 +31,10 @@ class CommandTable {
     /// To the process group of each.
     void signal_groups(int signal) const noexcept;
 
-  private:
-    // More commands at once than this are run all the same; only the front would not wait for them.
+    /// More commands at once than this are run all the same; only the front would not wait for them.
     static constexpr std::size_t kSlots = 255;
+
+  private:
     std::array<std::atomic<pid_t>, kSlots> pids_;  // zero from the beginning
     static_assert(std::atomic<pid_t>::is_always_lock_free);
 };

@@ -71,6 +71,33 @@ TEST_CASE("the front outlives the commands of a killed guardian", "[front]") {
     ::close(pipe_ends[1]);
 }
 
+TEST_CASE("the front waits for no command that a killed guardian had reaped, though another process lives on", "[front]") {
+    int pipe_ends[2];
+    REQUIRE(::pipe(pipe_ends) == 0);
+    const int status = run_front(
+        [](GuardianLink& link, void* context) {
+            const pid_t daemon = ::fork();
+            if (daemon == 0) {
+                ::poll(nullptr, 0, 10'000);
+                ::_exit(static_cast<int>(::write(*static_cast<int*>(context), "x", 1)));
+            }
+            const pid_t command = ::fork();
+            if (command == 0) ::_exit(0);
+            ::waitpid(command, nullptr, 0);
+            link.commands->add(command);  // as if it had not been removed yet
+            (void)!::write(*static_cast<int*>(context), &daemon, sizeof daemon);
+            return ::kill(::getpid(), SIGKILL);
+        },
+        &pipe_ends[1]);
+    CHECK(WEXITSTATUS(status) == 70);
+    pid_t daemon = 0;
+    REQUIRE(::read(pipe_ends[0], &daemon, sizeof daemon) == sizeof daemon);
+    CHECK_FALSE(readable(pipe_ends[0], 0));  // the daemon has not ended yet
+    ::kill(daemon, SIGKILL);
+    ::close(pipe_ends[0]);
+    ::close(pipe_ends[1]);
+}
+
 TEST_CASE("a stop request reaches the guardian with its sender", "[front]") {
     const int status = run_front(
         [](GuardianLink& link, void*) {
