@@ -1,9 +1,11 @@
 #include "run/supervisor_word.hpp"
 
+#include <exception>
 #include <system_error>
 #include <thread>
 
 #include "sys/interrupt.hpp"
+#include "sys/log.hpp"
 
 namespace lockstep {
 
@@ -18,7 +20,11 @@ Result<SupervisorWatch> SupervisorWatch::start(AskSupervisor ask) {
     auto state = std::make_shared<State>(State{std::move(*answered), std::nullopt});
     try {
         std::thread([state, ask = std::move(ask)] {
-            state->word = ask();
+            try {
+                state->word = ask();
+            } catch (const std::exception& problem) {  // what is asked beside the work must not end it
+                log::warning("asking what the supervisor will do: {}", problem.what());
+            }
             state->answered.fire();
         }).detach();
     } catch (const std::system_error& problem) {

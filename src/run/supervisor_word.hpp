@@ -23,7 +23,7 @@ struct SupervisorWord {
     bool gives_more = false;            ///< it is told of each second that is still needed: `given` does not bind
 };
 
-/// Asks, which may take seconds; nullopt: there is no answer. Called in a thread of its own.
+/// Asks, which may take seconds; nullopt, or an exception: there is no answer. Called in a thread of its own.
 using AskSupervisor = std::function<std::optional<SupervisorWord>()>;
 
 class SupervisorWatch {

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <memory>
+#include <stdexcept>
 
 #include "sys/interrupt.hpp"
 
@@ -23,6 +24,13 @@ TEST_CASE("a supervisor's answer is there when it has come, and is heard as a re
 
 TEST_CASE("no answer is an answer, too: nobody waits for it any longer", "[supervisor]") {
     auto watch = SupervisorWatch::start([] { return std::optional<SupervisorWord>(); });
+    REQUIRE(watch);
+    REQUIRE(watch->wait(Millis{10'000}));
+    CHECK_FALSE(watch->word().has_value());
+}
+
+TEST_CASE("a question that fails is one without an answer, and ends nothing", "[supervisor]") {
+    auto watch = SupervisorWatch::start([]() -> std::optional<SupervisorWord> { throw std::runtime_error("of a library"); });
     REQUIRE(watch);
     REQUIRE(watch->wait(Millis{10'000}));
     CHECK_FALSE(watch->word().has_value());
