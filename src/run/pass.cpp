@@ -39,17 +39,28 @@ PassResult Pass::run() {
 }
 
 void Pass::go_through_items(Workbench& bench) {
-    auto items = open_items(context_.job, context_.base_scope(), number_, context_.stop.requested, bench);
-    if (!items) {
-        if (items.error().failure != Failure::stopped) return end_with(std::move(items.error()));
+    if (auto opened = open_source(bench); !opened) {
+        if (opened.error().failure != Failure::stopped) return end_with(std::move(opened.error()));
         return end_with(ExitStatus::try_again, "stopped");
     }
-    items_ = std::move(*items);
     told_records_.emplace(context_.journal);
     work_together();
     if (!only_) told_records_->keep(exhausted_);
     count_what_is_left();
     if (exhausted_) tally_.count_left(asked_for_.size());
+}
+
+Result<void> Pass::open_source(Workbench& bench) {
+    auto over = Interrupt::create();
+    if (!over) return std::unexpected(std::move(over.error()));
+    over_.emplace(std::move(*over));
+    auto no_more = Interrupt::either(context_.stop.requested, *over_);
+    if (!no_more) return std::unexpected(std::move(no_more.error()));
+    no_more_items_.emplace(std::move(*no_more));
+    auto items = open_items(context_.job, context_.base_scope(), number_, *no_more_items_, bench);
+    if (!items) return std::unexpected(std::move(items.error()));
+    items_ = std::move(*items);
+    return {};
 }
 
 void Pass::conclude() {
@@ -111,9 +122,10 @@ void Pass::work(std::size_t worker) {
 }
 
 std::optional<Item> Pass::take_item() {
-    const std::lock_guard guard(mutex_);
+    const std::lock_guard reading(reading_);
     while (!exhausted_ && context_.may_begin()) {
         auto next = items_->next();
+        const std::lock_guard guard(mutex_);
         if (!next) {
             if (next.error().failure != Failure::stopped) end_with(next.error());
             return std::nullopt;
@@ -132,8 +144,10 @@ std::optional<Item> Pass::take_item() {
         if (only_ && item.key != *only_ && !asked_for) continue;
         only_found_ = only_found_ || item.key == only_;
         if (tally_.is_counted_earlier(item.key)) continue;
-        return std::move(item);
+        if (context_.may_begin()) return std::move(item);
+        count_not_begun(item.key);  // the end came while it was waited for
     }
+    const std::lock_guard guard(mutex_);
     return take_unlisted();
 }
 
@@ -192,12 +206,17 @@ void Pass::watch_connections(PairEnd end, bool found_nobody) {
 
 void Pass::end_with(Error error) {
     tally_.end_with(std::move(error));
-    context_.ended = true;
+    begin_no_more();
 }
 
 void Pass::end_with(ExitStatus status, const std::string& because) {
     tally_.end_with(status, because);
+    begin_no_more();
+}
+
+void Pass::begin_no_more() {
     context_.ended = true;
+    if (over_) over_->fire();
 }
 
 /// A stop ends the reading of items, too; what a file still holds is counted as long as that costs nobody any time.
@@ -214,8 +233,13 @@ void Pass::count_what_is_left() {
         const Item* item = std::get_if<Item>(&**next);
         if (item != nullptr) asked_for_.erase(item->key);
         if (item == nullptr || tally_.is_counted_earlier(item->key)) continue;
-        is_done(context_, item->key) ? tally_.count_skipped() : tally_.count_left(1);
+        count_not_begun(item->key);
     }
+}
+
+/// With mutex_ held, or alone.
+void Pass::count_not_begun(const std::string& item_key) {
+    is_done(context_, item_key) ? tally_.count_skipped() : tally_.count_left(1);
 }
 
 }  // namespace lockstep

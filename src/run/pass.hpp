@@ -13,6 +13,7 @@
 #include "run/pass_context.hpp"
 #include "run/pass_tally.hpp"
 #include "run/told_records.hpp"
+#include "sys/interrupt.hpp"
 
 namespace lockstep {
 
@@ -26,6 +27,7 @@ class Pass {
 
   private:
     void go_through_items(Workbench& bench);
+    Result<void> open_source(Workbench& bench);
     void conclude();
     void settle_unfinished(Workbench& bench);
     void work_together();
@@ -39,7 +41,9 @@ class Pass {
     void watch_connections(PairEnd end, bool found_nobody);
     void end_with(Error error);
     void end_with(ExitStatus status, const std::string& because);
+    void begin_no_more();
     void count_what_is_left();
+    void count_not_begun(const std::string& item_key);
     Workbench make_bench();
 
     PassContext& context_;
@@ -47,12 +51,15 @@ class Pass {
     std::int64_t number_;
     const std::optional<std::string>& only_;
 
-    std::unique_ptr<ItemSource> items_;
-    std::mutex mutex_;  ///< guards all of the following
+    std::optional<Interrupt> over_;           ///< fired when context_.ended is set: nobody waits for an item any longer
+    std::optional<Interrupt> no_more_items_;  ///< over_, or a stop
+    std::unique_ptr<ItemSource> items_;       ///< guarded by reading_
+    std::mutex reading_;                      ///< taken before mutex_, and held while an item is waited for
+    std::mutex mutex_;                        ///< guards all of the following
     PassTally tally_;
     std::optional<ToldRecords> told_records_;
     bool only_found_ = false;
-    bool exhausted_ = false;
+    bool exhausted_ = false;                              ///< written with both mutexes held
     std::int64_t failures_ = 0;                           ///< of this pass's own items
     int found_nobody_ = 0;                                ///< items one after the other that found nobody to talk to
     std::map<std::string, Json, std::less<>> asked_for_;  ///< Recovery::take_asked_for(), as far as they have not come yet

@@ -1,8 +1,10 @@
 #include "sys/interrupt.hpp"
 
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace lockstep {
@@ -11,6 +13,25 @@ Result<Interrupt> Interrupt::create() {
     UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!fd) return os_error(Failure::os, "creating an eventfd");
     return Interrupt(std::move(fd));
+}
+
+Result<Interrupt> Interrupt::either(const Interrupt& one, const Interrupt& other) {
+    // An epoll is readable as long as one of those that it watches is.
+    UniqueFd fd(::epoll_create1(EPOLL_CLOEXEC));
+    for (const Interrupt* source : {&one, &other}) {
+        epoll_event event{};
+        event.events = EPOLLIN;
+        if (!fd || ::epoll_ctl(fd.get(), EPOLL_CTL_ADD, source->fd(), &event) != 0)
+            return os_error(Failure::os, "watching two eventfds");
+    }
+    Interrupt result(std::move(fd));
+    result.sources_ = {&one, &other};
+    return result;
+}
+
+bool Interrupt::fired() const noexcept {
+    if (fired_.load(std::memory_order_acquire)) return true;
+    return std::ranges::any_of(sources_, [](const Interrupt* source) { return source != nullptr && source->fired(); });
 }
 
 void Interrupt::fire() noexcept {

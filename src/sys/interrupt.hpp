@@ -1,6 +1,7 @@
 #pragma once
 // A flag that threads can wait for together with anything else that poll(2) knows.
 
+#include <array>
 #include <atomic>
 
 #include "base/clock.hpp"
@@ -15,11 +16,14 @@ class Interrupt {
   public:
     /// Error: Failure::os when there is no descriptor left.
     static Result<Interrupt> create();
+    /// One that has fired as soon as one of these two has, which must outlive it. It is not to be fired itself.
+    /// Error: Failure::os when there is no descriptor left.
+    static Result<Interrupt> either(const Interrupt& one, const Interrupt& other);
 
-    Interrupt(Interrupt&& other) noexcept : fd_(std::move(other.fd_)), fired_(other.fired_.load()) {}
+    Interrupt(Interrupt&& other) noexcept : fd_(std::move(other.fd_)), fired_(other.fired_.load()), sources_(other.sources_) {}
 
     void fire() noexcept;
-    bool fired() const noexcept { return fired_.load(std::memory_order_acquire); }
+    bool fired() const noexcept;
     /// Readable (POLLIN) once fired.
     int fd() const { return fd_.get(); }
 
@@ -32,6 +36,7 @@ class Interrupt {
 
     UniqueFd fd_;
     std::atomic<bool> fired_ = false;
+    std::array<const Interrupt*, 2> sources_{};  ///< of either()
 };
 
 /// A bell that threads ring and one thread hears in poll(2), as often as it likes.

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import unittest
 
 from demo_api import DemoApi
@@ -30,6 +31,17 @@ class Items(ItemTest):
             self.assertEqual(loop.wait(), 64)
         self.assertIn("the items come from stdin, which is there for one pass only: use run", loop.err())
         self.assertEqual(self.noted(), [])
+
+    def test_whoever_waits_for_stdin_does_not_keep_a_run_from_ending_whose_lock_is_lost(self):
+        job = self.job_over({"ndjson": "-"}, script=f'#!/bin/sh\nrm -r {self.lock}\necho "$1" >>done.log\n', maxConcurrency=2)
+        text = json.loads(job.read_text())
+        text["steps"][0]["second"] = self.command("./note.sh", "{$inputs.id}")
+        run = self.start_lockstep("run", self.write_job(text), "--state-dir", self.state, stdin=subprocess.PIPE)
+        run.popen.stdin.write(b'{"id": "a"}\n')
+        run.popen.stdin.flush()
+        self.assertEqual(run.wait(), 73, "with a writer that has not closed it")
+        run.popen.stdin.close()
+        self.assertEqual(self.noted(), ["a"])
 
     def test_a_paged_get_gives_items(self):
         api = DemoApi(self)

@@ -1,4 +1,4 @@
-// What threads wait for: the latch and the bell.
+// What threads wait for: the latch, the bell, one of two interrupts.
 
 #include <poll.h>
 
@@ -29,6 +29,18 @@ TEST_CASE("a latch gives its value to all who waited for it, and to those who co
         CHECK(sum == 12);
         CHECK(latch.wait() == 3);
     }
+}
+
+TEST_CASE("one of two interrupts is enough for whoever waits for either", "[interrupt]") {
+    auto one = Interrupt::create().value();
+    auto other = Interrupt::create().value();
+    const auto either = Interrupt::either(one, other).value();
+    CHECK_FALSE(either.wait_until(monotonic_now()));
+    std::thread waiter([&] { CHECK(either.wait_until(monotonic_now() + std::chrono::hours{1})); });
+    (GENERATE(false, true) ? one : other).fire();
+    waiter.join();
+    pollfd wait{either.fd(), POLLIN, 0};
+    CHECK(::poll(&wait, 1, 0) == 1);
 }
 
 TEST_CASE("a bell rings until it is silenced, and can be rung again", "[bell]") {
