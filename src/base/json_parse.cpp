@@ -118,7 +118,13 @@ class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
 
 std::expected<Json, JsonSyntaxError> parse_json(std::string_view text) {
     TreeBuilder builder(text);
-    if (nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) return std::move(builder.root_);
+    const bool parsed = nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
+    // The library takes a NUL between tokens for the end of the text: what stands behind it would be dropped unseen.
+    const std::size_t nul = text.find('\0');
+    if (nul != std::string_view::npos && (parsed || builder.error_.offset >= nul)) {
+        return std::unexpected(JsonSyntaxError{"there is a NUL byte in it", nul});
+    }
+    if (parsed) return std::move(builder.root_);
     if (builder.error_.what.empty()) builder.error_.what = "not JSON";
     return std::unexpected(std::move(builder.error_));
 }

@@ -74,6 +74,17 @@ TEST_CASE("what is not JSON is refused, with its place", "[json]") {
     CHECK(parse_json("[1,\n 2 3]").error().offset == 7);
 }
 
+TEST_CASE("a NUL byte ends no text: what stands behind it is not dropped unseen", "[json]") {
+    using namespace std::string_view_literals;
+    for (const std::string_view text : {"{\"a\":1}\0{\"b\":2}"sv, "{\"a\":1}\0"sv, "{\"a\":1\0}"sv, "\0"sv}) {
+        INFO(text);
+        const auto json = parse_json(text);
+        REQUIRE_FALSE(json.has_value());
+        CHECK(json.error().what == "there is a NUL byte in it");
+        CHECK(json.error().offset == text.find('\0'));
+    }
+}
+
 TEST_CASE("nesting is bounded", "[json]") {
     CHECK(parse_json(std::string(200, '[') + std::string(200, ']')).has_value());
     const auto deep = parse_json(std::string(100'000, '['));
