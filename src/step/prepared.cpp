@@ -42,8 +42,9 @@ Result<Pairs> named_values(const Json& object, std::string_view name, std::strin
         auto value = with_secrets(pair.elements[1].text, scope);
         if (!value) return std::unexpected(std::move(value.error()));
         if (value->find_first_of(forbidden) != std::string::npos) {
-            return fail(Failure::items,
-                        pair.elements[0].text + ": a secret holds a line break or a NUL character; nothing was done");
+            return fail(Failure::items, pair.elements[0].text + ": its value holds a " +
+                                            (forbidden.size() > 1 ? "line break or a " : "") +
+                                            "NUL character; nothing was done");
         }
         result.emplace_back(pair.elements[0].text, std::move(*value));
     }
