@@ -48,6 +48,7 @@ void Pass::go_through_items(Workbench& bench) {
     if (!only_) told_records_->keep(exhausted_);
     count_what_is_left();
     if (exhausted_) tally_.count_left(asked_for_.size());
+    if (!exhausted_ && !only_) tally_.more_may_be_left();
 }
 
 Result<void> Pass::open_source(Workbench& bench) {

@@ -10,8 +10,8 @@ namespace lockstep {
 
 std::string summary_text(const PassResult& result, Millis elapsed) {
     const PassTotals& totals = result.totals;
-    std::string text = fmt::format("done {}, failed {}, parked {}, left {} in {}", totals.done, totals.failed, totals.parked,
-                                   totals.left, describe_duration(elapsed));
+    std::string text = fmt::format("done {}, failed {}, parked {}, left {}{} in {}", totals.done, totals.failed, totals.parked,
+                                   totals.left, result.left_uncounted ? " or more" : "", describe_duration(elapsed));
     if (totals.skipped > 0) text += fmt::format("; {} done before", totals.skipped);
     if (totals.recovered > 0) text += fmt::format("; {} of an earlier run settled", totals.recovered);
     if (totals.open > 0) text += fmt::format("; {} half done", totals.open);
@@ -19,6 +19,8 @@ std::string summary_text(const PassResult& result, Millis elapsed) {
         text += fmt::format("; {} of the failed not tried again yet (--only {} does it now)", result.not_tried,
                             shell_quoted_line(result.first_not_tried));
     }
+    const std::int64_t others = result.told_before - result.not_tried;
+    if (others > 0) text += fmt::format("; {} told of before (--log-level debug tells again)", others);
     return text;
 }
 

@@ -27,6 +27,7 @@ struct PassResult {
     std::vector<std::string> failed_items;  ///< keys of the first of those that no earlier pass told of
     std::vector<std::string> parked_items;  ///< of those parked by this pass, likewise
     bool uneventful = false;                ///< busy, or stopped before it began: nobody needs to be told
+    bool left_uncounted = false;            ///< there may be more left: the source was not read to its end
     bool begun = true;                      ///< false: there was no pass (busy, stopped before, no journal)
 };
 
@@ -50,6 +51,8 @@ class PassTally {
     /// Items that the pass did not come to.
     void count_skipped() { ++result_.totals.skipped; }
     void count_left(std::size_t items) { result_.totals.left += static_cast<std::int64_t>(items); }
+
+    void more_may_be_left() { result_.left_uncounted = true; }
 
     /// An error came while this item was in hand; count_cut() tells what became of it.
     void cut(const std::string& item_key) { cut_.insert(item_key); }

@@ -183,7 +183,7 @@ class CannotBeHad(JournalTest):
 
     @as_root
     def test_a_full_disk_is_told_with_how_many_pairs_it_left_half_done(self):
-        numbers = r"done (\d+), failed 0, parked (\d+), left (\d+) in [\d.]+s(?:; (\d+) done before)?(?:; \d+ of an earlier run settled)?(?:; (\d+) half done)?"
+        numbers = r"done (\d+), failed 0, parked (\d+), left (\d+)(?: or more)? in [\d.]+s(?:; (\d+) done before)?(?:; \d+ of an earlier run settled)?(?:; (\d+) half done)?"
         # Its size decides which write is the first to find no room.
         for workers, size in ((1, 600), (1, 640), (1, 680), (4, 600)):
             with self.subTest(workers=workers, size=size):

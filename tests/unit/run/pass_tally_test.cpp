@@ -22,7 +22,7 @@ TEST_CASE("A tally counts each item under its end, and names those that no earli
     const PassResult result = tally.take();
     CHECK(summary_text(result, Millis{0}) ==
           "done 1, failed 4, parked 2, left 3 in 0.0s; 2 done before; 2 half done; "
-          "1 of the failed not tried again yet (--only f does it now)");
+          "1 of the failed not tried again yet (--only f does it now); 2 told of before (--log-level debug tells again)");
     CHECK(result.failed_items == std::vector<std::string>{"c", "g", "line 7: no JSON"});
     CHECK(result.parked_items == std::vector<std::string>{"d"});
     CHECK(result.told_before == 3);
@@ -36,6 +36,13 @@ TEST_CASE("What an earlier run left open is counted once, and as settled only if
     CHECK_FALSE(tally.is_counted_earlier("c"));
     CHECK(summary_text(tally.result(), Millis{0}) ==
           "done 1, failed 0, parked 0, left 0 in 0.0s; 1 of an earlier run settled; 1 half done");
+}
+
+TEST_CASE("How much is left is no number that nobody has counted") {
+    PassTally tally;
+    tally.count_left(306);
+    tally.more_may_be_left();
+    CHECK(summary_text(tally.result(), Millis{0}) == "done 0, failed 0, parked 0, left 306 or more in 0.0s");
 }
 
 TEST_CASE("The gravest reason ends a pass, and of errors the first is told") {
