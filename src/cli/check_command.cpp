@@ -1,5 +1,6 @@
 #include "cli/check_command.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/exit_status.hpp"
@@ -86,7 +87,9 @@ Checked check_job(const JobSpec& job, const std::string& file, const ConfiguredS
 
 }  // namespace
 
-int check_command(const CheckArguments& arguments) {
+int check_command(CheckArguments arguments) {
+    const auto is_schema = [](const std::string& file) { return file.ends_with(".schema.json"); };
+    if (!std::ranges::all_of(arguments.job_files, is_schema)) std::erase_if(arguments.job_files, is_schema);
     if (arguments.overdue) return overdue_check(arguments);
     const auto supervisors = ConfiguredSupervisors::read(arguments);
     if (!supervisors) return report_error(supervisors.error());

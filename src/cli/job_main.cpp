@@ -39,5 +39,5 @@ int main(int argc, char** argv) {
     if (const auto* convert = std::get_if<lockstep::ConvertArguments>(&arguments)) return lockstep::convert_command(*convert);
     if (const auto* setup = std::get_if<lockstep::SetupArguments>(&arguments)) return lockstep::setup_command(*setup);
     if (const auto* init = std::get_if<lockstep::InitArguments>(&arguments)) return lockstep::init_command(*init);
-    return lockstep::check_command(std::get<lockstep::CheckArguments>(arguments));
+    return lockstep::check_command(std::get<lockstep::CheckArguments>(std::move(arguments)));
 }

@@ -355,6 +355,15 @@ class SaidOnce(JournalTest):
         self.assertEqual(self.run_job(job).status, 0)
         self.assertEqual(self.lockstep(*overdue).status, 0)
 
+    def test_a_schema_beside_the_job_files_is_no_job_that_is_wrong(self):
+        """check jobs/*.json finds it there, for editors want it there; alone it was meant."""
+        job = self.article(lock=self.lock)
+        schema = self.root / "job.schema.json"
+        schema.write_text('{"title": "a schema"}')
+        checked = self.lockstep("check", "--json", job, schema)
+        self.assertEqual((checked.status, len(json.loads(checked.out))), (0, 1), checked.err)
+        self.assertEqual(self.lockstep("check", schema).status, 78)
+
 
 if __name__ == "__main__":
     unittest.main()
