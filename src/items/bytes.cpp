@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -12,6 +13,7 @@ namespace lockstep {
 namespace {
 
 constexpr std::size_t kChunk = 64 * 1024;
+constexpr std::size_t kTail = 4096;  // of a chunk: by that much a file is known again
 
 }  // namespace
 
@@ -27,6 +29,7 @@ Result<ByteReader> ByteReader::open(const std::string& path, const Interrupt& st
     if (S_ISDIR(info.st_mode)) return os_error(Failure::items, "reading the items from " + name, EISDIR);
     ByteReader reader(name, std::move(owned), fd, &stop);
     reader.waits_ = !S_ISREG(info.st_mode);
+    if (!reader.waits_) reader.offset_ = std::max<off_t>(::lseek(fd, 0, SEEK_CUR), 0);
     return reader;
 }
 
@@ -48,8 +51,20 @@ Result<void> ByteReader::wait_readable() const {
     }
 }
 
+bool ByteReader::still_holds(std::string_view text) const {
+    std::array<char, kTail> now{};
+    const ssize_t got = ::pread(fd_, now.data(), text.size(), offset_ - static_cast<off_t>(text.size()));
+    return got >= 0 && std::string_view(now.data(), static_cast<std::size_t>(got)) == text;
+}
+
+bool ByteReader::is_at_its_end() const {
+    struct stat info{};
+    return ::fstat(fd_, &info) == 0 && info.st_size == offset_;
+}
+
 Result<bool> ByteReader::fill() {
     if (fd_ < 0) return false;
+    const std::string tail = waits_ ? "" : buffer_.substr(buffer_.size() - std::min(buffer_.size(), kTail));
     if (buffer_.size() != kChunk) buffer_.resize(kChunk);
     for (;;) {
         if (waits_) {
@@ -60,6 +75,21 @@ Result<bool> ByteReader::fill() {
         if (got < 0) return os_error(Failure::items, "reading the items from " + name_);
         buffer_.resize(static_cast<std::size_t>(got));
         at_ = 0;
+        if (waits_) {
+            if (got == 0) fd_ = -1;
+            return got > 0;
+        }
+        // After the read: what was written over before it is seen here.
+        written_over_ = written_over_ || !still_holds(tail);
+        if (written_over_) {
+            buffer_.clear();
+            if (had_all_) return false;
+            return fail(Failure::items,
+                        name_ + " was written over while it was read, at byte " + std::to_string(offset_) +
+                            ": nothing is taken from the middle of it. Put a new file in place by renaming it (mv)");
+        }
+        offset_ += got;
+        had_all_ = is_at_its_end();
         if (got == 0) fd_ = -1;
         return got > 0;
     }

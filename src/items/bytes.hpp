@@ -2,7 +2,9 @@
 // Bytes of a file, a pipe or a text, buffered, with lines counted.
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "sys/interrupt.hpp"
@@ -17,6 +19,8 @@ class ByteReader {
   public:
     /// A file by its absolute path, or "-" for stdin. Error: Failure::items. `stop` ends waiting for whatever is no regular
     /// file.
+    /// A regular file that is written over (not appended to) is read to its old end if that was seen already; else reading it
+    /// fails (Failure::items), for what stands there now begins in the middle of something.
     static Result<ByteReader> open(const std::string& path, const Interrupt& stop);
     static ByteReader of_text(std::string text);
 
@@ -42,12 +46,18 @@ class ByteReader {
     /// Makes bytes available. @return false at the end
     Result<bool> fill();
     Result<void> wait_readable() const;
+    /// Does the file still hold `text` before the place that was read up to?
+    bool still_holds(std::string_view text) const;
+    bool is_at_its_end() const;
 
     std::string name_;
     UniqueFd owned_;
     int fd_ = -1;  // -1: there is nothing behind the buffer
     const Interrupt* stop_ = nullptr;
-    bool waits_ = false;  // a pipe, a terminal: reading may block
+    bool waits_ = false;       // a pipe, a terminal: reading may block
+    std::int64_t offset_ = 0;  // of a regular file: up to where it is read
+    bool had_all_ = false;     // that was its end at that moment
+    bool written_over_ = false;
     std::string buffer_;
     std::size_t at_ = 0;
     std::size_t line_ = 1;
