@@ -81,6 +81,13 @@ bool speaks_of_locks(std::string_view command) {
     });
 }
 
+/// A line of /etc/crontab, read as one of a user's: its "command" is a plain word in front of one that takes a lock.
+bool has_user_in_front(const std::vector<ShellToken>& tokens) {
+    if (tokens.size() < 2 || tokens[0].kind != ShellToken::Kind::word || tokens[1].kind != ShellToken::Kind::word) return false;
+    constexpr std::string_view kOfNames = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+    return is_lock_program(program_of(tokens[1])) && tokens[0].text.find_first_not_of(kOfNames) == std::string_view::npos;
+}
+
 /// Does anything look at the exit status of the command that ends at `last`?
 bool is_status_used(const std::vector<ShellToken>& tokens, std::size_t first, std::size_t last) {
     if (last < tokens.size() && !(last + 1 == tokens.size() && tokens[last].is_op(";"))) return true;
@@ -147,7 +154,11 @@ Conversion LineConverter::convert_command(std::string_view command) {
                                                    : convert_script(command, *tokens, calls[0].token);
     }
     if (result.outcome == Conversion::Outcome::nothing && speaks_of_locks(command))
-        return left("the lock is taken in a way that is not read, perhaps inside a quoted script");
+        return left(
+            "the lock is taken in a way that is not read, perhaps inside a quoted script" +
+            (kind_ == CrontabKind::user && has_user_in_front(*tokens)
+                 ? "; if " + std::string(tokens->front().text) + " is a user, as in /etc/crontab, say lockstep convert --system"
+                 : ""));
     return result;
 }
 
