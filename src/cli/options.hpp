@@ -31,6 +31,8 @@ void add_manual(CLI::App& app, std::string& text);
 
 /// A duration as parse_duration() reads it; CLI::ValidationError naming the option for anything else.
 Millis duration(const std::string& option, const std::string& text);
+/// The pause of a loop: longer than 0, as in the job file.
+Millis pause_of_loop(const std::string& option, const std::string& text);
 
 /// Of an option or a positional word there are only these: help shows them as "a|b|c", and another one is refused with all of
 /// them, and with the likeliest.

@@ -14,6 +14,12 @@ Millis duration(const std::string& option, const std::string& text) {
     return *duration;
 }
 
+Millis pause_of_loop(const std::string& option, const std::string& text) {
+    const Millis pause = duration(option, text);
+    if (pause == Millis{0}) throw CLI::ValidationError(option, "the pause between two passes must be longer than 0");
+    return pause;
+}
+
 CLI::Option* take_only(CLI::Option* option, const std::vector<std::string>& words) {
     std::string shown;
     for (const std::string& word : words) shown += (shown.empty() ? "" : "|") + word;

@@ -91,7 +91,7 @@ CLI::App* add_loop(CLI::App& app, RunArguments& arguments) {
     add_pass_options(*loop, arguments);
     add_coalesce_option(*loop, arguments.options);
     loop->add_option_function<std::string>(
-            "--every", [&arguments](const std::string& text) { arguments.every = duration("--every", text); },
+            "--every", [&arguments](const std::string& text) { arguments.every = pause_of_loop("--every", text); },
             "pause between the end of a pass and the start of the next (default: the job file's \"every\")")
         ->type_name("D");
     return loop;

@@ -25,7 +25,7 @@ CLI::App* add_setup(CLI::App& app, SetupArguments& arguments) {
     setup->add_option("job", arguments.job_file, "the job file")->required()->type_name("JOB.json");
     add_writing(*setup, arguments.directory, arguments.force, "write the files there instead of printing them");
     auto* every = setup->add_option_function<std::string>(
-        "--every", [&arguments](const std::string& text) { arguments.every = duration("--every", text); },
+        "--every", [&arguments](const std::string& text) { arguments.every = pause_of_loop("--every", text); },
         "run it as a loop with this pause (default: the job file's \"every\")");
     every->type_name("D");
     setup

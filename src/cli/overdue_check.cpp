@@ -31,30 +31,32 @@ std::string line(const JobSpec& job, const Expectation& expectation, std::int64_
 }  // namespace
 
 int overdue_check(const CheckArguments& arguments) {
-    int status = 0;
+    ExitStatus status = ExitStatus::ok;
     std::string text;
     Json all = Json::array();
     for (const std::string& file : arguments.job_files) {
         const auto job = read_job_file(file, arguments.file);
         if (!job) {
-            status = report_problems(file, job.error());
+            report_problems(file, job.error());
+            status = graver(status, exit_status_of(job.error().error.failure));
             continue;
         }
         const auto expectation = expectation_of(*job, arguments.state_directory);
         if (!expectation) {
-            status = report_error(expectation.error());
+            report_error(expectation.error());
+            status = graver(status, exit_status_of(expectation.error().failure));
             continue;
         }
         const std::int64_t now = wall_now_ms();
         const bool wrong = !expectation->every || is_overdue(*expectation, now);
-        if (wrong && status == 0) status = to_int(ExitStatus::some_failed);
+        if (wrong) status = graver(status, ExitStatus::some_failed);
         text += line(*job, *expectation, now);
         Json& one = all.push(Json::object());
         one.set("job", Json::of_string(job->name));
         one.set("file", Json::of_string(file));
         add_expectation(one, *expectation, now);
     }
-    return print(arguments.json ? to_text(all) + "\n" : text, status);
+    return print(arguments.json ? to_text(all) + "\n" : text, to_int(status));
 }
 
 }  // namespace lockstep

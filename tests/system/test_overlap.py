@@ -114,6 +114,18 @@ class Overdue(SystemTest):
         shown = json.loads(self.lockstep("status", hasty, "--state-dir", self.state, "--json").out)
         self.assertEqual((shown["expectEveryMs"], shown["overdue"]), (1, True))
 
+    def test_of_several_jobs_the_gravest_trouble_is_told_by_the_status(self):
+        job = self.article(expectEvery="1h")
+        wrong = self.root / "wrong.json"
+        wrong.write_text("{")
+        (self.root / "file").write_text("")
+        for first, second in ((wrong, job), (job, wrong)):
+            result = self.lockstep("check", "--overdue", first, second, "--state-dir", self.state)
+            self.assertEqual(result.status, 78, result.err)
+            self.assertIn("article: no success yet", result.out)
+        result = self.lockstep("check", "--overdue", wrong, job, "--state-dir", self.root / "file")
+        self.assertEqual(result.status, 78, "not the 74 of the second")
+
     def test_a_pass_that_fails_is_no_success(self):
         job = self.write_job({"lockstep": 1, "job": "failing", "lock": str(self.lock), "expectEvery": "1h",
                               "steps": [{"step": "s", "first": self.command("false", refusedStatus=[1])}]})

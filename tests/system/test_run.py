@@ -26,7 +26,7 @@ class CommandLine(ItemTest):
     def test_usage_errors_are_64_and_say_where_help_is(self):
         job = self.article()
         for arguments in ([], ["fly"], ["run"], ["run", job, "--no-such"], ["run", job, "--wait", "soon"], ["run", job, "--set", "x"],
-                          ["run", job, "--max-concurrency", "0"], ["run", job, "--max-concurrency", "1001"], ["loop", job, "--only", "x"], ["check"],
+                          ["run", job, "--max-concurrency", "0"], ["run", job, "--max-concurrency", "1001"], ["loop", job, "--only", "x"], ["loop", job, "--every", "0s"], ["check"],
                           ["run", job, "--log-format", "xml"], ["run", job, "--busy-status", "999"]):
             with self.subTest(arguments=arguments):
                 result = self.lockstep(*arguments)

@@ -21,6 +21,8 @@ TEST_CASE("the closest match is what was probably meant", "[text]") {
 TEST_CASE("printable text cannot move a terminal's cursor", "[text]") {
     CHECK(printable("a\nb\tc\rd") == "a\\nb\\tc\\rd");
     CHECK(printable("\x1b[31m\x7f") == "\\x1b[31m\\x7f");
+    CHECK(printable("a\u202Eb\u2066c\u200F") == "a\\xe2\\x80\\xaeb\\xe2\\x81\\xa6c\\xe2\\x80\\x8f");  // right to left
+    CHECK(printable("\u2013 \u2022 \u20AC") == "\u2013 \u2022 \u20AC");
     CHECK(printable("\xC2\x9B"
                     "31m") == "\\xc2\\x9b31m");  // CSI as one C1 character
     CHECK(printable(std::string_view("\0x", 2)) == "\\x00x");
