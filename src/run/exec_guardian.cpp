@@ -175,7 +175,10 @@ class ExecGuardian {
     }
 
     void act(StopPolicy::Action action, const std::string& why) {
-        if (action == StopPolicy::Action::begin) locks_.note_stopping(why);
+        if (action == StopPolicy::Action::begin) {
+            locks_.note_stopping(why);
+            if (options_.grace == Millis{0}) action = policy_.on_deadline();  // nothing is waited for, nor said of it
+        }
         if (action == StopPolicy::Action::cut) return terminate(why);
         if (action == StopPolicy::Action::ask) {
             return say(why + ": waiting for " + command_.text() + "; press Ctrl-C once more within 5 s to send it SIGTERM");

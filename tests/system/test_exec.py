@@ -235,6 +235,7 @@ class Stopping(ExecTest):
         process = self.hold("--grace", "0s")
         process.send(signal.SIGTERM)
         self.assertEqual(process.wait(), 128 + signal.SIGTERM)
+        self.assertRegex(process.err(), r"\A[^\n]*SIGTERM from pid \d+[^\n]*: SIGTERM sent to [^\n]*; waiting for its end\n\Z")
         self.assert_nothing_left()
 
     def test_grace_forever_never_forwards(self):
