@@ -27,9 +27,9 @@ Result<HttpClient> HttpClient::create() {
 
 HttpExchange HttpClient::exchange(const HttpRequest& request, Millis timeout, const Interrupt* cut) {
     HttpTransfer transfer(state_->handles, request);
-    if (auto problem = transfer.prepare(timeout)) {
+    if (auto failure = transfer.prepare(timeout)) {
         HttpExchange exchange;
-        exchange.failure = {HttpFailure::Kind::not_made, std::move(*problem), false};
+        exchange.failure = std::move(*failure);
         return exchange;
     }
     return transfer.run(timeout, cut);

@@ -50,7 +50,7 @@ struct HttpResponse {
 struct HttpFailure {
     enum class Kind {
         not_made,   ///< a file that cannot be read, a URL that is none: nobody was asked for anything
-        not_sent,   ///< no connection, no name, TLS refused: not one byte of the request left
+        not_sent,   ///< no connection, no name, TLS refused, no memory: not one byte of the request left
         timed_out,  ///< the attempt's time ran out after something may have been sent
         cut,        ///< `cut` fired
         broken,     ///< reset, closed early, garbage: whether the request took effect is unknown

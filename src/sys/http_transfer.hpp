@@ -48,7 +48,7 @@ class HttpTransfer {
     }
 
     /// @return why the request cannot even be tried
-    std::optional<std::string> prepare(Millis timeout);
+    std::optional<HttpFailure> prepare(Millis timeout);
     HttpExchange run(Millis timeout, const Interrupt* cut);
 
   private:
@@ -59,7 +59,15 @@ class HttpTransfer {
     std::optional<std::string> set_method_and_body();
     std::optional<std::string> set_multipart();
     void set_headers(bool with_body);
-    void add_header(const std::string& line) { headers_ = curl_.slist_append(headers_, line.c_str()); }
+    void add_header(const std::string& line);
+
+    /// An option that an older libcurl does not know is no failure; one that there was no memory for is.
+    template <class Value>
+    void set(CURLoption option, Value value) {
+        check(handles_.set(option, value));
+    }
+    void check(CURLcode code) { no_memory_ = no_memory_ || code == CURLE_OUT_OF_MEMORY; }
+
     bool drive(const Interrupt* cut, CURLcode& result);
     HttpFailure failure(CURLcode code, Millis timeout) const;
     bool something_was_sent() const;
@@ -72,6 +80,7 @@ class HttpTransfer {
     HttpBodyFile file_;
     IncomingAnswer incoming_;
     int times_sent_ = 0;
+    bool no_memory_ = false;  // for a part of the request: what would be sent is not what was asked for
 };
 
 }  // namespace lockstep

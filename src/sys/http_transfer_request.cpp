@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <utility>
 
 #include "sys/http_transfer.hpp"
 
@@ -24,8 +25,10 @@ bool has_header(const HttpHeaders& headers, std::string_view name) {
 
 }  // namespace
 
-std::optional<std::string> HttpTransfer::prepare(Millis timeout) {
-    if (!is_http_url(request_.url)) return "\"" + request_.url + "\" is not a URL that begins with http:// or https://";
+std::optional<HttpFailure> HttpTransfer::prepare(Millis timeout) {
+    const auto not_made = [](std::string why) { return HttpFailure{HttpFailure::Kind::not_made, std::move(why), false}; };
+    if (!is_http_url(request_.url))
+        return not_made("\"" + request_.url + "\" is not a URL that begins with http:// or https://");
     handles_.error[0] = '\0';
     const std::string now = kind();
     if (now.empty() || now != handles_.kind) {
@@ -34,7 +37,10 @@ std::optional<std::string> HttpTransfer::prepare(Millis timeout) {
     }
     handles_.kind = now;
     set_exchange(timeout);
-    return set_method_and_body();
+    if (auto problem = set_method_and_body()) return not_made(std::move(*problem));
+    if (!no_memory_) return std::nullopt;
+    handles_.kind.clear();
+    return HttpFailure{HttpFailure::Kind::not_sent, "no memory for the request", false};
 }
 
 /// Requests of one kind set the same options, so that none is left from the one before. Empty: a kind of its own.
@@ -50,31 +56,30 @@ int HttpTransfer::count_request(void* transfer, char*, char*, int, int) {
 }
 
 void HttpTransfer::set_manners() {
-    handles_.set(CURLOPT_ERRORBUFFER, handles_.error.data());
-    handles_.set(CURLOPT_NOSIGNAL, 1L);
-    handles_.set(CURLOPT_QUICK_EXIT, 1L);  // a cut or a time-out does not wait for a resolver's thread
-    handles_.set(CURLOPT_PROTOCOLS_STR, "http,https");
-    handles_.set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    handles_.set(CURLOPT_PROXY, "");
-    handles_.set(CURLOPT_USERAGENT, "lockstep/" LOCKSTEP_VERSION);
-    if (!has_header(request_.headers, "Accept-Encoding"))
-        handles_.set(CURLOPT_ACCEPT_ENCODING, "");  // all that libcurl can decode
-    handles_.set(CURLOPT_HEADERFUNCTION, &take_header);
-    handles_.set(CURLOPT_WRITEFUNCTION, &take_body);
+    set(CURLOPT_ERRORBUFFER, handles_.error.data());
+    set(CURLOPT_NOSIGNAL, 1L);
+    set(CURLOPT_QUICK_EXIT, 1L);  // a cut or a time-out does not wait for a resolver's thread
+    set(CURLOPT_PROTOCOLS_STR, "http,https");
+    set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    set(CURLOPT_PROXY, "");
+    set(CURLOPT_USERAGENT, "lockstep/" LOCKSTEP_VERSION);
+    if (!has_header(request_.headers, "Accept-Encoding")) set(CURLOPT_ACCEPT_ENCODING, "");  // all that libcurl can decode
+    set(CURLOPT_HEADERFUNCTION, &take_header);
+    set(CURLOPT_WRITEFUNCTION, &take_body);
 }
 
 void HttpTransfer::set_exchange(Millis timeout) {
     const long limit = std::clamp<long>(timeout.count(), 1, INT_MAX);
-    handles_.set(CURLOPT_URL, request_.url.c_str());
-    handles_.set(CURLOPT_TIMEOUT_MS, limit);
-    handles_.set(CURLOPT_CONNECTTIMEOUT_MS, limit);
+    set(CURLOPT_URL, request_.url.c_str());
+    set(CURLOPT_TIMEOUT_MS, limit);
+    set(CURLOPT_CONNECTTIMEOUT_MS, limit);
     // Called whenever the request is about to be sent. Before libcurl 7.80 there is no such call: then no connection is used
     // twice, and libcurl has no reason to send anything again.
     const bool counted =
         handles_.set(CURLOPT_PREREQFUNCTION, &count_request) == CURLE_OK && handles_.set(CURLOPT_PREREQDATA, this) == CURLE_OK;
-    handles_.set(CURLOPT_FRESH_CONNECT, request_.fresh_connection || !counted ? 1L : 0L);
-    handles_.set(CURLOPT_HEADERDATA, &incoming_);
-    handles_.set(CURLOPT_WRITEDATA, &incoming_);
+    set(CURLOPT_FRESH_CONNECT, request_.fresh_connection || !counted ? 1L : 0L);
+    set(CURLOPT_HEADERDATA, &incoming_);
+    set(CURLOPT_WRITEDATA, &incoming_);
 }
 
 std::optional<std::string> HttpTransfer::set_method_and_body() {
@@ -84,42 +89,51 @@ std::optional<std::string> HttpTransfer::set_method_and_body() {
         if (auto problem = set_multipart()) return problem;
     } else if (!request_.body_file.empty()) {
         if (auto problem = open_body_file(request_.body_file, file_)) return problem;
-        handles_.set(CURLOPT_POST, 1L);
-        handles_.set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(file_.size));
-        handles_.set(CURLOPT_READFUNCTION, &read_body_file);
-        handles_.set(CURLOPT_READDATA, &file_);
-        handles_.set(CURLOPT_SEEKFUNCTION, &seek_body_file);
-        handles_.set(CURLOPT_SEEKDATA, &file_);
+        set(CURLOPT_POST, 1L);
+        set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(file_.size));
+        set(CURLOPT_READFUNCTION, &read_body_file);
+        set(CURLOPT_READDATA, &file_);
+        set(CURLOPT_SEEKFUNCTION, &seek_body_file);
+        set(CURLOPT_SEEKDATA, &file_);
     } else if (request_.has_body || method == "POST" || method == "PUT" || method == "PATCH") {
         // An empty body of these methods is announced, too: Content-Length: 0 (RFC 9110 8.6).
-        handles_.set(CURLOPT_POST, 1L);
-        handles_.set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
-        handles_.set(CURLOPT_POSTFIELDS, request_.body.c_str());
+        set(CURLOPT_POST, 1L);
+        set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+        set(CURLOPT_POSTFIELDS, request_.body.c_str());
     } else {
         with_body = false;
-        if (method == "HEAD") handles_.set(CURLOPT_NOBODY, 1L);
+        if (method == "HEAD") set(CURLOPT_NOBODY, 1L);
     }
-    if (method != "HEAD" || with_body) handles_.set(CURLOPT_CUSTOMREQUEST, method.c_str());
+    if (method != "HEAD" || with_body) set(CURLOPT_CUSTOMREQUEST, method.c_str());
     set_headers(with_body);
     return std::nullopt;
 }
 
 std::optional<std::string> HttpTransfer::set_multipart() {
     mime_ = curl_.mime_init(handles_.easy);
+    if (mime_ == nullptr) check(CURLE_OUT_OF_MEMORY);
     for (const HttpPart& part : request_.parts) {
         curl_mimepart* made = curl_.mime_addpart(mime_);
-        curl_.mime_name(made, part.name.c_str());
+        if (made == nullptr) check(CURLE_OUT_OF_MEMORY);
+        if (no_memory_) return std::nullopt;
+        check(curl_.mime_name(made, part.name.c_str()));
         if (part.file.empty()) {
-            curl_.mime_data(made, part.value.data(), part.value.size());
+            check(curl_.mime_data(made, part.value.data(), part.value.size()));
         } else {
             HttpBodyFile probe;  // libcurl opens it later: what cannot be read is to be known before anything is sent
             if (auto problem = open_body_file(part.file, probe)) return problem;
             if (curl_.mime_filedata(made, part.file.c_str()) != CURLE_OK) return "reading the file " + part.file + " failed";
         }
-        if (!part.content_type.empty()) curl_.mime_type(made, part.content_type.c_str());
+        if (!part.content_type.empty()) check(curl_.mime_type(made, part.content_type.c_str()));
     }
-    handles_.set(CURLOPT_MIMEPOST, mime_);
+    set(CURLOPT_MIMEPOST, mime_);
     return std::nullopt;
+}
+
+void HttpTransfer::add_header(const std::string& line) {
+    curl_slist* const longer = curl_.slist_append(headers_, line.c_str());
+    if (longer == nullptr) return check(CURLE_OUT_OF_MEMORY);  // the list is as it was
+    headers_ = longer;
 }
 
 void HttpTransfer::set_headers(bool with_body) {
@@ -130,7 +144,7 @@ void HttpTransfer::set_headers(bool with_body) {
         add_header("Expect:");  // no pause for a 100 Continue that most servers do not send
         if (mime_ == nullptr && !has_header(request_.headers, "Content-Type")) add_header("Content-Type:");
     }
-    handles_.set(CURLOPT_HTTPHEADER, headers_);
+    set(CURLOPT_HTTPHEADER, headers_);
 }
 
 }  // namespace lockstep
