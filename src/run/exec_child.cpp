@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "lock/lock_steps.hpp"
 
 namespace lockstep {
@@ -20,9 +22,12 @@ void keep_open(int fd) {
 
 }  // namespace
 
-UniqueFd input_for_command() {
-    if (::isatty(STDIN_FILENO) == 0) return UniqueFd();
-    return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY));
+CommandInput input_for_command() {
+    CommandInput input;
+    if (::isatty(STDIN_FILENO) == 0) return input;
+    input.fd.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    if (!input.fd) input.error = errno;
+    return input;
 }
 
 void begin_command(pid_t guardian, CommandTable& commands) {
@@ -32,7 +37,7 @@ void begin_command(pid_t guardian, CommandTable& commands) {
 }
 
 int prepare_command(int input, std::span<const int> records, const InheritedSignals& inherited) {
-    if (input >= 0) ::dup2(input, STDIN_FILENO);
+    if (input >= 0 && ::dup2(input, STDIN_FILENO) < 0) return errno;
     for (const int record : records) {
         // We have the guardian's descriptor of the directory, too, until execve(2): nobody can take the lock before this is
         // done.

@@ -11,7 +11,11 @@ namespace lockstep {
 
 /// What is to be the command's stdin, or nothing if ours is. A terminal belongs to the front's session: a command that reads
 /// from it would stop, or take what is typed for the shell.
-UniqueFd input_for_command();
+struct CommandInput {
+    UniqueFd fd;
+    int error = 0;  ///< an errno: there is a terminal, and nothing that could take its place
+};
+CommandInput input_for_command();
 
 /// In the child, first: it stands in the front's table before it runs, for the guardian may be killed at any moment; then the
 /// front waits for this command, or it does not begin.

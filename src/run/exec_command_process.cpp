@@ -14,8 +14,7 @@ int exit_status_of_command(int wait_status) {
     return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
-int ExecCommandProcess::start(char* const* argv, const std::vector<int>& records, const GuardianLink& link, bool interactive) {
-    const UniqueFd input = interactive ? UniqueFd() : input_for_command();
+int ExecCommandProcess::start(char* const* argv, int input, const std::vector<int>& records, const GuardianLink& link) {
     const bool in_foreground = link.terminal != nullptr && link.terminal->is_ours();
     const pid_t guardian = ::getpid();
     volatile int error = 0;  // written by the child: after vfork(2) both share the memory
@@ -24,7 +23,7 @@ int ExecCommandProcess::start(char* const* argv, const std::vector<int>& records
     if (pid == 0) {
         begin_command(guardian, *link.commands);
         if (in_foreground) link.terminal->take_in_child();
-        error = prepare_command(input.get(), records, link.inherited);
+        error = prepare_command(input, records, link.inherited);
         if (error != 0) ::_exit(127);
         ::execvp(argv[0], argv);
         error = errno;

@@ -17,12 +17,12 @@ int exit_status_of_command(int wait_status);
 class ExecCommandProcess {
   public:
     /// Starts `argv` (argv[0] is looked up in PATH) as the leader of a process group of its own, with the streams, the
-    /// environment and the signals that we inherited, and with the terminal of `link` if that is our job's; stdin is /dev/null
-    /// if ours is a terminal, unless it is `interactive`. It stands in the front's table before it runs.
+    /// environment and the signals that we inherited, and with the terminal of `link` if that is our job's. It stands in the
+    /// front's table before it runs.
     ///
-    /// @param records  as prepare_command() takes them
+    /// @param input, records  as prepare_command() takes them
     /// @return 0, or the errno of what went wrong; nothing runs then
-    int start(char* const* argv, const std::vector<int>& records, const GuardianLink& link, bool interactive);
+    int start(char* const* argv, int input, const std::vector<int>& records, const GuardianLink& link);
 
     /// One that this process has started already.
     void go_on_with(pid_t pid, char* const* argv);

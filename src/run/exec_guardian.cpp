@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/exit_status.hpp"
 #include "base/text.hpp"
+#include "run/exec_child.hpp"
 #include "run/exec_command_process.hpp"
 #include "run/exec_locks.hpp"
 #include "run/stop_policy.hpp"
@@ -75,9 +76,14 @@ class ExecGuardian {
     }
 
     int run_command() {
+        const CommandInput input = options_.interactive ? CommandInput() : input_for_command();
+        if (input.error != 0) {
+            say("opening /dev/null, the command's stdin where ours is a terminal: " + errno_text(input.error));
+            return to_int(exit_status_of(Failure::os));
+        }
         ::setenv("LOCKSTEP_LOCK", locks_.paths().c_str(), 1);
         ::setenv(kRunIdVariable, enclosing_runs_with(locks_.run_id()).c_str(), 1);
-        const int error = command_.start(options_.argv, locks_.lend_records(), link_, options_.interactive);
+        const int error = command_.start(options_.argv, input.fd.get(), locks_.lend_records(), link_);
         if (error != 0) {
             say(printable(options_.argv[0]) + ": " + errno_text(error));
             return to_int(error == ENOENT ? ExitStatus::not_found : ExitStatus::cannot_execute);

@@ -102,8 +102,9 @@ class PlainGuardian {
     }
 
     bool start_command() {
-        const UniqueFd input = input_for_command();
-        input_ = input.get();
+        const CommandInput input = input_for_command();
+        if (input.error != 0) return false;
+        input_ = input.fd.get();
         const long pid = lockstep_vfork(become_command, this);
         if (pid < 0 || error_ != 0) {
             if (pid > 0) ::waitpid(static_cast<pid_t>(pid), nullptr, 0);

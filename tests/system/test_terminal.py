@@ -4,7 +4,9 @@ import signal
 import time
 import unittest
 
+from plain_road import ROADS
 from processes import is_alive
+from strace import needs_strace
 from support import LOCKSTEP, SystemTest, wait_for_moment, wait_until
 from terminal import Terminal
 
@@ -21,6 +23,20 @@ class TerminalTest(SystemTest):
         terminal.ctrl_c()
         terminal.shows(answer)
         wait_for_moment(time.monotonic() + 1.1)
+
+
+class WithoutANullDevice(TerminalTest):
+    @needs_strace
+    def test_no_command_is_given_the_terminal_in_its_place(self):
+        for name, options in ROADS.items():
+            with self.subTest(road=name):
+                marker = self.root / "ran"
+                terminal = Terminal(self, "strace", "-f", "-o", self.root / "trace", "-P", "/dev/null", "-e", "trace=openat",
+                                    "-e", "inject=openat:error=EMFILE", LOCKSTEP, "exec", *options, self.lock, "--", "touch", marker)
+                self.assertEqual(terminal.wait(), 71, terminal.read())
+                terminal.shows("opening /dev/null, the command's stdin where ours is a terminal: Too many open files")
+                self.assertFalse(marker.exists())
+                self.assert_nothing_left()
 
 
 class ControlC(TerminalTest):
