@@ -159,14 +159,20 @@ Result<PhaseCourse::Next> PhaseCourse::settle(const Attempt& attempt) {
 /// No rule is left for this pass. A probe that was unclear today may be clear tomorrow, and is asked again until then.
 PhaseCourse::Next PhaseCourse::in_doubt_or_parked(const std::string& reason) {
     if (unclear_.empty()) return finish(PhaseEnd::parked, reason);
-    return finish(doubted_long_enough() ? PhaseEnd::parked : PhaseEnd::in_doubt, reason + "; the probe: " + unclear_);
+    return finish(began_within(terms_.park_after) ? PhaseEnd::in_doubt : PhaseEnd::parked, reason + "; the probe: " + unclear_);
 }
 
-bool PhaseCourse::doubted_long_enough() const { return wall_now_ms() - pair_.phase_begun_ms >= terms_.park_after.count(); }
+/// What began in the future began while the clock was wrong, and nobody knows how long ago. Less than a minute ahead, the clock
+/// was put right by so much.
+bool PhaseCourse::began_within(Millis time) const {
+    constexpr std::int64_t kPutRight = 60'000;
+    const std::int64_t ago = wall_now_ms() - pair_.phase_begun_ms;
+    return ago >= -kPutRight && ago < time.count();
+}
 
 bool PhaseCourse::may_resend() const {
-    const bool remembered = !phase_.idempotency || !phase_.idempotency->retention ||
-                            wall_now_ms() - pair_.phase_begun_ms < phase_.idempotency->retention->count();
+    const bool remembered =
+        !phase_.idempotency || !phase_.idempotency->retention || began_within(*phase_.idempotency->retention);
     // One that only ever ends in doubt, or takes us down with it, is not sent for ever.
     return remembered && pair_.pair_attempts <= terms_.passes_for(name_);
 }

@@ -57,7 +57,7 @@ class PhaseCourse {
     Next pause_and_retry(const Attempt& attempt);
     Next in_doubt_or_parked(const std::string& reason);
     bool may_resend() const;
-    bool doubted_long_enough() const;
+    bool began_within(Millis time) const;
     Next finish(PhaseEnd end, std::string reason);
     Result<void> write(PairState state, Durability durability);
     void say(log::Level level, const std::string& what, std::string_view outcome, MonotonicTime since) const;

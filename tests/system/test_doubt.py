@@ -120,6 +120,22 @@ class ALongOutage(DoubtTest):
         self.assertIn("is parked", self.run_job(job).err)
         self.assertEqual(len(api.calls), 2)
 
+    def test_a_clock_that_was_set_back_does_not_make_a_key_last_longer(self):
+        api = Api(self, lambda number, _: 500)
+        job = self.job(self.phase(api.url, idempotencyKey={"retention": "24h"}, retry={"maxAttempts": 1}))
+        self.assertIn("first is in doubt: 500", self.run_job(job).err)
+        self.hours_go_by(-48)
+        self.assertIn("is parked", self.run_job(job).err)
+        self.assertEqual(len(api.calls), 1)
+
+    def test_a_clock_that_was_set_back_keeps_no_unclear_probe_from_being_parked(self):
+        api = Api(self, lambda number, _: 500)
+        probe = {"http": {"method": "GET", "url": api.url}, "applied": "$statusCode == 200", "settle": "1ms", "timeout": "20s"}
+        job = self.job(self.phase(api.url, inDoubt=["probe"], probe=probe, retry={"maxAttempts": 1}))
+        self.assertIn("first is in doubt: 500", self.run_job(job).err)
+        self.hours_go_by(-48)
+        self.assertIn("is parked", self.run_job(job).err)
+
     def test_while_nobody_can_be_reached_no_pass_counts_against_what_is_in_doubt(self):
         place = (own_address(), 9001)
         api = Api(self, lambda number, _: 500, at=place)
