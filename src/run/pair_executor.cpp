@@ -34,7 +34,7 @@ Result<PairEnd> PairExecutor::execute(const StepSpec& step, const std::string& i
     if (pair->state == PairState::done) return PairEnd::skipped;
     if (pair->state == PairState::parked) return PairEnd::still_parked;
     if (is_open(pair->state)) return PairEnd::open;
-    if (waits(*pair)) return PairEnd::waits;
+    if (pass_.waits(*pair)) return PairEnd::waits;
     pair->item = to_text(inputs);
     pair->definition = step.definition;
     pair->run_id = pass_.run_id;
@@ -49,7 +49,6 @@ Result<PairEnd> PairExecutor::execute(const StepSpec& step, const std::string& i
 Result<PairEnd> PairExecutor::resume(Pair pair, const StepSpec& step, const Json& inputs, const PairTerms& terms,
                                      StepOutputs& outputs) {
     recall_outputs(pair, outputs);
-    if (waits(pair)) return PairEnd::waits;
     pair.run_id = pass_.run_id;
     ++pair.pair_attempts;
     keys_ = {};
@@ -72,9 +71,6 @@ Result<std::optional<PairEnd>> PairExecutor::begin(const Task& task) {
     for (const PhaseName name : {PhaseName::first, PhaseName::second}) task.outputs.by_phase.erase({pair.step, name});
     return enter(task, PairState::pending, "");
 }
-
-/// Whoever names it with --only wants it now.
-bool PairExecutor::waits(const Pair& pair) const { return pass_.only != pair.item_key && is_backing_off(pair.not_before_ms); }
 
 void PairExecutor::remember_outputs(const Task& task, PhaseName name, const Json& values) {
     Json all = task.pair.outputs.empty() ? Json::object() : parse_json(task.pair.outputs).value_or(Json::object());

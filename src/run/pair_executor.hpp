@@ -37,7 +37,8 @@ class PairExecutor {
     Result<PairEnd> execute(const StepSpec& step, const std::string& item_key, const Json& inputs, const PairTerms& terms,
                             StepOutputs& outputs);
 
-    /// Brings a pair that a run left open to an end. `step` and `terms` are those that it was begun with.
+    /// Brings a pair that a run left open, and that does not wait, to an end. `step` and `terms` are those that it was begun
+    /// with.
     Result<PairEnd> resume(Pair pair, const StepSpec& step, const Json& inputs, const PairTerms& terms, StepOutputs& outputs);
 
     /// The last phase ended because there was nobody to talk to.
@@ -62,7 +63,6 @@ class PairExecutor {
     Result<std::optional<PairEnd>> enter(const Task& task, PairState state, const std::string& reason);
 
     Result<std::optional<PairEnd>> begin(const Task& task);
-    bool waits(const Pair& pair) const;
     Result<Pair> load(const StepSpec& step, const std::string& item_key) const;
     Result<PairEnd> advance(const Task& task);
     Scope scope_of(const Task& task, PhaseName name);

@@ -9,6 +9,7 @@
 #include "journal/journal.hpp"
 #include "lock/directory_lock.hpp"
 #include "run/activity.hpp"
+#include "run/back_off.hpp"
 #include "run/pair_terms.hpp"
 #include "run/stop_state.hpp"
 #include "step/action.hpp"
@@ -29,6 +30,8 @@ struct PassContext {
     std::atomic<bool> ended = false;             ///< nothing more is to be begun in this pass
 
     bool may_begin() const { return !ended && !stop.requested.fired(); }
+    /// It backs off. Whoever names it with --only wants it now.
+    bool waits(const Pair& pair) const { return only != pair.item_key && is_backing_off(pair.not_before_ms); }
     /// PairTerms::in_midst of this step, or of one that the job has no longer (nullptr).
     bool is_in_midst(const StepSpec* step) const { return job.section == Section::item && step != &job.steps.front(); }
     /// The scope that every expression of this run starts from: the job's own, or that of a pair's terms.

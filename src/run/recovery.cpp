@@ -46,7 +46,7 @@ Result<void> Recovery::run() {
         const bool parked = std::ranges::any_of(pairs, is_parked);
         const auto end = parked              ? Result<PairEnd>(PairEnd::still_parked)
                          : pass_.may_begin() ? settle(pairs, found_nobody)
-                                             : Result<PairEnd>(PairEnd::open);
+                                             : Result<PairEnd>(not_reached(pairs));
         if (!end) return std::unexpected(end.error());
         const std::string& item_key = pairs.front().item_key;
         const auto settled = is_settled(item_key, *end);
@@ -54,6 +54,11 @@ Result<void> Recovery::run() {
         ended_({item_key, *end, found_nobody, *settled});
     }
     return {};
+}
+
+PairEnd Recovery::not_reached(const std::vector<Pair>& pairs) const {
+    const auto backs_off = [this](const Pair& pair) { return is_open(pair.state) && pass_.waits(pair); };
+    return std::ranges::any_of(pairs, backs_off) ? PairEnd::waits : PairEnd::open;
 }
 
 bool Recovery::leave_to_source(const std::vector<Pair>& pairs) {
@@ -102,6 +107,7 @@ Result<PairEnd> Recovery::settle(const std::vector<Pair>& pairs, bool& found_nob
 }
 
 Result<PairEnd> Recovery::resume(const Pair& pair, const Json& inputs, bool& found_nobody) {
+    if (pass_.waits(pair)) return PairEnd::waits;
     const auto definition = parse_definition(pair.definition);
     if (!definition) {
         log::error("{}: {} stays open, its journalled definition cannot be read: {}", printable(pair.item_key), pair.step,

@@ -26,7 +26,8 @@ class Recovery {
 
     Recovery(PassContext& pass, Workbench& bench, Ended ended) : pass_(pass), bench_(bench), ended_(std::move(ended)) {}
 
-    /// A stop is honoured between two items; those not reached are told as open, or as parked if they are.
+    /// A stop is honoured between two items; those not reached are told as open, or as what they are if they are
+    /// parked or back off.
     /// Error: Failure::journal or Failure::lock, after which nothing more may be begun.
     Result<void> run();
 
@@ -40,6 +41,7 @@ class Recovery {
 
   private:
     Result<void> take_decisions();
+    PairEnd not_reached(const std::vector<Pair>& pairs) const;
     bool leave_to_source(const std::vector<Pair>& pairs);
     Result<bool> is_settled(const std::string& item_key, PairEnd end);
     Result<PairEnd> settle(const std::vector<Pair>& pairs, bool& found_nobody);

@@ -1,6 +1,7 @@
 """What may have taken effect, or is half done, is neither undone, forgotten nor sent under another key, whatever goes wrong meanwhile."""
 
 import json
+import signal
 import sqlite3
 import threading
 import unittest
@@ -323,10 +324,35 @@ class TheServerWantsToBeLeftAlone(DoubtTest):
         api = Api(self, lambda number, _: (429, "Retry-After", "600") if number == 2 else 201)
         job = self.job(self.phase(f"{api.url}/first"), self.phase(f"{api.url}/second"))
         for _ in range(2):
-            self.assertEqual(self.run_job(job).status, 1)
+            result = self.run_job(job)
+            self.assertEqual(result.status, 1)
+            self.assertNotIn("settled first", result.err)
             self.assertEqual([call["call"] for call in api.calls], ["POST /first", "POST /second"])
         self.assertEqual(self.run_job(job, "--only", "i1").status, 0)
         self.assertEqual(len({call["key"] for call in api.calls}), 2)
+
+    def test_one_that_waits_is_not_told_anew_when_a_stop_comes_before_its_turn(self):
+        asked, let_go = threading.Event(), threading.Event()
+        self.addCleanup(let_go.set)
+
+        def answer(number, _):
+            if number == 5:
+                asked.set()
+                let_go.wait(20)
+            return {2: 500, 4: (429, "Retry-After", "600")}.get(number, 201)
+
+        api = Api(self, answer)
+        job = self.job(self.phase(f"{api.url}/first"), self.phase(f"{api.url}/second", retry={"maxAttempts": 1}))
+        (self.root / "items.ndjson").write_text('{"id": "i1"}\n{"id": "i2"}\n')
+        self.assertIn("2 half done", self.run_job(job).err)
+        run = self.start_lockstep("run", job, "--state-dir", self.state)
+        self.assertTrue(asked.wait(20))
+        run.send(signal.SIGTERM)
+        run.says("signal received")
+        let_go.set()
+        self.assertEqual(run.wait(), 1)
+        self.assertIn("1 of the failed not tried again yet (--only i2 does it now)", run.err())
+        self.assertNotIn("half done", run.err())
 
 
 class TheClockWasWrong(DoubtTest):
