@@ -61,6 +61,21 @@ std::string printable(std::string_view text, std::size_t limit) {
     return out;
 }
 
+std::string percent_encoded(std::string_view text) {
+    constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    constexpr std::string_view kHex = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        if (kUnreserved.find(c) != std::string_view::npos) {
+            out += c;
+        } else {
+            const auto byte = static_cast<unsigned char>(c);
+            out.append({'%', kHex[byte >> 4U], kHex[byte & 0xFU]});
+        }
+    }
+    return out;
+}
+
 std::string shell_quoted(std::string_view text) {
     std::string out;
     append_shell_quoted(out, text);

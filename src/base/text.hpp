@@ -20,6 +20,9 @@ std::string lower_case(std::string_view text);
 /// with "…" behind it.
 std::string printable(std::string_view text, std::size_t limit = 200);
 
+/// All but RFC 3986's unreserved characters as %XX.
+std::string percent_encoded(std::string_view text);
+
 /// `text` as one word of a POSIX shell: bare if that is safe, else in single quotes.
 std::string shell_quoted(std::string_view text);
 

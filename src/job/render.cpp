@@ -88,21 +88,6 @@ std::optional<Json> evaluate(const Expression& expression, const Scope& scope) {
 
 namespace {
 
-void append_percent_encoded(std::string& out, std::string_view text) {
-    constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    constexpr std::string_view kHex = "0123456789ABCDEF";
-    for (const char c : text) {
-        if (kUnreserved.find(c) != std::string_view::npos) {
-            out += c;
-            continue;
-        }
-        const auto byte = static_cast<unsigned char>(c);
-        out += '%';
-        out += kHex[byte >> 4U];
-        out += kHex[byte & 0xFU];
-    }
-}
-
 void append_doubling_dollars(std::string& out, std::string_view text) {
     for (const char c : text) out.append(c == '$' ? 2 : 1, c);
 }
@@ -138,7 +123,7 @@ Result<std::string> render_as(Form form, const Template& text, const Scope& scop
         const Result<std::string> value = value_text(part.expression, scope);
         if (!value) return std::unexpected(value.error());
         if (quoting == Quoting::percent && !text.single_expression) {
-            append_percent_encoded(out, *value);
+            out += percent_encoded(*value);
         } else {
             append(*value);
         }

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "step/action.hpp"
 
 namespace lockstep {
@@ -69,21 +70,6 @@ std::optional<std::string> leads_elsewhere(const Template& url, const Scope& sco
 std::string as_template(std::string_view text) {
     std::string out(text);
     for (auto at = out.find('$'); at != std::string::npos; at = out.find('$', at + 2)) out.insert(at, 1, '$');
-    return out;
-}
-
-std::string percent_encoded(std::string_view text) {
-    constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    constexpr std::string_view kHex = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        if (kUnreserved.find(c) != std::string_view::npos) {
-            out += c;
-        } else {
-            const auto byte = static_cast<unsigned char>(c);
-            out.append({'%', kHex[byte >> 4U], kHex[byte & 0xFU]});
-        }
-    }
     return out;
 }
 
