@@ -19,8 +19,6 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::int64_t kLatestDecisions = 1000;
-
 /// The name that the uid has, and who he was before sudo(8).
 std::string who() {
     std::string name = user_name(::getuid());
@@ -69,11 +67,11 @@ Result<Pair> choose_pair(const std::vector<Pair>& pairs, const ResolveArguments&
 
 /// A second decision about the same pair would come too late.
 Result<void> check_not_decided(JournalReader& reader, const Pair& pair) {
-    const auto lines = reader.decisions(kLatestDecisions);
+    const auto lines = reader.waiting_decisions();
     if (!lines) return std::unexpected(lines.error());
     for (const DecisionLine& line : *lines) {
         const Decision& earlier = line.decision;
-        if (line.applied_ms != 0 || earlier.item_key != pair.item_key || earlier.step != pair.step) continue;
+        if (earlier.item_key != pair.item_key || earlier.step != pair.step) continue;
         return fail(Failure::busy, printable(pair.item_key) + ", step " + pair.step + ": " + printable(earlier.by) +
                                        " decided it at " + format_local(earlier.decided_ms) + " (" +
                                        std::string(to_string(earlier.verb)) + "); the next pass applies that");
@@ -120,7 +118,8 @@ Result<std::vector<AppliedDecision>> apply_now(const ResolveArguments& arguments
 std::string what_follows(const AppliedDecision& decision) {
     switch (decision.state) {
         case PairState::pending: return "; the next pass begins it anew, under a new key";
-        case PairState::first_not_applied: return "; it is tried again when its item comes up again";
+        case PairState::first_not_applied:
+            return decision.asked_for ? "; the next pass tries it again" : "; it is tried again when its item comes up again";
         case PairState::compensated:
         case PairState::done: return "";
         default: return "; the next pass goes on with it";

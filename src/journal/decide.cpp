@@ -225,8 +225,12 @@ Result<std::vector<AppliedDecision>> apply_decisions(Journal& journal) {
         const auto pair = journal.find(decision.item_key, decision.step);
         if (!pair) return std::unexpected(pair.error());
         const auto next = *pair ? decide(**pair, decision) : Result<Pair>(fail(Failure::usage, "there is no such pair"));
-        AppliedDecision one{decision, next ? "now " + std::string(to_string(next->state)) : next.error().text, next.has_value(),
-                            next ? next->state : pending};
+        AppliedDecision one;
+        one.decision = decision;
+        one.outcome = next ? "now " + std::string(to_string(next->state)) : next.error().text;
+        one.applied = next.has_value();
+        one.state = next ? next->state : pending;
+        one.asked_for = next && next->owes_steps;
         if (auto written = journal.apply(decision, next ? &*next : nullptr, one.outcome); !written)
             return std::unexpected(written.error());
         all.push_back(std::move(one));

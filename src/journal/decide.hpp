@@ -37,6 +37,7 @@ struct AppliedDecision {
     std::string outcome;  ///< "now first-done", or why it came too late
     bool applied = false;
     PairState state = PairState::pending;  ///< if applied
+    bool asked_for = false;                ///< the next pass goes through it, whether its source lists the item or not
 };
 
 /// Applies every decision that waits, in order; what came too late is marked, too. Errors are the journal's.

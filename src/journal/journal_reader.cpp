@@ -126,10 +126,11 @@ Result<std::optional<PassLine>> JournalReader::last_success() {
     return passes->empty() ? std::nullopt : std::optional(std::move(passes->front()));
 }
 
-Result<std::vector<DecisionLine>> JournalReader::decisions(std::int64_t limit) {
+Result<std::vector<DecisionLine>> JournalReader::decisions_where(std::string_view condition, std::int64_t limit) {
     auto statement = parts_->db.prepare(
-        "SELECT id, item_key, step, verb, outputs, decided_by, decided_ms, applied_ms, outcome FROM decisions ORDER BY id DESC "
-        "LIMIT ?1");
+        fmt::format("SELECT id, item_key, step, verb, outputs, decided_by, decided_ms, applied_ms, outcome FROM decisions {} "
+                    "ORDER BY id DESC LIMIT ?1",
+                    condition));
     if (!statement) return std::unexpected(std::move(statement.error()));
     statement->bind(1, limit);
     std::vector<DecisionLine> lines;
@@ -145,6 +146,13 @@ Result<std::vector<DecisionLine>> JournalReader::decisions(std::int64_t limit) {
     });
     if (!read) return std::unexpected(read.error());
     return lines;
+}
+
+Result<std::vector<DecisionLine>> JournalReader::decisions(std::int64_t limit) { return decisions_where("", limit); }
+
+Result<std::vector<DecisionLine>> JournalReader::waiting_decisions() {
+    constexpr std::int64_t kAll = -1;
+    return decisions_where("WHERE applied_ms IS NULL", kAll);
 }
 
 Result<NewestRun> JournalReader::newest_run() {

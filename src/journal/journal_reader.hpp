@@ -52,6 +52,8 @@ class JournalReader {
     Result<std::optional<PassLine>> last_success();
     /// Newest first.
     Result<std::vector<DecisionLine>> decisions(std::int64_t limit);
+    /// Those that wait for the next pass, however many; newest first.
+    Result<std::vector<DecisionLine>> waiting_decisions();
     Result<NewestRun> newest_run();
     /// Pairs that are done.
     Result<std::int64_t> done_count();
@@ -64,6 +66,7 @@ class JournalReader {
     struct Parts;
     explicit JournalReader(std::unique_ptr<Parts> parts);
     Result<std::vector<PassLine>> passes_where(std::string_view condition, std::int64_t limit);
+    Result<std::vector<DecisionLine>> decisions_where(std::string_view condition, std::int64_t limit);
 
     std::unique_ptr<Parts> parts_;
 };

@@ -89,7 +89,10 @@ Json pass_json(const PassLine& line) {
     return json;
 }
 
+namespace {
+/// No pass has applied it yet.
 bool waits(const DecisionLine& line) { return line.applied_ms == 0; }
+}  // namespace
 
 std::string decision_text(const DecisionLine& line) {
     const Decision& decision = line.decision;

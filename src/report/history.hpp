@@ -29,7 +29,5 @@ Json pass_json(const PassLine& line);
 /// "03:12:00, alice: north/o17, reserve: not-applied: now second-not-applied"
 std::string decision_text(const DecisionLine& line);
 Json decision_json(const DecisionLine& line);
-/// No pass has applied it yet.
-bool waits(const DecisionLine& line);
 
 }  // namespace lockstep

@@ -1,7 +1,5 @@
 #include "report/status.hpp"
 
-#include <algorithm>
-
 #include "base/text.hpp"
 #include "report/expectation.hpp"
 #include "report/history.hpp"
@@ -11,9 +9,6 @@
 namespace lockstep {
 
 namespace {
-
-/// Far more than anybody decides between two passes.
-constexpr std::int64_t kLatestDecisions = 1000;
 
 Result<void> read_journal(JournalReader& reader, bool has_file, JobStatus& status) {
     if (!has_file) {
@@ -32,9 +27,9 @@ Result<void> read_journal(JournalReader& reader, bool has_file, JobStatus& statu
     const auto done = reader.done_count();
     if (!done) return std::unexpected(done.error());
     status.done = *done;
-    auto decisions = reader.decisions(kLatestDecisions);
-    if (!decisions) return std::unexpected(decisions.error());
-    std::ranges::copy_if(*decisions, std::back_inserter(status.waiting), waits);
+    auto waiting = reader.waiting_decisions();
+    if (!waiting) return std::unexpected(waiting.error());
+    status.waiting = std::move(*waiting);
     return {};
 }
 

@@ -143,10 +143,11 @@ Result<PairEnd> Recovery::resume(const Pair& pair, const Json& inputs, bool& fou
 Result<void> Recovery::take_decisions() {
     const auto decisions = apply_decisions(pass_.journal);
     if (!decisions) return std::unexpected(decisions.error());
-    for (const auto& [decision, outcome, applied, state] : *decisions) {
-        log::write(applied ? log::Level::info : log::Level::warning,
+    for (const AppliedDecision& one : *decisions) {
+        const Decision& decision = one.decision;
+        log::write(one.applied ? log::Level::info : log::Level::warning,
                    fmt::format("{}: {}: {} decided {}: {}", printable(decision.item_key), decision.step, printable(decision.by),
-                               to_string(decision.verb), outcome));
+                               to_string(decision.verb), one.outcome));
     }
     return {};
 }

@@ -241,7 +241,7 @@ class BetweenTwoSteps(DoubtTest):
         self.assertIn("parked 1", self.run_job(self.write_job(text)).err)
         (self.root / "items.ndjson").write_text("")
         decided = self.lockstep("resolve", job, "i1", "--not-applied", "--state-dir", self.state)
-        self.assertEqual(decided.status, 0, decided.err)
+        self.assertEqual((decided.status, decided.out), (0, "applied: now first-not-applied; the next pass tries it again\n"))
         answers.clear()
         self.assertIn("done 1, failed 0", self.run_job(job).err)
         self.assertEqual([call["call"] for call in api.calls], ["POST /first"] + ["POST /ship"] * 2)
