@@ -15,7 +15,8 @@ struct Expectation {
     std::optional<std::int64_t> last_success_ms;  ///< wall clock, when that pass ended; unset: there was none
 };
 
-/// More than `every` has passed since the last success, or there was none; false where nothing is expected.
+/// More than `every` has passed since the last success, or there was none, or it is so far ahead that the clock was
+/// wrong then; false where nothing is expected.
 bool is_overdue(const Expectation& expectation, std::int64_t now_ms);
 
 /// "last success 26h 00m ago, expected every 1h: overdue"

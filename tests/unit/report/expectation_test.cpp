@@ -26,10 +26,17 @@ TEST_CASE("a job that never succeeded is overdue, one of which nothing is expect
     CHECK_FALSE(is_overdue({std::nullopt, kNow - 1000 * kHour}, kNow));
 }
 
-TEST_CASE("a clock that was set back makes nothing overdue, and no negative age", "[overdue]") {
+TEST_CASE("a clock that was set back a little makes nothing overdue, and no negative age", "[overdue]") {
     const Expectation ahead{std::chrono::hours{1}, kNow + kHour};
     CHECK_FALSE(is_overdue(ahead, kNow));
     CHECK(expectation_text(ahead, kNow) == "last success 0.0s ago, expected every 1h");
+}
+
+TEST_CASE("a success of a time that is far ahead says nothing: a job that runs no more would never be overdue", "[overdue]") {
+    const Expectation ahead{std::chrono::hours{1}, kNow + kHour + 1};
+    CHECK(is_overdue(ahead, kNow));
+    CHECK(expectation_text(ahead, kNow) ==
+          "last success at a time that is still to come (the clock was set back), expected every 1h: overdue");
 }
 
 TEST_CASE("the keys are there in any case, null where they mean nothing", "[overdue]") {
