@@ -63,12 +63,18 @@ Result<std::string> write_files(const std::string& directory, const std::vector<
         return fail(Failure::usage, differing + ": there already, and different; nothing was written. --force replaces it");
     }
     std::string said;
+    std::string so_far;
     for (const NewFile& file : files) {
         const std::string path = prefix + file.name;
         const bool same = contents(path) == file.text;
         if (!same) {
-            if (auto written = write_file(path, file.text, force); !written) return std::unexpected(written.error());
+            if (auto written = write_file(path, file.text, force); !written) {
+                Error error = written.error();
+                if (!so_far.empty()) error.text += "; written before that: " + so_far;
+                return std::unexpected(std::move(error));
+            }
         }
+        if (!same) so_far += (so_far.empty() ? "" : ", ") + printable(path, 4096);
         said += (same ? "unchanged " : "wrote ") + printable(path, 4096) + "\n";
     }
     return said;

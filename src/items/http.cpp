@@ -60,7 +60,9 @@ class HttpRecords final : public RecordSource {
     }
 
     Result<void> fetch() {
-        if (!visited_.insert(url_)) return failed("this page was listed already: `next` goes in a circle");
+        // The first page's URL may lack its query here, and be another page's without.
+        if (request_.query.empty() && !visited_.insert(url_))
+            return failed("this page was listed already: `next` goes in a circle");
         const auto fetched = fetch_answer();
         if (!fetched) return std::unexpected(fetched.error());
         const Answer& answer = *fetched;

@@ -42,6 +42,7 @@ Result<SystemctlProperties> systemctl_show(const std::string& unit, const std::v
     const UniqueFd out(ends[0]);
     UniqueFd in(ends[1]);
     const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (!null) return os_error(Failure::os, "opening /dev/null");
     SpawnRequest request;
     request.argv = {"systemctl", "show", "--no-pager"};
     if (user) request.argv.insert(request.argv.begin() + 1, "--user");

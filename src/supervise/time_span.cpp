@@ -48,7 +48,7 @@ std::optional<std::optional<Millis>> parse_stop_timeout(std::string_view text) {
     while (!text.empty()) {
         double number = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-        if (error != std::errc{} || number < 0) return std::nullopt;
+        if (error != std::errc{} || !std::isfinite(number) || number < 0) return std::nullopt;  // it reads "nan", too
         text.remove_prefix(static_cast<std::size_t>(end - text.data()));
         skip_blanks(text);
         const std::size_t length = std::min(text.find_first_of(" \t0123456789."), text.size());

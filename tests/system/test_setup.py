@@ -166,6 +166,12 @@ class ForCron(SetupTest):
 
 
 class Writing(SetupTest):
+    def test_what_was_written_before_a_file_that_cannot_be_is_told(self):
+        job = self.article()
+        (self.root / "article.timer").mkdir()
+        err = self.setup("systemd", job, "--write", self.root, "--schedule", "hourly", "--force", status=71).err
+        self.assertRegex(err, r"article\.timer: Is a directory; written before that: \S+/article\.service\n\Z")
+
     def test_what_is_there_and_differs_is_kept_unless_forced(self):
         job = self.article()
         said = self.setup("systemd", job, "--write", self.root, "--schedule", "hourly").out

@@ -174,6 +174,15 @@ TEST_CASE_METHOD(PagesFixture, "a GET lists items page by page", "[items]") {
     CHECK(all.items.back().line == 6);
 }
 
+TEST_CASE_METHOD(PagesFixture, "the first page's URL without its query is another page", "[items]") {
+    server.page("/a?from=north", R"({"data":[{"id":1}],"next":"/a"})");
+    server.page("/a", R"({"data":[{"id":2}]})");
+    list("/a");
+    const All all = read_all();
+    CHECK_FALSE(all.error);
+    CHECK(all.keys() == "1 2");
+}
+
 TEST_CASE_METHOD(PagesFixture, "a page that fails for a moment is asked for again, in the middle of a listing, too",
                  "[items]") {
     server.page("/a?from=north", R"({"data":[{"id":1}],"next":"/b"})");
