@@ -68,7 +68,8 @@ class WhichRoad(PlainRoadTest):
         holder = self.hold()
         flock = self.start("flock", "-n", self.root / "file", "sleep", "300")
         wait_until(lambda: [pid for pid in children_of(flock.pid) if command_line_of(pid).startswith("sleep ")], "flock's command")
-        self.assertLess(memory(holder.pid) + memory(holder.guardian()), 0.5 * memory(flock.pid))
+        # In KiB. flock(1)'s share of the C library is the smaller the more processes run; we have none of it.
+        self.assertLess(memory(holder.pid) + memory(holder.guardian()), max(0.5 * memory(flock.pid), 128))
 
 
 class BothRoadsDoTheSame(PlainRoadTest):

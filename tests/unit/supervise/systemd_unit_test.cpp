@@ -50,7 +50,8 @@ TEST_CASE("time spans are read as systemd.time(7) has them", "[systemd]") {
     CHECK(timeout("1d 2hr 3 minutes 4seconds") == Millis{93'784'000});
     CHECK(timeout("infinity") == Millis{-1});
     CHECK(timeout("0") == Millis{-1});
-    for (const char* wrong : {"", "soon", "5 parsecs", "-1s", "1s x", "nan", "nan s", "inf s"}) CHECK_FALSE(parse_stop_timeout(wrong).has_value());
+    for (const char* wrong : {"", "soon", "5 parsecs", "-1s", "1s x", "nan", "nan s", "inf s"})
+        CHECK_FALSE(parse_stop_timeout(wrong).has_value());
 }
 
 TEST_CASE("a unit's words are what systemd makes of them", "[systemd]") {
