@@ -65,7 +65,8 @@ class ExecKills(SystemTest):
                 wait_until(lambda: not self.my_processes(), "the end of all")
                 for lock in self.locks:
                     self.assertFalse(lock.exists(), f"{lock} was left behind")
-        self.assertGreater(struck, number * 9 // 10, "too few of the calls were reached")
+        # What the front has not found out in time the guardian asks itself: four calls more, in the listed run or in others.
+        self.assertGreaterEqual(struck, min(number - 4, number * 9 // 10), "too few of the calls were reached")
         print(f"\n{' '.join(map(str, options))}: killed at {struck} of {number} system calls, {time.monotonic() - began:.0f} s",
               flush=True)
 
