@@ -1,8 +1,6 @@
 #include "lock/kernel_locks.hpp"
 
-#include <fcntl.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -10,7 +8,7 @@
 #include <cstdio>
 #include <string_view>
 
-#include "sys/unique_fd.hpp"
+#include "sys/whole_file.hpp"
 
 namespace lockstep {
 
@@ -44,13 +42,7 @@ void read_line(std::string_view line, std::string_view wanted, KernelLocks& lock
 
 }  // namespace
 
-KernelLockTable::KernelLockTable() {
-    const UniqueFd file(::open("/proc/locks", O_RDONLY | O_CLOEXEC));
-    std::array<char, 16384> buffer{};
-    ssize_t length = 0;
-    while (file && (length = ::read(file.get(), buffer.data(), buffer.size())) > 0)
-        text_.append(buffer.data(), static_cast<std::size_t>(length));
-}
+KernelLockTable::KernelLockTable() : text_(read_whole_file("/proc/locks", Failure::os, "reading /proc/locks").value_or("")) {}
 
 KernelLocks KernelLockTable::of(const struct stat& info) const {
     std::array<char, 64> wanted{};

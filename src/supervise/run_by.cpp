@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 #include <string_view>
 
 #include "supervise/systemctl.hpp"
+#include "sys/whole_file.hpp"
 
 namespace lockstep {
 
@@ -62,10 +61,7 @@ RunBy find_who_runs_us() {
         return by;
     }
     if (!systemd_runs_this_machine()) return {};
-    std::ifstream file("/proc/self/cgroup");
-    std::stringstream text;
-    text << file.rdbuf();
-    return run_by_cgroup(text.str());
+    return run_by_cgroup(read_whole_file("/proc/self/cgroup", Failure::os, "reading /proc/self/cgroup").value_or(""));
 }
 
 }  // namespace lockstep
