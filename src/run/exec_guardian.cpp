@@ -1,7 +1,6 @@
 #include "run/exec_guardian.hpp"
 
 #include <poll.h>
-#include <sys/epoll.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -14,6 +13,7 @@
 #include "run/exec_locks.hpp"
 #include "run/stop_policy.hpp"
 #include "sys/enclosing_runs.hpp"
+#include "sys/watch_either.hpp"
 
 namespace lockstep {
 
@@ -63,16 +63,8 @@ class ExecGuardian {
     /// Only a wait needs something to wake it: one descriptor that is readable when a signal or a notice is. Without it no stop
     /// would end the wait.
     Result<UniqueFd> wake_for_waiting() const {
-        UniqueFd wake;
-        if (!options_.wait_forever && options_.wait == Millis{0}) return wake;
-        wake.reset(::epoll_create1(EPOLL_CLOEXEC));
-        for (const int fd : {signal_fd_.get(), link_.socket.get()}) {
-            epoll_event event{};
-            event.events = EPOLLIN;
-            if (!wake || ::epoll_ctl(wake.get(), EPOLL_CTL_ADD, fd, &event) != 0)
-                return os_error(Failure::os, "listening for a stop while waiting");
-        }
-        return wake;
+        if (!options_.wait_forever && options_.wait == Millis{0}) return UniqueFd();
+        return watch_either(signal_fd_.get(), link_.socket.get(), "listening for a stop while waiting");
     }
 
     int run_command() {

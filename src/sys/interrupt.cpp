@@ -1,11 +1,12 @@
 #include "sys/interrupt.hpp"
 
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
 #include <cstdint>
+
+#include "sys/watch_either.hpp"
 
 namespace lockstep {
 
@@ -16,15 +17,9 @@ Result<Interrupt> Interrupt::create() {
 }
 
 Result<Interrupt> Interrupt::either(const Interrupt& one, const Interrupt& other) {
-    // An epoll is readable as long as one of those that it watches is.
-    UniqueFd fd(::epoll_create1(EPOLL_CLOEXEC));
-    for (const Interrupt* source : {&one, &other}) {
-        epoll_event event{};
-        event.events = EPOLLIN;
-        if (!fd || ::epoll_ctl(fd.get(), EPOLL_CTL_ADD, source->fd(), &event) != 0)
-            return os_error(Failure::os, "watching two eventfds");
-    }
-    Interrupt result(std::move(fd));
+    auto fd = watch_either(one.fd(), other.fd(), "watching two eventfds");
+    if (!fd) return std::unexpected(std::move(fd.error()));
+    Interrupt result(std::move(*fd));
     result.sources_ = {&one, &other};
     return result;
 }
