@@ -52,10 +52,7 @@ void Pass::go_through_items(Workbench& bench) {
 }
 
 Result<void> Pass::open_source(Workbench& bench) {
-    auto over = Interrupt::create();
-    if (!over) return std::unexpected(std::move(over.error()));
-    over_.emplace(std::move(*over));
-    auto no_more = Interrupt::either(context_.stop.requested, *over_);
+    auto no_more = Interrupt::either(context_.stop.requested, context_.ended);
     if (!no_more) return std::unexpected(std::move(no_more.error()));
     no_more_items_.emplace(std::move(*no_more));
     auto items = open_items(context_.job, context_.base_scope(), number_, *no_more_items_, bench);
@@ -190,7 +187,7 @@ void Pass::look_at(PairEnd end, bool found_nobody) {
 /// With mutex_ held. What was parked or open before this pass does not count: it must not keep other items from being done.
 void Pass::check_tolerated() {
     const auto& tolerated = context_.job.tolerated_failure_count;
-    if (!tolerated || context_.ended || ++failures_ <= *tolerated) return;
+    if (!tolerated || context_.ended.fired() || ++failures_ <= *tolerated) return;
     log::error("more than {} items failed (toleratedFailureCount): no further item is begun", *tolerated);
     end_with(ExitStatus::some_failed, "too many failures");
 }
@@ -207,17 +204,12 @@ void Pass::watch_connections(PairEnd end, bool found_nobody) {
 
 void Pass::end_with(Error error) {
     tally_.end_with(std::move(error));
-    begin_no_more();
+    context_.ended.fire();
 }
 
 void Pass::end_with(ExitStatus status, const std::string& because) {
     tally_.end_with(status, because);
-    begin_no_more();
-}
-
-void Pass::begin_no_more() {
-    context_.ended = true;
-    if (over_) over_->fire();
+    context_.ended.fire();
 }
 
 /// A stop ends the reading of items, too; what a file still holds is counted as long as that costs nobody any time.

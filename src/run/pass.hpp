@@ -41,7 +41,6 @@ class Pass {
     void watch_connections(PairEnd end, bool found_nobody);
     void end_with(Error error);
     void end_with(ExitStatus status, const std::string& because);
-    void begin_no_more();
     void count_what_is_left();
     void count_not_begun(const std::string& item_key);
     Workbench make_bench();
@@ -51,8 +50,7 @@ class Pass {
     std::int64_t number_;
     const std::optional<std::string>& only_;
 
-    std::optional<Interrupt> over_;           ///< fired when context_.ended is set: nobody waits for an item any longer
-    std::optional<Interrupt> no_more_items_;  ///< over_, or a stop
+    std::optional<Interrupt> no_more_items_;  ///< a stop, or the end of the pass: nobody waits for an item any longer
     std::unique_ptr<ItemSource> items_;       ///< guarded by reading_
     std::mutex reading_;                      ///< taken before mutex_, and held while an item is waited for
     std::mutex mutex_;                        ///< guards all of the following

@@ -13,6 +13,7 @@
 #include "run/pair_terms.hpp"
 #include "run/stop_state.hpp"
 #include "step/action.hpp"
+#include "sys/interrupt.hpp"
 
 namespace lockstep {
 
@@ -27,9 +28,9 @@ struct PassContext {
     ActivityBoard& activity;
     const std::optional<std::string>& only;      ///< the one item that is wanted
     const std::atomic<bool>& shield_by_default;  ///< where the job file does not say it: a stop is signalled to commands, too
-    std::atomic<bool> ended = false;             ///< nothing more is to be begun in this pass
+    Interrupt ended;                             ///< nothing more is to be begun in this pass
 
-    bool may_begin() const { return !ended && !stop.requested.fired(); }
+    bool may_begin() const { return !ended.fired() && !stop.requested.fired(); }
     /// It backs off. Whoever names it with --only wants it now.
     bool waits(const Pair& pair) const { return only != pair.item_key && is_backing_off(pair.not_before_ms); }
     /// PairTerms::in_midst of this step, or of one that the job has no longer (nullptr).

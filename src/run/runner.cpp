@@ -156,10 +156,13 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
         lock_ = &lock;
     }
     const PruneRules prune{job_.keep_history, !job_.items && !job_.key, job_.forget_items};
+    auto ended = Interrupt::create();
+    if (!ended) return failed(ended.error());
     auto journal = open_sqlite_journal({options_.state_directory, job_.name, prune});
     if (!journal) return failed(journal.error());
     CommandMarks marks(&lock, commands_);
-    PassContext context{job_, run_id_, run_date_, **journal, lock, stop_, secrets_, activity_, options_.only, shield_commands_};
+    PassContext context{job_,      run_id_,       run_date_,        **journal,        lock, stop_, secrets_,
+                        activity_, options_.only, shield_commands_, std::move(*ended)};
 
     PassResult result;
     RunStart start{run_id_, started_ms_, ::getpid(), record_.host, options_.loop ? "loop" : "run", lock.path(), 0};

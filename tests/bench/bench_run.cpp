@@ -93,7 +93,8 @@ PassResult run_pass(const JobSpec& job, Journal& journal) {
     CommandTable commands{};
     CommandMarks marks(&lock, commands);
     const std::atomic<bool> shield = false;
-    PassContext context{job, run_id, run_date, journal, lock, stop, secrets, activity, only, shield};
+    PassContext context{
+        job, run_id, run_date, journal, lock, stop, secrets, activity, only, shield, checked(Interrupt::create())};
     return Pass(context, marks, 1).run();
 }
 
