@@ -66,16 +66,17 @@ Result<std::string> write_files(const std::string& directory, const std::vector<
     std::string so_far;
     for (const NewFile& file : files) {
         const std::string path = prefix + file.name;
-        const bool same = contents(path) == file.text;
-        if (!same) {
-            if (auto written = write_file(path, file.text, force); !written) {
-                Error error = written.error();
-                if (!so_far.empty()) error.text += "; written before that: " + so_far;
-                return std::unexpected(std::move(error));
-            }
+        const std::string shown = printable(path, 4096);
+        if (contents(path) == file.text) {
+            said += "unchanged " + shown + "\n";
+            continue;
         }
-        if (!same) so_far += (so_far.empty() ? "" : ", ") + printable(path, 4096);
-        said += (same ? "unchanged " : "wrote ") + printable(path, 4096) + "\n";
+        if (auto written = write_file(path, file.text, force); !written) {
+            if (!so_far.empty()) written.error().text += "; written before that: " + so_far;
+            return std::unexpected(std::move(written.error()));
+        }
+        so_far += (so_far.empty() ? "" : ", ") + shown;
+        said += "wrote " + shown + "\n";
     }
     return said;
 }

@@ -75,12 +75,8 @@ Result<bool> ByteReader::fill() {
         if (got < 0) return os_error(Failure::items, "reading the items from " + name_);
         buffer_.resize(static_cast<std::size_t>(got));
         at_ = 0;
-        if (waits_) {
-            if (got == 0) fd_ = -1;
-            return got > 0;
-        }
         // After the read: what was written over before it is seen here.
-        written_over_ = written_over_ || !still_holds(tail);
+        written_over_ = written_over_ || (!waits_ && !still_holds(tail));
         if (written_over_) {
             buffer_.clear();
             if (had_all_) return false;
@@ -89,7 +85,7 @@ Result<bool> ByteReader::fill() {
                             ": nothing is taken from the middle of it. Put a new file in place by renaming it (mv)");
         }
         offset_ += got;
-        had_all_ = is_at_its_end();
+        had_all_ = !waits_ && is_at_its_end();
         if (got == 0) fd_ = -1;
         return got > 0;
     }

@@ -55,7 +55,7 @@ class ByteReader {
     int fd_ = -1;  // -1: there is nothing behind the buffer
     const Interrupt* stop_ = nullptr;
     bool waits_ = false;       // a pipe, a terminal: reading may block
-    std::int64_t offset_ = 0;  // of a regular file: up to where it is read
+    std::int64_t offset_ = 0;  // up to where it is read; in a regular file, from its beginning
     bool had_all_ = false;     // that was its end at that moment
     bool written_over_ = false;
     std::string buffer_;

@@ -26,6 +26,9 @@ std::string why_it_ended(const PassLine& line) {
     return line.ended_because == kAllItemsDone && !all_well ? "gone through all items" : line.ended_because;
 }
 
+/// No pass has applied it yet.
+bool waits(const DecisionLine& line) { return line.applied_ms == 0; }
+
 }  // namespace
 
 Result<History> job_history(const SqliteJournalOptions& options, std::int64_t limit) {
@@ -88,11 +91,6 @@ Json pass_json(const PassLine& line) {
     json.set("endedBecause", Json::of_string(line.ended_because));
     return json;
 }
-
-namespace {
-/// No pass has applied it yet.
-bool waits(const DecisionLine& line) { return line.applied_ms == 0; }
-}  // namespace
 
 std::string decision_text(const DecisionLine& line) {
     const Decision& decision = line.decision;
