@@ -1,6 +1,7 @@
 """Jobs of one item and one pair of calls, whose API does as a test says (told_api)."""
 
 from support import SystemTest
+from told_api import Api
 
 
 class DoubtTest(SystemTest):
@@ -13,3 +14,15 @@ class DoubtTest(SystemTest):
         step = {"step": "pay", "first": first, **({"second": second} if second else {})}
         return self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "steps": [step],
                                "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"}, **more})
+
+    def api_while_the_secret_is_lost(self, call, answers=None):
+        """The secret's file `token`, there at first, is emptied in that call. Every answer is a 201, but for those in `answers`."""
+        token = self.root / "token"
+        token.write_text("t")
+
+        def answer(number, _):
+            if number == call:
+                token.write_text("")
+            return (answers or {}).get(number, 201)
+
+        return token, Api(self, answer)

@@ -44,15 +44,7 @@ class ASecretIsGone(DoubtTest):
                 self.assertEqual(len({call["key"] for call in api.calls}), 2, "one key a phase")
 
     def test_before_the_second_has_begun_that_undoes_no_first(self):
-        token = self.root / "token"
-        token.write_text("t")
-
-        def answer(number, _):
-            if number == 1:
-                token.write_text("")
-            return 201
-
-        api = Api(self, answer)
+        token, api = self.api_while_the_secret_is_lost(1)
         undo = {"http": {"method": "DELETE", "url": f"{api.url}/first"}, "timeout": "20s"}
         job = self.job(self.phase(f"{api.url}/first", compensate=undo),
                        self.phase(f"{api.url}/second", http={"headers": {"Authorization": "Bearer {$secrets.token}"}}),
@@ -66,15 +58,7 @@ class ASecretIsGone(DoubtTest):
         self.assertEqual([call["call"] for call in api.calls], ["POST /first", "POST /second"])
 
     def test_before_the_undoing_has_begun_that_asks_for_no_person(self):
-        token = self.root / "token"
-        token.write_text("t")
-
-        def answer(number, _):
-            if number == 2:
-                token.write_text("")
-            return {2: 400}.get(number, 201)
-
-        api = Api(self, answer)
+        token, api = self.api_while_the_secret_is_lost(2, {2: 400})
         undo = {"http": {"method": "DELETE", "url": f"{api.url}/first", "headers": {"Authorization": "Bearer {$secrets.token}"}}, "timeout": "20s"}
         job = self.job(self.phase(f"{api.url}/first", compensate=undo), self.phase(f"{api.url}/second"), secrets={"token": {"file": "token"}})
         self.assertEqual(self.run_job(job).status, 1)
@@ -222,18 +206,10 @@ class BetweenTwoSteps(DoubtTest):
         self.assertEqual([call["call"] for call in api.calls], ["POST /first"] + ["POST /ship"] * 2)
 
     def test_one_whose_secret_is_gone_for_the_moment_is_begun_by_a_later_pass(self):
-        token = self.root / "token"
         for phase in ("first", "second"):
             with self.subTest(lost_for=phase):
                 self.state = self.root / f"state-{phase}"
-                token.write_text("t")
-
-                def answer(number, _):
-                    if number == 1:
-                        token.write_text("")
-                    return 201
-
-                api = Api(self, answer)
+                token, api = self.api_while_the_secret_is_lost(1)
                 ship = {each: self.phase(f"{api.url}/{each}") for each in ("first", "second")}
                 ship[phase]["http"]["headers"] = {"Authorization": "Bearer {$secrets.token}"}
                 job = json.loads(self.job(self.phase(f"{api.url}/pay")).read_text())

@@ -87,6 +87,16 @@ class KilledInThePair(RecoveryTest):
         with self.journal() as database:
             self.assertEqual(database.execute("SELECT DISTINCT unfinished FROM pairs").fetchall(), [(0,)])
 
+    def stop_once_asked(self, job):
+        """A run that is told to stop while a program waits, once it has made the file `asked`, for the file `go`."""
+        process = self.start_lockstep("run", job, "--state-dir", self.state)
+        wait_until((self.root / "asked").exists, "the program that waits")
+        process.send(signal.SIGTERM)
+        process.says("SIGTERM")
+        (self.root / "go").touch()
+        self.assertEqual(process.wait(), 1, process.err())
+        return process
+
     def test_a_stop_while_settling_ends_after_the_pair_in_hand(self):
         job = self.job(items=("i1", "i2"), maxConcurrency=2)
         self.mode("second", "before")
@@ -96,12 +106,7 @@ class KilledInThePair(RecoveryTest):
         self.mode("second", None)
         slow = "#!/bin/sh\ntouch asked\nwhile [ ! -e go ]; do sleep 0.01; done\n" + ASK.split("\n", 1)[1]
         (self.root / "ask.sh").write_text(slow)
-        process = self.start_lockstep("run", job, "--state-dir", self.state)
-        wait_until((self.root / "asked").exists, "the probe")
-        process.send(signal.SIGTERM)
-        process.says("SIGTERM")
-        (self.root / "go").touch()
-        self.assertEqual(process.wait(), 1, process.err())
+        self.stop_once_asked(job)
         self.assertEqual([line.split()[0] for line in self.effects()[2:]], ["second"], "the pair in hand, and no other")
         self.assertEqual(self.run_job(job).status, 0)
         self.assertEqual(sorted(self.effects()), ["first i1", "first i2", "second i1", "second i2"])
@@ -114,12 +119,7 @@ class KilledInThePair(RecoveryTest):
         self.mode("second", "not-applied")
         self.assertIn("parked 1, left 0", self.run_job(job).err)
         (self.root / "effect.sh").write_text("#!/bin/sh\ntouch asked\nwhile [ ! -e go ]; do sleep 0.01; done\n")
-        process = self.start_lockstep("run", job, "--state-dir", self.state)
-        wait_until((self.root / "asked").exists, "the second")
-        process.send(signal.SIGTERM)
-        process.says("SIGTERM")
-        (self.root / "go").touch()
-        self.assertEqual(process.wait(), 1, process.err())
+        process = self.stop_once_asked(job)
         self.assertIn("done 1, failed 0, parked 1, left 0", process.err())
         self.assertNotIn("half done", process.err())
 
