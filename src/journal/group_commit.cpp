@@ -109,26 +109,23 @@ void GroupCommit::work() {
     std::unique_lock lock(mutex_);
     std::uint64_t seen = 0;
     while (!failed_) {
-        const bool nothing_new = open_->entries.empty() && seen == enqueued_;
-        const bool idle = nothing_new && !checkpoint_is_due() && !must_be_written() && !stopping_;
-        if (writing_ || idle) {
-            work_.wait(lock);
-        } else if (checkpoint_is_due() && !must_be_written()) {
-            checkpoint(lock);
-        } else if (must_be_written()) {
+        const auto due = (open_->entries.empty() ? Clock::now() : open_->since) + kLinger;
+        const bool late = due <= Clock::now();
+        if (!writing_ && (must_be_written() || late)) {
             write_open(lock);
             if (checkpoint_is_due() && !writing_ && !failed_) checkpoint(lock);
-        } else if (stopping_) {
+        } else if (!writing_ && checkpoint_is_due()) {
+            checkpoint(lock);
+        } else if (!writing_ && stopping_) {
             return;
+        } else if (late || (open_->entries.empty() && seen == enqueued_)) {
+            work_.wait(lock);
         } else {
             // Where entries come and go all the time, looking after them once a millisecond is cheaper than being woken.
             seen = enqueued_;
-            const auto until = (open_->entries.empty() ? Clock::now() : open_->since) + kLinger;
             ticking_ = true;
-            work_.wait_until(lock, until);
+            work_.wait_until(lock, due);
             ticking_ = false;
-            const bool late = !open_->entries.empty() && Clock::now() >= open_->since + kLinger;
-            if (late && !writing_ && !failed_) write_open(lock);
         }
     }
 }

@@ -1,6 +1,5 @@
 #include "sys/latch.hpp"
 
-#include <limits.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -8,15 +7,17 @@
 namespace lockstep {
 
 void Latch::set(int value) noexcept {
-    value_.store(value, std::memory_order_release);
+    if (value_.exchange(value, std::memory_order_acq_rel) != kAwaited) return;
     ::syscall(SYS_futex, &value_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 
 int Latch::wait() const noexcept {
     for (;;) {
-        if (const int value = value_.load(std::memory_order_acquire); value != 0) return value;
-        // Sleeps only while the value is still zero, so that no wake is missed. EINTR and EAGAIN: look again.
-        ::syscall(SYS_futex, &value_, FUTEX_WAIT_PRIVATE, 0, nullptr, nullptr, 0);
+        int value = 0;
+        value_.compare_exchange_strong(value, kAwaited, std::memory_order_acq_rel, std::memory_order_acquire);
+        if (value > 0) return value;
+        // Sleeps only while it is not set, so that no wake is missed. EINTR and EAGAIN: look again.
+        ::syscall(SYS_futex, &value_, FUTEX_WAIT_PRIVATE, kAwaited, nullptr, nullptr, 0);
     }
 }
 

@@ -2,6 +2,7 @@
 // A value that is set once, and that threads can wait for.
 
 #include <atomic>
+#include <climits>
 
 namespace lockstep {
 
@@ -9,13 +10,15 @@ namespace lockstep {
 /// more than the sleep where there are more threads than processors.
 class Latch {
   public:
-    /// Sets it, to anything but zero, and wakes everybody who waits.
+    /// Sets it, to anything above zero, and wakes everybody who waits.
     void set(int value) noexcept;
     /// Sleeps until it is set. @return what it was set to
     int wait() const noexcept;
 
   private:
-    std::atomic<int> value_ = 0;
+    static constexpr int kAwaited = INT_MIN;  // not set, and somebody sleeps: only then does set() cost a system call
+
+    mutable std::atomic<int> value_ = 0;
     static_assert(sizeof(std::atomic<int>) == sizeof(int), "futex(2) looks at an int");
 };
 
