@@ -78,14 +78,14 @@ struct StepOutputs {
     std::map<std::pair<std::string, PhaseName>, Json> by_phase;
 };
 
-/// Everything an expression can refer to. Pointers that are null mean "missing".
+/// Everything an expression can refer to: views, made anew for every phase and copied often. Null pointers mean "missing".
 struct Scope {
     const Json* inputs = nullptr;  ///< the item: an object
     const Json* params = nullptr;  ///< an object
-    std::string run_id{};
-    std::string run_date{};
-    std::string idempotency_key{};
-    std::string item_key{};  ///< no expression names it; commands get it as LOCKSTEP_ITEM_KEY
+    std::string_view run_id{};
+    std::string_view run_date{};
+    std::string_view idempotency_key{};
+    std::string_view item_key{};  ///< no expression names it; commands get it as LOCKSTEP_ITEM_KEY
     const StepOutputs* outputs = nullptr;
     /// An output of a phase that is not in `outputs` yet stands for itself, as a text: "{$steps.reserve.first.outputs.rid}".
     bool outputs_to_come = false;

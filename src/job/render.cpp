@@ -73,9 +73,9 @@ std::optional<Json> evaluate(const Expression& expression, const Scope& scope) {
     switch (expression.kind) {
         case Kind::inputs: return pointed(scope.inputs != nullptr ? scope.inputs->find(expression.name) : nullptr, expression);
         case Kind::params: return copy_of(scope.params != nullptr ? scope.params->find(expression.name) : nullptr);
-        case Kind::run_id: return Json::of_string(scope.run_id);
-        case Kind::run_date: return Json::of_string(scope.run_date);
-        case Kind::idempotency_key: return Json::of_string(scope.idempotency_key);
+        case Kind::run_id: return Json::of_string(std::string(scope.run_id));
+        case Kind::run_date: return Json::of_string(std::string(scope.run_date));
+        case Kind::idempotency_key: return Json::of_string(std::string(scope.idempotency_key));
         case Kind::secrets: {
             if (!scope.secret) return std::nullopt;
             auto value = scope.secret(expression.name);

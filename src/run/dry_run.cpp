@@ -79,18 +79,17 @@ class DryRun {
     }
 
     /// Of its two phases, a line each; an error where a run would not begin it.
-    Result<std::string> requests_of(const StepSpec& step, const Scope& item) const {
-        const auto scope_of = [&](PhaseName name) {
-            Scope scope = item;
-            scope.idempotency_key = idempotency_key(job_.name, item.item_key, step.name, name, 0);
-            return scope;
-        };
-        if (const auto made = try_later_requests(step, scope_of); !made) return std::unexpected(made.error());
+    Result<std::string> requests_of(const StepSpec& step, Scope scope) const {
+        std::string key = idempotency_key(job_.name, scope.item_key, step.name, PhaseName::first, 0);
+        scope.idempotency_key = key;
+        if (const auto made = try_later_requests(step, scope); !made) return std::unexpected(made.error());
         std::string lines;
         for (const PhaseName name : {PhaseName::first, PhaseName::second}) {
             const PhaseSpec* phase = step.phase(name);
             if (phase == nullptr) continue;
-            const auto request = render_request(phase->action, phase->idempotency, scope_of(name));
+            key = idempotency_key(job_.name, scope.item_key, step.name, name, 0);
+            scope.idempotency_key = key;
+            const auto request = render_request(phase->action, phase->idempotency, scope);
             if (!request) return fail(request.error().failure, fmt::format("{}: {}", to_string(name), request.error().text));
             lines += describe_request(*request) + "\n";
         }

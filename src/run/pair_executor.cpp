@@ -117,8 +117,7 @@ Result<PairEnd> PairExecutor::advance(const Task& task) {
 
 Result<std::optional<PairEnd>> PairExecutor::first(const Task& task) {
     if (task.pair.state != PairState::first_begun) {
-        const auto scope = [&](PhaseName name) { return scope_of(task, name); };
-        if (const auto made = try_later_requests(task.step, scope); !made)
+        if (const auto made = try_later_requests(task.step, scope_of(task, PhaseName::first)); !made)
             return not_begun(task, made.error().text, made.error().failure == Failure::job_file);
     }
     const auto result = run_phase(task, PhaseName::first);

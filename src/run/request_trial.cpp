@@ -6,15 +6,14 @@
 
 namespace lockstep {
 
-Result<void> try_later_requests(const StepSpec& step, const std::function<Scope(PhaseName)>& scope_of) {
+Result<void> try_later_requests(const StepSpec& step, Scope scope) {
+    scope.outputs_to_come = true;
     const auto of = [](std::string_view what, const Error& error) {
         return fail(error.failure, std::string(what) + ": " + error.text);
     };
     for (const PhaseName name : {PhaseName::first, PhaseName::second, PhaseName::compensate}) {
         const PhaseSpec* phase = step.phase(name);
         if (phase == nullptr) continue;
-        Scope scope = scope_of(name);
-        scope.outputs_to_come = true;
         if (name != PhaseName::first) {
             if (auto made = render_request(phase->action, phase->idempotency, scope); !made)
                 return of(to_string(name), made.error());
