@@ -20,17 +20,6 @@ struct JournalReader::Parts {
 
 namespace {
 
-/// Calls `row` for each row of a SELECT.
-template <typename Row>
-Result<void> for_each_row(SqliteDb& db, Statement& statement, std::string_view doing, const Row& row) {
-    for (;;) {
-        const int code = statement.step();
-        if (code == SQLITE_DONE) return {};
-        if (code != SQLITE_ROW) return std::unexpected(db.failure(doing, code));
-        if (auto read = row(statement); !read) return read;
-    }
-}
-
 Result<void> read_pass(const Statement& statement, std::vector<PassLine>& passes) {
     PassLine line;
     line.run_id = statement.text(0);
@@ -110,8 +99,8 @@ Result<std::vector<PassLine>> JournalReader::passes_where(std::string_view condi
     if (!statement) return std::unexpected(std::move(statement.error()));
     statement->bind(1, limit);
     std::vector<PassLine> passes;
-    const auto read = for_each_row(parts_->db, *statement, "reading its passes",
-                                   [&](const Statement& row) { return read_pass(row, passes); });
+    const auto read =
+        parts_->db.for_each_row(*statement, "reading its passes", [&](const Statement& row) { return read_pass(row, passes); });
     if (!read) return std::unexpected(read.error());
     return passes;
 }
@@ -128,20 +117,14 @@ Result<std::optional<PassLine>> JournalReader::last_success() {
 
 Result<std::vector<DecisionLine>> JournalReader::decisions_where(std::string_view condition, std::int64_t limit) {
     auto statement = parts_->db.prepare(
-        fmt::format("SELECT id, item_key, step, verb, outputs, decided_by, decided_ms, applied_ms, outcome FROM decisions {} "
-                    "ORDER BY id DESC LIMIT ?1",
-                    condition));
+        fmt::format("SELECT {}, applied_ms, outcome FROM decisions {} ORDER BY id DESC LIMIT ?1", kDecisionColumns, condition));
     if (!statement) return std::unexpected(std::move(statement.error()));
     statement->bind(1, limit);
     std::vector<DecisionLine> lines;
-    const auto read = for_each_row(parts_->db, *statement, "reading the decisions", [&](const Statement& row) -> Result<void> {
-        const auto verb = decision_verb_from(row.text(3));
-        if (!verb)
-            return fail(Failure::journal,
-                        fmt::format("journal {}: there is no decision \"{}\"", parts_->db.path(), printable(row.text(3))));
-        lines.push_back({{row.integer(0), row.text(1), row.text(2), *verb, row.text(4), row.text(5), row.integer(6)},
-                         row.integer(7),
-                         row.text(8)});
+    const auto read = parts_->db.for_each_row(*statement, "reading the decisions", [&](const Statement& row) -> Result<void> {
+        auto decision = decision_row(parts_->db, row);
+        if (!decision) return std::unexpected(std::move(decision.error()));
+        lines.push_back({std::move(*decision), row.integer(7), row.text(8)});
         return {};
     });
     if (!read) return std::unexpected(read.error());
@@ -160,7 +143,7 @@ Result<NewestRun> JournalReader::newest_run() {
     auto statement = parts_->db.prepare("SELECT lock, expect_every_ms FROM runs ORDER BY started_ms DESC LIMIT 1");
     if (!statement) return std::unexpected(std::move(statement.error()));
     NewestRun run;
-    const auto read = for_each_row(parts_->db, *statement, kDoing, [&](const Statement& row) -> Result<void> {
+    const auto read = parts_->db.for_each_row(*statement, kDoing, [&](const Statement& row) -> Result<void> {
         run.lock = row.text(0);
         if (row.integer(1) > 0) run.expect_every = Millis{row.integer(1)};
         return {};

@@ -38,9 +38,6 @@ constexpr std::string_view kOfItem = LOCKSTEP_PAIR_COLUMNS "WHERE item_key = ?1 
 constexpr std::string_view kUnfinished = LOCKSTEP_PAIR_COLUMNS "WHERE unfinished = 1 ORDER BY pairs.begun_ms, pairs.id";
 #undef LOCKSTEP_PAIR_COLUMNS
 
-constexpr std::string_view kPendingDecisions =
-    "SELECT id, item_key, step, verb, outputs, decided_by, decided_ms FROM decisions WHERE applied_ms IS NULL ORDER BY id";
-
 constexpr std::string_view kMarkDecision = "UPDATE decisions SET applied_ms = ?2, outcome = ?3 WHERE id = ?1";
 
 Result<void> prepare_into(SqliteDb& db, Statement& statement, std::string_view sql) {
@@ -131,9 +128,11 @@ Result<void> PairWriter::put(const DecisionMark& mark) {
 Result<PairReader> PairReader::create(SqliteDb& db) {
     PairReader reader;
     reader.db_ = &db;
+    const std::string decisions =
+        fmt::format("SELECT {} FROM decisions WHERE applied_ms IS NULL ORDER BY id", kDecisionColumns);
     for (const auto& [statement, sql] :
          {std::pair{&reader.find_, kFind}, std::pair{&reader.of_item_, kOfItem}, std::pair{&reader.unfinished_, kUnfinished},
-          std::pair{&reader.decisions_, kPendingDecisions}}) {
+          std::pair{&reader.decisions_, std::string_view(decisions)}}) {
         if (auto prepared = prepare_into(db, *statement, sql); !prepared) return std::unexpected(std::move(prepared.error()));
     }
     return reader;
@@ -171,60 +170,47 @@ Result<Pair> PairReader::row(const Statement& statement) const {
 }
 
 Result<std::optional<Pair>> PairReader::find(const std::string& item_key, const std::string& step) {
-    const int code = find_.bind(1, item_key).bind(2, step).step();
-    Result<std::optional<Pair>> found = std::nullopt;
-    if (code == SQLITE_ROW) {
-        if (auto pair = row(find_)) {
-            found = std::move(*pair);
-        } else {
-            found = std::unexpected(std::move(pair.error()));
-        }
-    } else if (code != SQLITE_DONE) {
-        found = std::unexpected(db_->failure("looking for a pair", code));
-    }
-    find_.reset();
-    return found;
+    auto found = all(find_.bind(1, item_key).bind(2, step), "looking for a pair");
+    if (!found) return std::unexpected(std::move(found.error()));
+    return found->empty() ? std::nullopt : std::optional(std::move(found->front()));
 }
 
-Result<std::vector<Pair>> PairReader::all(Statement& statement) {
+Result<std::vector<Pair>> PairReader::all(Statement& statement, std::string_view doing) {
     std::vector<Pair> pairs;
-    for (;;) {
-        const int code = statement.step();
-        if (code == SQLITE_DONE) break;
-        Result<Pair> pair = code == SQLITE_ROW ? row(statement) : std::unexpected(db_->failure("reading pairs", code));
-        if (!pair) {
-            statement.reset();
-            return std::unexpected(std::move(pair.error()));
-        }
+    const auto read = db_->for_each_row(statement, doing, [&](const Statement& row) -> Result<void> {
+        auto pair = this->row(row);
+        if (!pair) return std::unexpected(std::move(pair.error()));
         pairs.push_back(std::move(*pair));
-    }
-    statement.reset();
+        return {};
+    });
+    if (!read) return std::unexpected(read.error());
     return pairs;
 }
 
-Result<std::vector<Pair>> PairReader::unfinished() { return all(unfinished_); }
+Result<std::vector<Pair>> PairReader::unfinished() { return all(unfinished_, "reading pairs"); }
 
-Result<std::vector<Pair>> PairReader::of_item(const std::string& item_key) { return all(of_item_.bind(1, item_key)); }
+Result<std::vector<Pair>> PairReader::of_item(const std::string& item_key) {
+    return all(of_item_.bind(1, item_key), "reading pairs");
+}
 
 Result<std::vector<Decision>> PairReader::pending_decisions() {
     std::vector<Decision> decisions;
-    Result<void> read;
-    for (;;) {
-        const int code = decisions_.step();
-        if (code == SQLITE_DONE) break;
-        const auto verb = code == SQLITE_ROW ? decision_verb_from(decisions_.text(3)) : std::nullopt;
-        if (!verb) {
-            read = code == SQLITE_ROW ? fail(Failure::journal, fmt::format("journal {}: there is no decision \"{}\"",
-                                                                           db_->path(), printable(decisions_.text(3))))
-                                      : std::unexpected(db_->failure("reading the decisions", code));
-            break;
-        }
-        decisions.push_back({decisions_.integer(0), decisions_.text(1), decisions_.text(2), *verb, decisions_.text(4),
-                             decisions_.text(5), decisions_.integer(6)});
-    }
-    decisions_.reset();
-    if (!read) return std::unexpected(std::move(read.error()));
+    const auto read = db_->for_each_row(decisions_, "reading the decisions", [&](const Statement& row) -> Result<void> {
+        auto decision = decision_row(*db_, row);
+        if (!decision) return std::unexpected(std::move(decision.error()));
+        decisions.push_back(std::move(*decision));
+        return {};
+    });
+    if (!read) return std::unexpected(read.error());
     return decisions;
+}
+
+Result<Decision> decision_row(const SqliteDb& db, const Statement& row) {
+    const std::string verb = row.text(3);
+    const auto known = decision_verb_from(verb);
+    if (!known)
+        return fail(Failure::journal, fmt::format("journal {}: there is no decision \"{}\"", db.path(), printable(verb)));
+    return Decision{row.integer(0), row.text(1), row.text(2), *known, row.text(4), row.text(5), row.integer(6)};
 }
 
 }  // namespace lockstep

@@ -72,7 +72,7 @@ class PairReader {
 
   private:
     PairReader() = default;
-    Result<std::vector<Pair>> all(Statement& statement);
+    Result<std::vector<Pair>> all(Statement& statement, std::string_view doing);
     Result<Pair> row(const Statement& statement) const;
 
     SqliteDb* db_ = nullptr;
@@ -81,6 +81,10 @@ class PairReader {
     Statement unfinished_;
     Statement decisions_;
 };
+
+/// What decision_row() reads, from the first column on.
+inline constexpr std::string_view kDecisionColumns = "id, item_key, step, verb, outputs, decided_by, decided_ms";
+Result<Decision> decision_row(const SqliteDb& db, const Statement& row);
 
 /// The key of a pair in memory: item key and step, which cannot run together, for a step's name holds no NUL.
 std::string pair_key(const std::string& item_key, const std::string& step);

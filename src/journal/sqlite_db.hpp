@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.hpp"
 
@@ -51,6 +52,16 @@ class SqliteDb {
     Result<Statement> prepare(std::string_view sql);
     /// Steps a statement that returns no row, and resets it.
     Result<void> finish(Statement& statement, std::string_view doing);
+    /// Calls `row`, which gives a Result<void>, for each row of a SELECT until there is an error, and resets the statement.
+    template <typename Row>
+    Result<void> for_each_row(Statement& statement, std::string_view doing, const Row& row) {
+        Result<void> read;
+        int code = SQLITE_ROW;
+        while (read && (code = statement.step()) == SQLITE_ROW) read = row(std::as_const(statement));
+        if (read && code != SQLITE_DONE) read = std::unexpected(failure(doing, code));
+        statement.reset();
+        return read;
+    }
 
     /// "journal /x/a.sqlite3: writing a pair: no room is left on the device; free some, then start again", from a result
     /// code of the call that has just failed on this connection.

@@ -30,9 +30,11 @@ Result<Digests> read_told_records(SqliteDb& db) {
     auto all = db.prepare("SELECT digest FROM told_records");
     if (!all) return std::unexpected(std::move(all.error()));
     Digests digests;
-    int code = all->step();
-    for (; code == SQLITE_ROW; code = all->step()) digests.insert(all->text(0));
-    if (code != SQLITE_DONE) return std::unexpected(db.failure("reading what was told", code));
+    const auto read = db.for_each_row(*all, "reading what was told", [&](const Statement& row) -> Result<void> {
+        digests.insert(row.text(0));
+        return {};
+    });
+    if (!read) return std::unexpected(read.error());
     return digests;
 }
 
