@@ -81,9 +81,10 @@ Result<void> check_not_decided(JournalReader& reader, const Pair& pair) {
 
 /// Checks the decision as if it were applied now, and writes it down.
 Result<Decision> record(const ResolveArguments& arguments, const std::string& job) {
-    auto reader = JournalReader::open({arguments.job.state_directory, job});
+    const SqliteJournalOptions options{arguments.job.state_directory, job};
+    auto reader = JournalReader::open(options);
     if (!reader) return std::unexpected(reader.error());
-    if (!*reader) return unclear(job + " has no journal: it never ran with this state directory");
+    if (!*reader) return unclear(job + " has no journal: " + never_ran(options));
     const auto pairs = (*reader)->pairs_of(arguments.key);
     if (!pairs) return std::unexpected(pairs.error());
     const auto pair = choose_pair(*pairs, arguments);

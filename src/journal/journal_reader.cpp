@@ -183,4 +183,10 @@ Result<std::vector<std::string>> jobs_with_journal(const std::string& state_dire
     return jobs;
 }
 
+std::string never_ran(const SqliteJournalOptions& options) {
+    const auto jobs = jobs_with_journal(options.state_directory).value_or(std::vector<std::string>());
+    const std::vector<std::string_view> names(jobs.begin(), jobs.end());
+    return "it never ran with this state directory" + did_you_mean(options.job, names);
+}
+
 }  // namespace lockstep

@@ -74,4 +74,7 @@ class JournalReader {
 /// The jobs that have a journal in a state directory (empty: the default one), in alphabetical order.
 Result<std::vector<std::string>> jobs_with_journal(const std::string& state_directory);
 
+/// Why there is no journal, for people: "it never ran with this state directory; did you mean ship-orders?"
+std::string never_ran(const SqliteJournalOptions& options);
+
 }  // namespace lockstep

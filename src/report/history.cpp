@@ -37,8 +37,7 @@ Result<History> job_history(const SqliteJournalOptions& options, std::int64_t li
     if (!reader) return std::unexpected(reader.error());
     if (!*reader) {
         return fail(Failure::journal, options.job + " has no journal at " +
-                                          sqlite_journal_path(options).value_or("that place") +
-                                          ": it never ran with this state directory");
+                                          sqlite_journal_path(options).value_or("that place") + ": " + never_ran(options));
     }
     auto passes = (*reader)->passes(limit);
     if (!passes) return std::unexpected(passes.error());

@@ -74,7 +74,9 @@ std::string status_text(const JobStatus& status, std::int64_t now_ms) {
     const std::string waiting = waiters_text(status.lock);
     std::string text = status.job + ": " + printable(status.lock.text, 2000) + (waiting.empty() ? "" : "; " + waiting) +
                        "\n  lock " + status.lock.path + "\n  journal " + status.journal + "\n";
-    if (!status.has_journal) return text + "  it has no journal there: it never ran with this state directory\n";
+    if (!status.has_journal) {
+        return text + "  it has no journal there: " + never_ran({status.state_directory, status.job}) + "\n";
+    }
     text += "  " + std::to_string(status.done) + (status.done == 1 ? " pair" : " pairs") +
             " done; last success: " + (status.last_success ? pass_text(*status.last_success) : "none yet") + "\n";
     if (status.expect_every) text += "  " + expectation_text(expectation(status), now_ms) + "\n";

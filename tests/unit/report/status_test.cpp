@@ -203,6 +203,19 @@ TEST_CASE("the history of a job that never ran is an error that names the place"
     CHECK(contains(history.error().text, place.directory().path()));
 }
 
+TEST_CASE("where a job has no journal, one whose name is nearly the same is asked for", "[report]") {
+    const Place place;
+    place.fill();
+    SqliteJournalOptions mistyped = place.options();
+    mistyped.job.insert(1, 1, 'x');
+    const auto history = job_history(mistyped, 20);
+    REQUIRE_FALSE(history);
+    CHECK(contains(history.error().text, "; did you mean " + place.options().job + "?"));
+    const auto status = job_status({mistyped.job, "/tmp/" + mistyped.job + ".lock", mistyped.state_directory});
+    REQUIRE(status);
+    CHECK(contains(status_text(*status, kNow), "; did you mean " + place.options().job + "?"));
+}
+
 TEST_CASE("the JSON of status and history has the keys of the manual", "[report]") {
     const Place place;
     place.fill();
