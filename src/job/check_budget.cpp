@@ -9,7 +9,7 @@ namespace lockstep {
 
 namespace {
 
-/// All attempts, each to its timeout, and the pauses between them at their longest.
+/// All attempts, each to its timeout, the pauses between them at their longest, and time to ask what became of the last one.
 Millis longest_course(const PhaseSpec& phase) {
     const RetrySpec& retry = phase.retry;
     const auto most = static_cast<double>(retry.max_interval.count());
@@ -19,6 +19,7 @@ Millis longest_course(const PhaseSpec& phase) {
         sum += std::min(pause, most);
         pause = std::min(pause, most) * retry.backoff_rate;
     }
+    if (phase.probe) sum += static_cast<double>(phase.probe->timeout.count());
     return std::min(kLongestDuration, Millis{std::llround(std::min(sum, 1e15))});
 }
 

@@ -26,7 +26,10 @@ bool HttpSpec::method_is_idempotent() const {
     return std::ranges::find(kIdempotent, method) != kIdempotent.end();
 }
 
-Millis PhaseSpec::longest() const { return deadline + (command() != nullptr ? kCommandEnd : Millis{0}); }
+Millis PhaseSpec::longest() const {
+    const bool probes_by_command = probe && std::holds_alternative<CommandSpec>(probe->action);
+    return deadline + (command() != nullptr || probes_by_command ? kCommandEnd : Millis{0});
+}
 
 bool PhaseSpec::can_resend() const {
     return idempotency || idempotent || (http() != nullptr && http()->method_is_idempotent());

@@ -83,7 +83,7 @@ struct ProbeSpec {
 struct PhaseSpec {
     ActionSpec action;
     Millis timeout{10'000};  ///< one attempt
-    Millis deadline{0};      ///< everything done for the phase
+    Millis deadline{0};      ///< everything done for the phase: attempts, pauses, probes
     RetrySpec retry;
     std::optional<IdempotencySpec> idempotency;
     bool idempotent = false;  ///< the author's word: a second time does no harm
@@ -98,7 +98,7 @@ struct PhaseSpec {
 
     const HttpSpec* http() const { return std::get_if<HttpSpec>(&action); }
     const CommandSpec* command() const { return std::get_if<CommandSpec>(&action); }
-    /// The deadline, and 5 s more to end a command that overruns it.
+    /// The deadline, and 5 s more to end a command (its own, or its probe's) that overruns it.
     Millis longest() const;
     /// Sending it twice does no harm: a key, an idempotent method, or the author's word.
     bool can_resend() const;
@@ -112,7 +112,7 @@ struct StepSpec {
     std::string definition;               ///< what the journal keeps beside an open pair: see definition.hpp
 
     const PhaseSpec* phase(PhaseName name) const;
-    /// The longest time from the first effect to the end: all deadlines, and 5 s more for each phase that is a command.
+    /// The longest time from the first effect to the end: all deadlines, and 5 s more for each phase that runs commands.
     Millis longest_pair() const;
 };
 

@@ -143,7 +143,11 @@ Result<PhaseCourse::Next> PhaseCourse::settle(const Attempt& attempt) {
                     case Probed::applied: return finish(PhaseEnd::done, "the probe found it applied");
                     case Probed::absent: doubtful_ = false; return certainly_not_applied(attempt);
                     case Probed::cut: return finish(PhaseEnd::cut, attempt.reason);
-                    case Probed::out_of_time: return finish(PhaseEnd::in_doubt, attempt.reason);
+                    case Probed::out_of_time:
+                        // Nothing was heard against another try; but one that never gets an answer in time is as unclear as
+                        // any.
+                        if (unclear_.empty()) return finish(PhaseEnd::in_doubt, attempt.reason);
+                        return in_doubt_or_parked(attempt.reason);
                     case Probed::unclear: break;  // the next policy
                 }
                 break;
@@ -183,12 +187,16 @@ PhaseCourse::Probed PhaseCourse::probe_until_settled() {
     const MonotonicTime settled = attempt_started_ + spec.settle.value_or(phase_.timeout);
     for (;;) {
         const bool late_enough = monotonic_now() >= settled;
-        ProbeOutcome outcome = probe(spec, scope_, bench_);
+        const Millis left{millis_until(deadline_)};
+        if (left <= Millis{0}) return Probed::out_of_time;
+        ProbeOutcome outcome = probe(spec, scope_, left, bench_);
         say(log::Level::debug, "probe: " + outcome.reason, "probed", attempt_started_);
         if (pass_.stop.cut.fired()) return Probed::cut;
         switch (outcome.answer) {
             case ProbeOutcome::Answer::applied: result_.outputs = std::move(outcome.outputs); return Probed::applied;
-            case ProbeOutcome::Answer::unclear: unclear_ = std::move(outcome.reason); return Probed::unclear;
+            case ProbeOutcome::Answer::unclear:
+                unclear_ = std::move(outcome.reason);
+                return monotonic_now() < deadline_ ? Probed::unclear : Probed::out_of_time;
             case ProbeOutcome::Answer::absent: break;
         }
         if (late_enough) return Probed::absent;

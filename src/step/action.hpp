@@ -74,7 +74,8 @@ struct ProbeOutcome {
     Json outputs = Json::object();
     std::string reason;
 };
-ProbeOutcome probe(const ProbeSpec& probe, const Scope& scope, Workbench& bench);
+/// @param left  what is left of the phase's deadline: the probe gets no more than that, or its own timeout
+ProbeOutcome probe(const ProbeSpec& probe, const Scope& scope, Millis left, Workbench& bench);
 
 /// A GET or a command that lists items: the raw answer of a 2xx, or of exit status 0.
 struct Listing {

@@ -1,5 +1,7 @@
 // One attempt: the request performed, its answer classed; and the two other uses of an action, probes and listings.
 
+#include <algorithm>
+
 #include "step/action_end.hpp"
 #include "step/secret_keeper.hpp"
 
@@ -130,12 +132,12 @@ ProbeOutcome judge_probe(const ProbeSpec& spec, const ActionEnd& end, const Scop
 
 }  // namespace
 
-ProbeOutcome probe(const ProbeSpec& probe, const Scope& scope, Workbench& bench) {
+ProbeOutcome probe(const ProbeSpec& probe, const Scope& scope, Millis left, Workbench& bench) {
     SecretKeeper keeper(scope);
     ProbeOutcome outcome;
     const auto request = render_request(probe.action, std::nullopt, keeper.scope());
     if (request) {
-        const ActionEnd end = run_action(*request, keeper, {.timeout = probe.timeout, .cut = bench.cut}, bench);
+        const ActionEnd end = run_action(*request, keeper, {.timeout = std::min(probe.timeout, left), .cut = bench.cut}, bench);
         outcome = judge_probe(probe, end, keeper.with_answer(end.answer));
     } else {
         outcome.reason = request.error().text;

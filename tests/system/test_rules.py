@@ -57,6 +57,28 @@ class WhatTheRulesSay(RecoveryTest):
         self.assertIn("parked 1", result.err)
         self.assertEqual((self.effects(), self.state_of("i1")), (["first i1"], "parked"))
 
+    def test_a_probe_has_no_more_time_than_its_phase(self):
+        job = self.one_effect(["probe", "park"], timeout="1s", deadline="1s")
+        self.kill_in("first", "after", job)
+        ask = (self.root / "ask.sh").read_text()
+        (self.root / "ask.sh").write_text("#!/bin/sh\nexec sleep 60\n")
+        result = self.run_job(job)
+        self.assertEqual(result.status, 1, result.err)
+        self.assertRegex(result.err, "is in doubt: .*; the probe: no end within (1s|[0-9]{1,3}ms)")  # its own timeout is 20s
+        self.assertEqual(self.state_of("i1"), "first-begun")
+        (self.root / "ask.sh").write_text(ask)
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual((self.effects(), self.state_of("i1")), (["first i1"], "done"))
+
+    def test_a_probe_that_never_ends_in_time_is_parked_after_a_while(self):
+        job = self.one_effect(["probe", "park"], timeout="1s", deadline="1s")
+        self.kill_in("first", "after", job)
+        (self.root / "ask.sh").write_text("#!/bin/sh\nexec sleep 60\n")
+        self.age("phase_begun_ms", 25)
+        result = self.run_job(job)
+        self.assertIn("parked 1", result.err)
+        self.assertEqual((self.effects(), self.state_of("i1")), (["first i1"], "parked"))
+
     def test_what_kills_its_run_again_and_again_is_not_sent_for_ever(self):
         job = self.one_effect(["resend"], idempotent=True)
         text = json.loads(job.read_text())

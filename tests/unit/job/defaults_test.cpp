@@ -60,7 +60,7 @@ TEST_CASE("the defaults of a command", "[job]") {
     CHECK(first_of(command(R"(, "idempotencyKey": {})")).idempotency->header == "Idempotency-Key");
 }
 
-TEST_CASE("the default deadline is what attempts and pauses can add up to", "[job]") {
+TEST_CASE("the default deadline is what attempts, pauses and a probe can add up to", "[job]") {
     const auto deadline = [](const std::string& retry) { return first_of(command(R"(, "retry": )" + retry)).deadline; };
     CHECK(deadline(R"({"maxAttempts": 4, "initialInterval": "1s", "backoffRate": 3, "maxInterval": "5s"})") ==
           Millis{20s + 1s + 3s + 5s});
@@ -70,9 +70,12 @@ TEST_CASE("the default deadline is what attempts and pauses can add up to", "[jo
     CHECK(
         first_of(R"({"command": ["true"], "timeout": "3650d", "inDoubt": ["park"], "retry": {"maxAttempts": 100}})").deadline ==
         kLongestDuration);
+    CHECK(first_of(R"({"command": ["true"], "timeout": "5s", "inDoubt": ["probe", "park"],
+                       "probe": {"command": ["true"], "timeout": "7s", "applied": "$exitStatus == 0"}})")
+              .deadline == Millis{5s + 7s});
 }
 
-TEST_CASE("the longest pair is all deadlines and 5 s for each command", "[job]") {
+TEST_CASE("the longest pair is all deadlines and 5 s for each phase that runs commands", "[job]") {
     const std::string first = R"({"http": {"method": "PUT", "url": "http://h"}, "deadline": "20s",
                                   "compensate": {"http": {"method": "DELETE", "url": "http://h"}, "deadline": "15s"}})";
     const JobSpec job = right(job_with(first, R"("stop": {"grace": "45s"})", command("")));
@@ -80,6 +83,10 @@ TEST_CASE("the longest pair is all deadlines and 5 s for each command", "[job]")
     CHECK(job.stop.grace == Millis{45s});
     CHECK(supervisor_patience(job) == Millis{50s});
     CHECK(job.steps[0].phase(PhaseName::compensate)->deadline == Millis{15s});
+    const std::string probed =
+        R"({"http": {"method": "PUT", "url": "http://h"}, "deadline": "20s", "inDoubt": ["probe", "park"],
+                                   "probe": {"command": ["true"], "timeout": "1m", "applied": "$exitStatus == 0"}})";
+    CHECK(right(job_with(probed)).longest_pair() == Millis{25s});
     const std::string steps =
         R"("steps": [{"step": "s", "first": )" + command("") + R"(}, {"step": "t", "first": )" + command("") + "}]}";
     CHECK(right(R"({"lockstep": 1, "job": "a", )" + steps).longest_pair() == Millis{10s});

@@ -189,7 +189,7 @@ TEST_CASE("an answer is shortened only when the secrets in it are hidden", "[htt
     CHECK(bench.perform_once(phase_of(spec), kPatient).reason == "400 Bad Request: " + shown);
 
     const ProbeSpec asking{spec, condition_of("$statusCode == 200"), {}, {}, Millis{30'000}, {}};
-    CHECK(probe(asking, bench.scope, bench.work).reason == "400 Bad Request: " + shown + ": unclear");
+    CHECK(probe(asking, bench.scope, Millis{10'000}, bench.work).reason == "400 Bad Request: " + shown + ": unclear");
 
     const auto never = Interrupt::create();
     REQUIRE(never);
@@ -237,10 +237,10 @@ TEST_CASE("a probe finds it applied, absent or unclear", "[probe]") {
     using Answer = ProbeOutcome::Answer;
     const auto answer = [&](int status, const std::string& body) {
         reply = {.status = status, .body = body};
-        return probe(spec, bench.scope, bench.work).answer;
+        return probe(spec, bench.scope, Millis{10'000}, bench.work).answer;
     };
     CHECK(answer(200, R"([{"id": 7}])") == Answer::applied);
-    CHECK(to_text(probe(spec, bench.scope, bench.work).outputs) == R"({"rid":7})");
+    CHECK(to_text(probe(spec, bench.scope, Millis{10'000}, bench.work).outputs) == R"({"rid":7})");
     CHECK(answer(200, "[]") == Answer::absent);
     CHECK(answer(200, "<html>") == Answer::unclear);
     CHECK(answer(404, "[]") == Answer::unclear);
@@ -260,11 +260,13 @@ TEST_CASE("a probe may be a command", "[probe]") {
                    .outputs = {},
                    .timeout = 30s,
                    .settle = std::nullopt};
-    CHECK(probe(spec, bench.scope, bench.work).answer == ProbeOutcome::Answer::applied);
+    CHECK(probe(spec, bench.scope, Millis{10'000}, bench.work).answer == ProbeOutcome::Answer::applied);
     spec.action = shell(R"(echo '{"there": false}')");
-    CHECK(probe(spec, bench.scope, bench.work).answer == ProbeOutcome::Answer::absent);
+    CHECK(probe(spec, bench.scope, Millis{10'000}, bench.work).answer == ProbeOutcome::Answer::absent);
     spec.action = shell(R"(echo '{"there": false}'; exit 1)");
-    CHECK(probe(spec, bench.scope, bench.work).answer == ProbeOutcome::Answer::unclear);
+    CHECK(probe(spec, bench.scope, Millis{10'000}, bench.work).answer == ProbeOutcome::Answer::unclear);
+    spec.action = shell("exec sleep 60");
+    CHECK(probe(spec, bench.scope, Millis{50}, bench.work).reason == "no end within 50ms, so it was ended");
 }
 
 TEST_CASE("items are listed by a GET or a command, or it is said why not", "[listing]") {
