@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "job/expression.hpp"
 
 namespace lockstep {
@@ -9,6 +10,12 @@ namespace lockstep {
 namespace {
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+
+/// "inputs.id}…": of what many other tools write as ${inputs.id}. A shell's own ${NAME} has no dot.
+bool is_named_root(std::string_view text) {
+    const std::size_t end = text.find_first_of(".}");
+    return end != std::string_view::npos && text[end] == '.' && looks_like_expression("$" + std::string(text));
+}
 
 class TemplateParser {
   public:
@@ -40,6 +47,11 @@ class TemplateParser {
             return {};
         }
         if (is_letter(next) && at_ > 0 && source_[at_ - 1] == '{') return braced();
+        if (next == '{' && is_named_root(source_.substr(at_ + 2))) {
+            const std::string inside(source_.substr(at_ + 2, source_.find('}', at_) - at_ - 2));
+            return error("\"${" + printable(inside) + "\" is not how an expression is written",
+                         "write {$" + printable(inside) + "}; a dollar sign itself is written $$");
+        }
         if (looks_like_expression(source_.substr(at_))) {
             return error("an expression inside a longer text needs braces", "write {$…}; a dollar sign itself is written $$");
         }

@@ -41,6 +41,7 @@ TEST_CASE("a '$' that begins no expression is itself", "[template]") {
         CHECK_FALSE(text.single_expression);
     }
     CHECK(Fixture{}.text("$1 and 100$") == "$1 and 100$");
+    CHECK(Fixture{}.text("${HOME} ${inputs} ${x.y} $${inputs.a}") == "${HOME} ${inputs} ${x.y} ${inputs.a}");
 }
 
 TEST_CASE("two dollar signs are one", "[template]") {
@@ -106,6 +107,8 @@ TEST_CASE("what looks like an expression but is none is an error", "[template]")
     CHECK(wrong("$HOME").advice == "a dollar sign itself is written $$");
     CHECK(wrong("$inputs.a and more").offset == 9);
     CHECK(wrong("at $inputs.a").offset == 3);
+    CHECK(wrong("at ${inputs.a}").offset == 3);
+    CHECK(wrong("${inputs.a#/b} there").advice == "write {$inputs.a#/b}; a dollar sign itself is written $$");
     CHECK(wrong("at $statusCode").offset == 3);
     CHECK(wrong("at {$inputs.a").offset == 4);
     CHECK(wrong("at {$inptus.a}").offset == 4);
