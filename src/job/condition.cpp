@@ -35,16 +35,25 @@ class ConditionParser {
         skip_space();
         if (at_ < source_.size()) return unexpected_text("&&, || or the end belongs");
         if (const ConditionNode* value = bare_value(*tree)) {
-            at_ = value->offset;
-            return error(printable(to_text(value->value)) + " is a value, not a condition",
-                         "compare it with something, as in $statusCode == 200");
+            const bool is_literal = value->op == Op::literal;
+            at_ = is_literal ? value->offset : value->expression.offset;
+            return error(
+                (is_literal ? printable(to_text(value->value)) : value->expression.source) + " is a value, not a condition",
+                "compare it with something, as in $statusCode == 200");
         }
         return tree;
     }
 
   private:
+    static bool is_never_boolean(const Expression& expression) {
+        using Kind = Expression::Kind;
+        return expression.kind == Kind::status_code || expression.kind == Kind::exit_status ||
+               expression.kind == Kind::response_header;
+    }
+
     /// A number, text or null that is to be true or false by itself, which it never is.
     static const ConditionNode* bare_value(const ConditionNode& node) {
+        if (node.op == Op::expression) return is_never_boolean(node.expression) ? &node : nullptr;
         if (node.op == Op::literal) return node.value.is_boolean() ? nullptr : &node;
         if (node.op != Op::negation && node.op != Op::both && node.op != Op::either) return nullptr;
         for (const ConditionNode& child : node.children) {

@@ -100,6 +100,9 @@ TEST_CASE("a bare value must be true or false", "[condition]") {
     CHECK(wrong("!'a'").offset == 1);
     CHECK(wrong("$inputs.yes && (null)").offset == 16);
     CHECK_THAT(wrong("1").what, Catch::Matchers::Contains("a value, not a condition"));
+    CHECK(wrong("$inputs.yes || $statusCode").offset == 15);
+    CHECK_THAT(wrong("!$exitStatus").what, Catch::Matchers::Contains("$exitStatus is a value, not a condition"));
+    CHECK_THAT(wrong("$response.header.etag").what, Catch::Matchers::Contains("a value, not a condition"));
 }
 
 TEST_CASE("'!' takes the whole comparison, '&&' binds closer than '||'", "[condition]") {
