@@ -1,5 +1,7 @@
 #include "report/history.hpp"
 
+#include <algorithm>
+
 #include "base/clock.hpp"
 #include "base/duration.hpp"
 #include "base/text.hpp"
@@ -25,6 +27,9 @@ std::string why_it_ended(const PassLine& line) {
     const bool all_well = totals.failed + totals.parked + totals.open + totals.left == 0;
     return line.ended_because == kAllItemsDone && !all_well ? "gone through all items" : line.ended_because;
 }
+
+/// By the wall clock, which may have been set back meanwhile.
+std::int64_t duration_ms(const PassLine& line) { return std::max<std::int64_t>(0, line.ended_ms - line.totals.begun_ms); }
 
 /// No pass has applied it yet.
 bool waits(const DecisionLine& line) { return line.applied_ms == 0; }
@@ -68,7 +73,7 @@ Json history_json(const History& history) {
 
 std::string pass_text(const PassLine& line) {
     return format_local(line.totals.begun_ms) + ", run " + line.run_id + " pass " + std::to_string(line.pass) + ": " +
-           counted(line.totals) + " in " + describe_duration(Millis{line.ended_ms - line.totals.begun_ms}) + ": " +
+           counted(line.totals) + " in " + describe_duration(Millis{duration_ms(line)}) + ": " +
            printable(why_it_ended(line), 600);
 }
 
@@ -80,7 +85,7 @@ Json pass_json(const PassLine& line) {
     json.set("pass", Json::of_number(line.pass));
     json.set("begun", time_or_null(line.totals.begun_ms));
     json.set("ended", time_or_null(line.ended_ms));
-    json.set("durationMs", Json::of_number(line.ended_ms - line.totals.begun_ms));
+    json.set("durationMs", Json::of_number(duration_ms(line)));
     const PassTotals& totals = line.totals;
     for (const auto& [name, number] :
          {std::pair{"done", totals.done}, std::pair{"failed", totals.failed}, std::pair{"parked", totals.parked},

@@ -1,5 +1,7 @@
 #include "report/pair_view.hpp"
 
+#include <algorithm>
+
 #include "base/clock.hpp"
 #include "base/duration.hpp"
 #include "base/text.hpp"
@@ -99,7 +101,7 @@ Json pair_json(const Pair& pair, std::int64_t now_ms) {
     json.set("generation", Json::of_number(pair.generation));
     json.set("begun", time_or_null(pair.begun_ms));
     json.set("changed", time_or_null(pair.changed_ms));
-    json.set("ageMs", Json::of_number(now_ms - pair.changed_ms));
+    json.set("ageMs", Json::of_number(std::max<std::int64_t>(0, now_ms - pair.changed_ms)));
     json.set("notBefore", time_or_null(pair.not_before_ms));
     json.set("run", Json::of_string(pair.run_id));
     std::vector<std::string> possible;

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "base/clock.hpp"
 #include "journal/decide.hpp"
 #include "report/history.hpp"
 #include "report_support.hpp"
@@ -214,6 +215,19 @@ TEST_CASE("where a job has no journal, one whose name is nearly the same is aske
     const auto status = job_status({mistyped.job, "/tmp/" + mistyped.job + ".lock", mistyped.state_directory});
     REQUIRE(status);
     CHECK(contains(status_text(*status, kNow), "; did you mean " + place.options().job + "?"));
+}
+
+TEST_CASE("after a clock was set back nothing is younger, and nothing took less, than no time", "[report]") {
+    const Place place;
+    place.fill();
+    place.end_pass(1, {.begun_ms = wall_now_ms() + 3'600'000, .done = 2}, "all items done");
+    const Json status = status_json(place.status(), 1000);
+    INFO(to_text(status));
+    CHECK(contains(to_text(status), R"("ageMs":0)"));
+    CHECK_FALSE(contains(to_text(status), R"("ageMs":-)"));
+    const auto history = job_history(place.options(), 20);
+    REQUIRE(history);
+    CHECK(contains(to_text(history_json(*history)), R"("durationMs":0)"));
 }
 
 TEST_CASE("the JSON of status and history has the keys of the manual", "[report]") {
