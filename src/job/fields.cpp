@@ -132,7 +132,10 @@ std::optional<double> read_decimal(Findings& findings, const std::optional<Place
 std::optional<Millis> read_duration(Findings& findings, const std::optional<Place>& at, Millis least) {
     if (!at) return std::nullopt;
     if (at->json->is_number()) {
-        findings.add(*at, "a duration needs a unit", "write \"" + at->json->text + "s\", or 500ms, 2m, 1h");
+        const bool is_whole = at->json->text.find_first_not_of("0123456789") == std::string::npos;
+        findings.add(*at, "a duration needs a unit",
+                     is_whole ? "write \"" + at->json->text + "s\", or 500ms, 2m, 1h"
+                              : "write a whole number and a unit: 500ms, 30s, 2m, 1h");
         return std::nullopt;
     }
     if (!expect_type(findings, *at, Json::Type::string)) return std::nullopt;
