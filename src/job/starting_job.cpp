@@ -79,7 +79,7 @@ constexpr std::string_view kPair = R"({
         },
         "$comment": ["idempotencyKey: the API does nothing twice under one key, so a call whose answer was lost may be sent",
                      "again, for as long as the API remembers (retention). Without one: \"inDoubt\": [\"park\"], or a probe.",
-                     "timeout: one attempt. deadline: all of them together, with the pauses."],
+                     "timeout: one attempt. deadline: all of them together, with pauses and probes."],
         "idempotencyKey": {"header": "Idempotency-Key", "retention": "24h"},
         "success": "$statusCode == 200 || $statusCode == 201",
         "outputs": {"id": "$response.body#/id"},
