@@ -1,9 +1,9 @@
 #include "convert/lock_script.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
+#include "convert/lock_body.hpp"
 #include "convert/script_lock.hpp"
 #include "convert/simple_command.hpp"
 
@@ -17,6 +17,10 @@ using Problem = std::unexpected<std::string>;
 constexpr char kShapes[] =
     "it is none of the shapes that are known: LOCK && COMMAND; UNLOCK · LOCK && { COMMAND; UNLOCK; } · LOCK || exit; COMMAND; "
     "UNLOCK · if LOCK; then COMMAND; UNLOCK; fi · until LOCK; do sleep N; done; COMMAND; UNLOCK";
+constexpr char kWithoutLock[] =
+    "of LOCK && COMMAND, what stands behind a || or a ; is done without the lock, too: put { } around what belongs under it, "
+    "or "
+    "write lockstep exec NAME -- COMMAND || … by hand";
 
 /// Reads the words of a script from one place on; each function moves on only if it finds what it looks for.
 class ScriptReader {
@@ -114,11 +118,16 @@ class ScriptReader {
         at_ = simple_command_at(tokens_, at_).last;
         if (!skip_separator() || !skip_word("done") || !skip_separator()) return false;
         script_.call.wait_forever = true;
+        waits_in_loop_ = true;
         return read_body_and_release(tokens_.size(), false);
     }
 
-    /// Nothing before it runs the commands in another way: sudo, a variable, a pipe, an ||.
-    bool stands_alone() const { return begin_ == 0 || separates(tokens_[begin_ - 1]) || tokens_[begin_ - 1].is_op("&&"); }
+    /// Nothing before it runs the commands in another way: sudo, a variable, a pipe, an ||. An && in front of a loop that waits
+    /// holds for the loop only, not for what follows it.
+    bool stands_alone() const {
+        if (begin_ == 0 || separates(tokens_[begin_ - 1])) return true;
+        return tokens_[begin_ - 1].is_op("&&") && !waits_in_loop_;
+    }
 
     bool contains_word(std::string_view word) const {
         return std::ranges::any_of(tokens_.subspan(at_), [&](const ShellToken& token) { return token.is_word(word); });
@@ -138,6 +147,7 @@ class ScriptReader {
             at_ = tokens_.size();
             return true;
         }
+        is_bare_and_ = true;
         return read_body_to_the_end(true);
     }
 
@@ -169,7 +179,7 @@ class ScriptReader {
         if (!at_exit || !inside || inside->empty()) return;
         const SimpleCommand first = simple_command_at(*inside, 0);
         if (first.last != inside->size() || !gives_lock_back(first, lock_)) return;
-        if (!tokens_[trap.last].is_op("&&") && !tokens_[trap.last].is_op(";")) return;
+        if (!tokens_[trap.last].is_op("&&") && (is_bare_and_ || !tokens_[trap.last].is_op(";"))) return;
         at_ = trap.last + 1;
         trapped_ = true;
     }
@@ -185,23 +195,13 @@ class ScriptReader {
             depth += token.is_op("(") || token.is_word("{") ? 1 : token.is_op(")") || token.is_word("}") ? -1 : 0;
             if (depth < 0) return Problem(kShapes);
         }
-        script_.is_one_command = needs_no_shell(simple_command_at(body, 0), body.size());
+        if (is_bare_and_ && goes_on_without_lock(body)) return Problem(kWithoutLock);
+        script_.is_one_command = !needs_shell(body);
         if (!script_.is_one_command && sets_variables_before()) {
             return Problem(
                 "what is done under the lock needs a shell, which does not see the variables that are set before it");
         }
         return {};
-    }
-
-    static bool needs_no_shell(const SimpleCommand& command, std::size_t size) {
-        constexpr std::array<std::string_view, 28> kOfTheShell = {
-            ".",   ":",     "cd",     "eval", "exec", "exit",   "export", "local", "read", "return",
-            "set", "shift", "source", "trap", "type", "ulimit", "umask",  "unset", "wait", "if",
-            "for", "while", "until",  "case", "time", "!",      "{",      "[["};
-        if (command.last != size || !command.redirects.empty() || command.words.empty()) return false;
-        const std::string_view first = command.words.front().text;
-        const bool assigns = first.substr(0, first.find_first_of("'\"$")).contains('=');
-        return !assigns && std::ranges::find(kOfTheShell, first) == kOfTheShell.end();
     }
 
     bool sets_variables_before() const {
@@ -216,6 +216,8 @@ class ScriptReader {
     std::size_t begin_ = 0;  // the token that the script begins with
     ShellToken lock_;
     bool trapped_ = false;
+    bool waits_in_loop_ = false;  // until LOCK; do sleep N; done; …
+    bool is_bare_and_ = false;    // LOCK && …, without braces
     std::size_t body_first_ = 0;
     std::size_t body_last_ = 0;
     LockScript script_;

@@ -57,6 +57,29 @@ TEST_CASE("a failing command that kept the lock is said to keep it no longer", "
     CHECK_FALSE(contains(notes_of(convert("* * * * * mkdir /tmp/a.lock && ./x; rmdir /tmp/a.lock")), kNote));
 }
 
+TEST_CASE("a line whose alert is for the busy lock is left, and says so", "[convert]") {
+    for (const char* work : {"./job || echo busy", "./a; ./b", "./a & ./b", "./a && ./b || ./c", "if a; then b; fi; ./c",
+                             "trap 'rmdir /tmp/a.lock' EXIT; ./a", "echo if; ./b"}) {
+        const Conversion got = convert("* * * * * mkdir /tmp/a.lock && " + std::string(work) + "; rmdir /tmp/a.lock");
+        INFO(work);
+        CHECK(got.outcome == Conversion::Outcome::left);
+    }
+    CHECK(contains(notes_of(convert("* * * * * mkdir /tmp/a.lock && ./job || echo busy; rmdir /tmp/a.lock")),
+                   "is done without the lock, too"));
+    // A false ./on does not keep the old line from its work.
+    CHECK(convert("* * * * * ./on && until mkdir /tmp/a.lock; do sleep 1; done; ./a; rmdir /tmp/a.lock").outcome ==
+          Conversion::Outcome::left);
+}
+
+TEST_CASE("what stands in braces or a condition of its own is under the lock, whatever is in it", "[convert]") {
+    CHECK(convert("* * * * * mkdir /tmp/a.lock && { ./a || ./b; ./c; rmdir /tmp/a.lock; }").line ==
+          "* * * * * lockstep exec a -c './a || ./b; ./c'");
+    CHECK(convert("* * * * * mkdir /tmp/a.lock && if ./a; then ./b; fi; rmdir /tmp/a.lock").line ==
+          "* * * * * lockstep exec a -c 'if ./a; then ./b; fi'");
+    CHECK(convert("* * * * * mkdir /tmp/a.lock || exit 0; ./a || ./b; rmdir /tmp/a.lock").line ==
+          "* * * * * lockstep exec a -c './a || ./b'");
+}
+
 TEST_CASE("a lock file that has to make room for a directory is said to be removed", "[convert]") {
     CHECK(contains(notes_of(convert("* * * * * flock -n /tmp/a.lock a")), "remove it once (rm -f)"));
     // Never what is more than a lock file.
