@@ -22,6 +22,12 @@ bool ends_and_list(const ShellToken& op) {
     return is_one_of(op, kEnds);
 }
 
+/// What this becomes may be another thing before the lock is taken than under it: $(…), a pattern. A plain variable's value may
+/// not, and is perhaps known to the line's own shell only.
+bool is_expanded_under_lock(const ShellToken& word) {
+    return !word.value && (word.text.contains("$(") || word.text.find_first_of("`*?[") != std::string_view::npos);
+}
+
 }  // namespace
 
 bool goes_on_without_lock(Tokens body) {
@@ -51,6 +57,7 @@ bool needs_shell(Tokens body) {
                                                               "while", "until",  "case",   "time",  "!",     "{",      "[["};
     const SimpleCommand command = simple_command_at(body, 0);
     if (command.last != body.size() || !command.redirects.empty() || command.words.empty()) return true;
+    if (std::ranges::any_of(command.words, is_expanded_under_lock)) return true;
     const std::string_view first = command.words.front().text;
     const bool assigns = first.substr(0, first.find_first_of("'\"$")).contains('=');
     return assigns || is_one_of(command.words.front(), kOfTheShell);

@@ -132,6 +132,16 @@ class Meaning(ConvertTest):
                 self.assertTrue(lock.exists())
                 lock.rmdir()
 
+    def test_what_is_expanded_under_the_lock_is_not_expanded_before_it(self):
+        lock, batch = self.root / "job.lock", self.root / "batch"
+        batch.write_text("one\n")
+        new = self.converted(f"mkdir {lock} 2>/dev/null && echo $(cat {batch}; rm {batch}); rmdir {lock}")
+        lock.mkdir()
+        self.assertEqual(self.sh(new)[0], "")
+        self.assertTrue(batch.exists(), "the batch was taken and lost")
+        lock.rmdir()
+        self.assertEqual(self.sh(new)[0], "one\n")
+
     def test_the_old_and_the_new_mkdir_line_keep_each_other_out(self):
         lock = self.root / "job.lock"
         old = f"mkdir {lock} 2>/dev/null && {{ echo old; rmdir {lock}; }}"

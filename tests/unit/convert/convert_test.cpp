@@ -80,6 +80,20 @@ TEST_CASE("what stands in braces or a condition of its own is under the lock, wh
           "* * * * * lockstep exec a -c './a || ./b'");
 }
 
+TEST_CASE("what the old line expanded under the lock is expanded under the lock", "[convert]") {
+    CHECK(convert("* * * * * mkdir /tmp/a.lock && ./process $(./take-batch); rmdir /tmp/a.lock").line ==
+          "* * * * * lockstep exec a -c './process $(./take-batch)'");
+    CHECK(convert("* * * * * mkdir /tmp/a.lock && ./process \"`./take-batch`\"; rmdir /tmp/a.lock").line ==
+          "* * * * * lockstep exec a -c './process \"`./take-batch`\"'");
+    CHECK(convert("* * * * * until mkdir /tmp/a.lock; do sleep 1; done; ./process /spool/*; rmdir /tmp/a.lock").line ==
+          "* * * * * lockstep exec --wait forever a -c './process /spool/*'");
+    // A variable that only the line's own shell knows stays with it.
+    CHECK(convert("* * * * * D=/srv; mkdir /tmp/a.lock && ./process $D '*'; rmdir /tmp/a.lock").line ==
+          "* * * * * D=/srv; lockstep exec a -- ./process $D '*'");
+    CHECK(convert("* * * * * D=/srv; mkdir /tmp/a.lock && ./process $D/*; rmdir /tmp/a.lock").outcome ==
+          Conversion::Outcome::left);
+}
+
 TEST_CASE("a lock file that has to make room for a directory is said to be removed", "[convert]") {
     CHECK(contains(notes_of(convert("* * * * * flock -n /tmp/a.lock a")), "remove it once (rm -f)"));
     // Never what is more than a lock file.
