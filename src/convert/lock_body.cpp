@@ -22,6 +22,54 @@ bool ends_and_list(const ShellToken& op) {
     return is_one_of(op, kEnds);
 }
 
+/// `${X:=5}`, `$((X += 1))`
+bool may_assign(const ShellToken& token) {
+    return !token.value && (token.text.contains("$((") || (token.text.contains("${") && token.text.contains('=')));
+}
+
+bool is_assignment(const ShellToken& word) { return word.text.substr(0, word.text.find_first_of("'\"$")).contains('='); }
+
+/// The words behind those of the shell that only say whether a command is done.
+std::span<const ShellToken> done_by(const SimpleCommand& command) {
+    constexpr std::array<std::string_view, 12> kConditions = {"if",    "then",  "elif", "else", "fi", "!",
+                                                              "while", "until", "do",   "done", "{",  "}"};
+    std::span<const ShellToken> words = command.words;
+    while (!words.empty() && is_one_of(words.front(), kConditions)) words = words.subspan(1);
+    return words;
+}
+
+bool changes_nothing(const SimpleCommand& command) {
+    constexpr std::array<std::string_view, 18> kHarmless = {":",      "[",     "cd",       "date",   "echo",   "exit",
+                                                            "export", "false", "hostname", "logger", "mail",   "rm",
+                                                            "sleep",  "test",  "touch",    "true",   "ulimit", "umask"};
+    if (std::ranges::any_of(command.words, may_assign) || std::ranges::any_of(command.redirects, may_assign)) return false;
+    const auto words = done_by(command);
+    if (words.empty()) return true;
+    const ShellToken& first = words.front();
+    if (is_assignment(first)) return false;
+    const bool has_options = words.size() > 1 && words[1].text.starts_with('-');
+    if (first.text == "export" && has_options) return false;
+    return is_one_of(first, kHarmless) || (first.value && first.value->contains('/'));
+}
+
+/// The text of the first command among `tokens` of which `is_sought(command, token behind it or nullptr)` holds.
+template <typename Predicate>
+std::optional<std::string_view> first_command(Tokens tokens, Predicate is_sought) {
+    for (std::size_t at = 0; at < tokens.size();) {
+        const SimpleCommand command = simple_command_at(tokens, at);
+        const ShellToken* const next = command.last < tokens.size() ? &tokens[command.last] : nullptr;
+        if (command.last > at && is_sought(command, next))
+            return std::string_view(tokens[at].text.data(), tokens[command.last - 1].end() - tokens[at].begin);
+        at = command.last + 1;
+    }
+    return std::nullopt;
+}
+
+/// `f() { …`: of the words that name no program but what is defined, `next` is the parenthesis.
+bool defines_function(const SimpleCommand& command, const ShellToken* next) {
+    return !command.words.empty() && next != nullptr && next->is_op("(");
+}
+
 /// What this becomes may be another thing before the lock is taken than under it: $(…), a pattern. A plain variable's value may
 /// not, and is perhaps known to the line's own shell only.
 bool is_expanded_under_lock(const ShellToken& word) {
@@ -58,9 +106,21 @@ bool needs_shell(Tokens body) {
     const SimpleCommand command = simple_command_at(body, 0);
     if (command.last != body.size() || !command.redirects.empty() || command.words.empty()) return true;
     if (std::ranges::any_of(command.words, is_expanded_under_lock)) return true;
-    const std::string_view first = command.words.front().text;
-    const bool assigns = first.substr(0, first.find_first_of("'\"$")).contains('=');
-    return assigns || is_one_of(command.words.front(), kOfTheShell);
+    return is_assignment(command.words.front()) || is_one_of(command.words.front(), kOfTheShell);
+}
+
+std::optional<std::string_view> kept_from_a_new_shell(Tokens before) {
+    return first_command(before, [](const SimpleCommand& command, const ShellToken* next) {
+        return defines_function(command, next) || (next != nullptr && next->is_op("&")) || !changes_nothing(command);
+    });
+}
+
+std::optional<std::string_view> names_of_its_own(Tokens before) {
+    constexpr std::array<std::string_view, 5> kGivesNames = {".", "source", "eval", "alias", "function"};
+    return first_command(before, [&](const SimpleCommand& command, const ShellToken* next) {
+        const auto words = done_by(command);
+        return defines_function(command, next) || (!words.empty() && is_one_of(words.front(), kGivesNames));
+    });
 }
 
 }  // namespace lockstep

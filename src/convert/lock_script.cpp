@@ -197,17 +197,25 @@ class ScriptReader {
         }
         if (is_bare_and_ && goes_on_without_lock(body)) return Problem(kWithoutLock);
         script_.is_one_command = !needs_shell(body);
-        if (!script_.is_one_command && sets_variables_before()) {
-            return Problem(
-                "what is done under the lock needs a shell, which does not see the variables that are set before it");
-        }
-        return {};
+        return check_before(body);
     }
 
-    bool sets_variables_before() const {
-        return std::ranges::any_of(tokens_.first(begin_), [](const ShellToken& token) {
-            return token.kind == ShellToken::Kind::word && token.text.contains('=');
-        });
+    /// What stands before the lock is done by the line's own shell, and only children of that are given a part of it.
+    std::expected<void, std::string> check_before(Tokens body) const {
+        const Tokens before = tokens_.first(begin_);
+        if (script_.is_one_command) {
+            const std::string name(body.front().text);
+            const auto naming = names_of_its_own(before);
+            if (naming && !name.contains('/'))
+                return Problem(name + " may be a function or an alias here (" + std::string(*naming) +
+                               "), which no other program can run: write the program's path");
+        } else if (const auto kept = kept_from_a_new_shell(before)) {
+            return Problem(
+                "what is done under the lock needs a shell of its own, which does not see the variables, functions and "
+                "options that are perhaps set before it (" +
+                std::string(*kept) + ")");
+        }
+        return {};
     }
 
     std::string_view line_;

@@ -94,6 +94,37 @@ TEST_CASE("what the old line expanded under the lock is expanded under the lock"
           Conversion::Outcome::left);
 }
 
+TEST_CASE("a shell of its own is not made where the line's shell knows more than it would", "[convert]") {
+    for (const char* before :
+         {". ./env.sh", "source ./env.sh", "read TOKEN <token", "TOKEN=1", "f() { echo 1; }", "set -e", "set -o pipefail",
+          "eval $ENV", "for i in 1 2; do ./x; done", ": ${TOKEN:=1}", "./x $((TOKEN += 1))", "./x & echo", "export -f f",
+          "echo() { :; }", "what-is-this", "if read X; then echo", "printf -v X 1"}) {
+        const Conversion got =
+            convert("* * * * * " + std::string(before) + "; mkdir /tmp/a.lock && ./show $TOKEN > out; rmdir /tmp/a.lock");
+        INFO(before);
+        CHECK(got.outcome == Conversion::Outcome::left);
+        CHECK(contains(notes_of(got), "does not see the variables"));
+    }
+    for (const char* before :
+         {"cd /srv", "cd $HOME && umask 077", "[ -e /tmp/on ] || exit 0", "export TOKEN=1", "if [ -e /tmp/off ]; then exit; fi",
+          "./prepare --all >log 2>&1", "sleep 5", "test \"$A\" = 1 && echo yes"}) {
+        INFO(before);
+        CHECK(convert("* * * * * " + std::string(before) + "; mkdir /tmp/a.lock && ./show $TOKEN > out; rmdir /tmp/a.lock")
+                  .line == "* * * * * " + std::string(before) + "; lockstep exec a -c './show $TOKEN > out'");
+    }
+}
+
+TEST_CASE("a program's words are still made by the line's own shell, but a function is none", "[convert]") {
+    CHECK(convert("* * * * * . ./env.sh; mkdir /tmp/a.lock && ./show $TOKEN; rmdir /tmp/a.lock").line ==
+          "* * * * * . ./env.sh; lockstep exec a -- ./show $TOKEN");
+    for (const char* before : {". ./env.sh", "show() { echo 1; }", "alias show=./show", "[ -e env.sh ] && { . ./env.sh; }"}) {
+        INFO(before);
+        CHECK(contains(
+            notes_of(convert("* * * * * " + std::string(before) + "; mkdir /tmp/a.lock && show $TOKEN; rmdir /tmp/a.lock")),
+            "show may be a function"));
+    }
+}
+
 TEST_CASE("a lock file that has to make room for a directory is said to be removed", "[convert]") {
     CHECK(contains(notes_of(convert("* * * * * flock -n /tmp/a.lock a")), "remove it once (rm -f)"));
     // Never what is more than a lock file.
