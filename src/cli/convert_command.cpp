@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/exit_status.hpp"
 #include "base/text.hpp"
 #include "cli/output.hpp"
 #include "convert/convert.hpp"
+#include "convert/shell_words.hpp"
 #include "sys/whole_file.hpp"
 
 namespace lockstep {
@@ -16,34 +18,42 @@ namespace {
 
 constexpr char kMark[] = "# lockstep convert: ";
 
-/// The lines without their ends; the last may lack one.
-std::vector<std::string> lines_of(const std::string& text) {
-    std::vector<std::string> lines;
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t end = std::min(text.find('\n', at), text.size());
-        lines.push_back(text.substr(at, end - at));
-        at = end + 1;
+/// The lines without their ends; the last may lack one. Of commands, one that goes on below is one line with those.
+void add_lines(std::vector<std::string>& lines, std::string_view text, CrontabKind kind) {
+    while (!text.empty()) {
+        const std::size_t end = kind == CrontabKind::none ? shell_line_length(text) : std::min(text.find('\n'), text.size());
+        lines.emplace_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
     }
-    return lines;
 }
 
 Result<std::vector<std::string>> input_lines(const ConvertArguments& arguments) {
     if (!arguments.lines.empty() && !arguments.file.empty())
         return fail(Failure::usage, "convert: either a file or lines behind --, not both");
-    if (!arguments.lines.empty()) return arguments.lines;
+    std::vector<std::string> lines;
+    for (const std::string& line : arguments.lines) add_lines(lines, line, arguments.kind);
+    if (!arguments.lines.empty()) return lines;
     const bool is_stdin = arguments.file.empty() || arguments.file == "-";
     const auto text = is_stdin ? read_to_end(STDIN_FILENO, Failure::no_job_file, "reading stdin")
                                : read_whole_file(arguments.file, Failure::no_job_file, "reading " + arguments.file);
     if (!text) return std::unexpected(text.error());
-    return lines_of(*text);
+    add_lines(lines, *text, arguments.kind);
+    return lines;
+}
+
+/// Each line of the text as a comment.
+std::string commented(const std::string& text) {
+    std::string comment = kMark;
+    for (const char c : text) comment += c == '\n' ? std::string("\n") + kMark : std::string(1, c);
+    return comment + "\n";
 }
 
 /// What was, and what is different now; then the line. All of it can be given to crontab(1).
 std::string shown(const Conversion& conversion, const std::string& before) {
     std::string text;
-    if (conversion.outcome == Conversion::Outcome::converted) text += kMark + ("was: " + before) + "\n";
+    if (conversion.outcome == Conversion::Outcome::converted) text += commented("was: " + before);
     const std::string left = conversion.outcome == Conversion::Outcome::left ? "left as it is: " : "";
-    for (const std::string& note : conversion.notes) text += kMark + left + printable(note, 2000) + "\n";
+    for (const std::string& note : conversion.notes) text += commented(left + printable(note, 2000));
     return text + conversion.line + "\n";
 }
 

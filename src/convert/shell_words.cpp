@@ -19,19 +19,38 @@ class Splitter {
     explicit Splitter(std::string_view line) : line_(line) {}
 
     std::optional<std::vector<ShellToken>> split() {
+        if (!read()) return std::nullopt;
+        return std::move(tokens_);
+    }
+
+    std::size_t first_line() {
+        only_first_ = true;
+        read();
+        for (const HereDocument& document : here_documents_) skip(document);
+        return at_;
+    }
+
+  private:
+    struct HereDocument {
+        std::string end;
+        bool behind_tabs = false;
+    };
+
+    /// false: not all that was read is among the tokens. Then at_ is the text's end, if it cannot be told how it goes on.
+    bool read() {
         while (true) {
             while (at_ < line_.size() && (is_blank(line_[at_]) || rest().starts_with("\\\n")))
                 at_ += is_blank(line_[at_]) ? 1 : 2;
-            if (at_ == line_.size()) return std::move(tokens_);
+            if (at_ == line_.size() || (only_first_ && line_[at_] == '\n')) return !goes_on_elsewhere_;
             if (line_[at_] == '#') {
                 at_ = std::min(line_.find('\n', at_), line_.size());
             } else if (!one_token()) {
-                return std::nullopt;
+                at_ = line_.size();
+                return false;
             }
         }
     }
 
-  private:
     std::string_view rest() const { return line_.substr(at_); }
 
     bool one_token() {
@@ -69,13 +88,35 @@ class Splitter {
         at_ = line_.find_first_not_of("0123456789", at_);
         const auto* const op =
             std::ranges::find_if(kRedirections, [&](std::string_view one) { return rest().starts_with(one); });
-        if (op != kRedirections.end() && *op == "<<") return false;
         at_ += op == kRedirections.end() ? 1 : op->size();
-        if (at_ < line_.size() && line_[at_] == '(') return false;  // a process substitution
+        const bool is_here_document = op != kRedirections.end() && *op == "<<" && !rest().starts_with("<");
+        if (op != kRedirections.end() && *op == "<<") goes_on_elsewhere_ = true;
+        if (rest().starts_with("<")) ++at_;  // the third of <<<, whose word is no end of anything
+        if (rest().starts_with("(")) {       // a substituted process
+            goes_on_elsewhere_ = true;
+            return closed('(', ')');
+        }
+        const bool behind_tabs = is_here_document && rest().starts_with("-");
+        if (behind_tabs) ++at_;
         while (at_ < line_.size() && is_blank(line_[at_])) ++at_;
         if (at_ == line_.size() || ends_word(line_[at_])) return false;
+        const std::size_t begin = at_;
         std::optional<std::string> target = "";
-        return word(target);
+        if (!word(target)) return false;
+        if (is_here_document)
+            here_documents_.push_back({target.value_or(std::string(line_.substr(begin, at_ - begin))), behind_tabs});
+        return true;
+    }
+
+    /// From the end of a line to that of the line that ends the document.
+    void skip(const HereDocument& document) {
+        while (at_ < line_.size()) {
+            const std::size_t begin = at_ + 1;
+            at_ = std::min(line_.find('\n', begin), line_.size());
+            std::string_view text = line_.substr(begin, at_ - begin);
+            if (document.behind_tabs) text.remove_prefix(std::min(text.find_first_not_of('\t'), text.size()));
+            if (text == document.end) return;
+        }
     }
 
     /// Up to the word's end; `value` is what the shell makes of it, or nothing if that cannot be known from the text.
@@ -182,10 +223,15 @@ class Splitter {
     std::string_view line_;
     std::size_t at_ = 0;
     std::vector<ShellToken> tokens_;
+    bool only_first_ = false;
+    bool goes_on_elsewhere_ = false;  // what belongs to the line is not all in its words
+    std::vector<HereDocument> here_documents_;
 };
 
 }  // namespace
 
 std::optional<std::vector<ShellToken>> split_shell_line(std::string_view line) { return Splitter(line).split(); }
+
+std::size_t shell_line_length(std::string_view script) { return Splitter(script).first_line(); }
 
 }  // namespace lockstep

@@ -25,8 +25,12 @@ struct ShellToken {
     bool is_word(std::string_view word) const { return kind == Kind::word && text == word; }
 };
 
-/// The tokens of a line, comments left out. nullopt: a quote or a substitution is not closed, or there is a here-document.
-/// The tokens point into `line`.
+/// The tokens of a line, comments left out. nullopt: a quote or a substitution is not closed, or there is a here-document
+/// or a substituted process. The tokens point into `line`.
 std::optional<std::vector<ShellToken>> split_shell_line(std::string_view line);
+
+/// How much of a script a shell reads before it does the first line of it: quotes, substitutions, a backslash at the end and
+/// here-documents make it read on. The '\n' at the end is not counted; all of the text if no such end can be found.
+std::size_t shell_line_length(std::string_view script);
 
 }  // namespace lockstep

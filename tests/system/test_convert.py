@@ -48,6 +48,25 @@ class Output(ConvertTest):
         once = self.convert(text=self.CRONTAB.replace("(flock 9; ./b) 9>/tmp/b.lock", "./b")).out
         self.assertEqual(self.convert(text=once).out, once)
 
+    def test_a_command_that_goes_on_below_stays_in_one_piece(self):
+        script = ("env WHO=www \\\n  flock -n /tmp/a.lock sh -c 'echo \"$WHO\"'\n"
+                  "cat <<END\nflock -n /tmp/b.lock it is not\nEND\n"
+                  "echo 'this is\nflock -n /tmp/c.lock text'\n"
+                  "flock -n /tmp/d.lock d\n")
+        out = self.convert("--commands", text=script, expected=1).out
+        self.assertEqual("".join(line + "\n" for line in out.splitlines() if not line.startswith("# ")),
+                         script.replace("flock -n /tmp/a.lock", "lockstep exec --busy-status 1 --quiet a --")
+                         .replace("flock -n /tmp/d.lock", "lockstep exec --busy-status 1 --quiet d --"))
+        self.assertTrue(out.startswith("# lockstep convert: was: env WHO=www \\\n"
+                                       "# lockstep convert:   flock -n /tmp/a.lock"), out)
+        self.assertIn("env WHO=www \\\n  lockstep", out)
+        self.assertIn("\ncat <<END\nflock", out)
+        self.assertIn("\necho 'this is\nflock", out)
+        # Words behind -- may have several lines, too; a crontab knows no lines that go on.
+        self.assertEqual(self.convert("--commands", "--", script[:-1], expected=1).out, out)
+        self.assertIn("\\\n# lockstep convert: was: * * * * * flock",
+                      self.convert(text="* * * * * a \\\n* * * * * flock -n /tmp/a.lock a\n").out)
+
     def test_usage_errors(self):
         self.assertIn("No such file", self.convert(self.root / "missing", expected=66).err)
         self.assertIn("not both", self.convert("file", "--", "* * * * * a", expected=64).err)

@@ -62,3 +62,16 @@ TEST_CASE("what is not closed, and what goes on elsewhere, is not read", "[shell
     for (const char* line : {"'a", "\"a", "`a", "$(a", "${a", "a \\", "cat <<E", "a <(b)", "a >", "a > ;", "\"$(a\""})
         CHECK(shown(line) == "not read");
 }
+
+TEST_CASE("a line of a script ends where the shell has read enough to do it", "[shell]") {
+    const auto first_line = [](const std::string& script) { return script.substr(0, shell_line_length(script)); };
+    for (const std::string line : {"a", "", "a # it's", "env A=1 \\\n  b", "a 'b\nc' d", "a \"b\n$(c\nd)\"", "a `b\nc`",
+                                   "cat <<E\nit's\nE", "cat <<-'E F' >x; b\n'\n\tE F", "a <<E <<F\nF\nE\nE\nF", "a \\\n <<E\nE",
+                                   "cat <<<E", "cat <(a\nb) c", "a 'b\nc' <<\\E\nd\nE"}) {
+        INFO(line);
+        CHECK(first_line(line) == line);
+        CHECK(first_line(line + "\nE\n") == line);
+    }
+    for (const std::string open : {"a 'b", "a $(b", "cat <<E", "a \\"})
+        CHECK(first_line(open + "\nc\nd\n") == (open == "a \\" ? "a \\\nc" : open + "\nc\nd\n"));
+}
