@@ -63,6 +63,7 @@ int convert_command(const ConvertArguments& arguments) {
     const auto lines = input_lines(arguments);
     if (!lines) return report_error(lines.error());
     LineConverter converter(arguments.kind);
+    for (const std::string& line : *lines) converter.foresee(line);
     std::string text;
     int converted = 0;
     int left = 0;

@@ -107,6 +107,7 @@ Conversion left(std::string why) { return {Conversion::Outcome::left, "", {std::
 }  // namespace
 
 Conversion LineConverter::convert(std::string_view line) {
+    foresee(line);
     const CrontabLine parts = read_crontab_line(line, kind_);
     Conversion result;
     if (parts.kind == CrontabLine::Kind::variable) {
@@ -126,6 +127,17 @@ Conversion LineConverter::convert(std::string_view line) {
         result.notes.emplace_back("cron's own PATH is /usr/bin:/bin: write lockstep's whole path if it lies elsewhere");
     }
     return result;
+}
+
+void LineConverter::foresee(std::string_view line) {
+    constexpr std::string_view kPlace = "/tmp/";
+    if (read_crontab_line(line, kind_).kind != CrontabLine::Kind::entry) return;
+    for (std::size_t at = line.find(kPlace); at != std::string_view::npos; at = line.find(kPlace, at + 1)) {
+        const std::size_t name = at + kPlace.size();
+        const std::string_view file = line.substr(name, line.find_first_not_of(kNameCharacters, name) - name);
+        const bool is_whole = at == 0 || (line[at - 1] != '/' && kNameCharacters.find(line[at - 1]) == std::string_view::npos);
+        if (is_whole && file.ends_with(".lock")) places_.emplace(file.substr(0, file.size() - 5));
+    }
 }
 
 Conversion LineConverter::convert_command(std::string_view command) {
@@ -234,8 +246,10 @@ void LineConverter::finish(LockCall& call, bool status_is_used) {
 /// Two locks that come to the same name would keep their commands from running beside each other.
 void LineConverter::name_lock(LockCall& call) {
     const std::string wanted = call.lock;
-    for (int n = 2; named_.try_emplace(call.lock, call.named_after).first->second != call.named_after; ++n)
-        call.lock = wanted + "-" + std::to_string(n);
+    const auto is_free = [&](const std::string& name) {
+        return !places_.contains(name) && named_.try_emplace(name, call.named_after).first->second == call.named_after;
+    };
+    for (int n = 2; !is_free(call.lock); ++n) call.lock = wanted + "-" + std::to_string(n);
     call.notes.push_back("the lock is the directory /tmp/" + call.lock + ".lock" + call.why_named);
 }
 

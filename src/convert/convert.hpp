@@ -2,6 +2,7 @@
 // `lockstep convert`: crontab lines that lock by other means, rewritten for `lockstep exec`.
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,10 @@ class LineConverter {
   public:
     explicit LineConverter(CrontabKind kind) : kind_(kind) {}
 
+    /// Looks at a line that is to be converted later: a place that is its lock's in any case is given to no other lock as a
+    /// name.
+    void foresee(std::string_view line);
+
     /// One line, without its end. What is not understood in full stays as it is: never a meaning that changes unsaid.
     Conversion convert(std::string_view line);
 
@@ -46,6 +51,7 @@ class LineConverter {
     bool has_shell_ = false;  // a line SHELL=…
     bool has_path_ = false;   // a line PATH=…
     bool said_path_ = false;
+    std::set<std::string> places_;              // names whose places lines use
     std::map<std::string, std::string> named_;  // names that were given to locks, and what after
 };
 

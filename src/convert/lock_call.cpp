@@ -7,13 +7,16 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::string_view kNameCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 bool is_plain_name(std::string_view text) {
     return !text.empty() && text.front() != '-' && text.front() != '.' &&
            text.find_first_not_of(kNameCharacters) == std::string_view::npos;
+}
+
+std::string_view without_slashes_behind(std::string_view path) {
+    while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+    return path;
 }
 
 /// Nothing is lost when such a file is removed to make room for a directory.
@@ -49,9 +52,9 @@ std::expected<void, std::string> check_known(const ShellToken& word) {
 }  // namespace
 
 std::string name_after(std::string_view path) {
-    while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
     std::string name;
-    for (const char c : file_name(path)) name += kNameCharacters.find(c) == std::string_view::npos ? '_' : c;
+    for (const char c : file_name(without_slashes_behind(path)))
+        name += kNameCharacters.find(c) == std::string_view::npos ? '_' : c;
     name.erase(0, std::min(name.find_first_not_of(".-"), name.size()));
     return name.empty() ? "lock" : name;
 }
@@ -62,7 +65,7 @@ std::expected<void, std::string> place_lock_file(LockCall& call, const ShellToke
         file.value && std::ranges::any_of(others, [&](const ShellToken& word) { return word.value == file.value; });
     if (file.value && (is_run || !looks_like_a_lock_file(*file.value))) {
         call.lock = name_after(*file.value);
-        call.named_after = *file.value;
+        call.named_after = without_slashes_behind(*file.value);
         call.why_named = ", since " + std::string(file.text) +
                          " is more than a lock file; convert at the same time whatever else locks that";
         return {};

@@ -12,6 +12,9 @@
 
 namespace lockstep {
 
+/// Of a lock's bare name.
+constexpr std::string_view kNameCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
 /// One use of a lock: what all the tools have in common.
 struct LockCall {
     std::string lock;  ///< as it is written behind `lockstep exec`: a name, or a path in the line's own quoting

@@ -67,6 +67,11 @@ class Output(ConvertTest):
         self.assertIn("\\\n# lockstep convert: was: * * * * * flock",
                       self.convert(text="* * * * * a \\\n* * * * * flock -n /tmp/a.lock a\n").out)
 
+    def test_a_name_is_not_given_that_is_a_later_lines_lock(self):
+        out = self.convert(text="1 * * * * run-one rsync -a /q /r\n2 * * * * flock -n /tmp/rsync.lock rsync -a /x /y\n").out
+        self.assertIn("\n1 * * * * lockstep exec --quiet rsync-2 -- rsync", out)
+        self.assertIn("\n2 * * * * lockstep exec --quiet rsync -- rsync", out)
+
     def test_usage_errors(self):
         self.assertIn("No such file", self.convert(self.root / "missing", expected=66).err)
         self.assertIn("not both", self.convert("file", "--", "* * * * * a", expected=64).err)

@@ -140,6 +140,28 @@ TEST_CASE("two lines that locked the same program share a lock, two programs of 
     CHECK(contains(converter.convert("* * * * * flock -n /b/x.sh /b/x.sh").line, " x.sh-2 -- "));
 }
 
+TEST_CASE("a lock that gets a name never gets one that is another lock's place", "[convert]") {
+    const std::vector<std::string> lines = {
+        "* * * * * run-one rsync -a /q /r",         "* * * * * flock -n /tmp/rsync.lock rsync -a /x /y",
+        "* * * * * flock -n /srv/data.csv b",       "* * * * * mkdir /tmp/data.csv.lock && a; rmdir /tmp/data.csv.lock",
+        "* * * * * flock -n /srv/data.csv/ c",      "* * * * * (flock 9; d) 9>\"/tmp/rsync-2.lock\"",
+        "# see /tmp/x.sh.lock, /var/tmp/x.sh.lock", "* * * * * flock -n /srv/x.sh /srv/x.sh >/var/tmp/x.sh.lock",
+    };
+    LineConverter converter(CrontabKind::user);
+    std::string text;
+    for (const std::string& line : lines) converter.foresee(line);
+    for (const std::string& line : lines) text += converter.convert(line).line + "\n";
+    CHECK(text ==
+          "* * * * * lockstep exec --quiet rsync-3 -- rsync -a /q /r\n"
+          "* * * * * lockstep exec --quiet rsync -- rsync -a /x /y\n"
+          "* * * * * lockstep exec --quiet data.csv-2 -- b\n"
+          "* * * * * lockstep exec data.csv -- a\n"
+          "* * * * * lockstep exec --quiet data.csv-2 -- c\n"
+          "* * * * * (flock 9; d) 9>\"/tmp/rsync-2.lock\"\n"
+          "# see /tmp/x.sh.lock, /var/tmp/x.sh.lock\n"
+          "* * * * * lockstep exec --quiet x.sh -- /srv/x.sh >/var/tmp/x.sh.lock\n");
+}
+
 TEST_CASE("scripts are run by the shell that the crontab names", "[convert]") {
     LineConverter converter(CrontabKind::user);
     CHECK(converter.convert("SHELL=/bin/bash").outcome == Conversion::Outcome::nothing);
