@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.hpp"
+
 namespace lockstep {
 
 namespace {
@@ -19,14 +21,38 @@ std::string_view without_slashes_behind(std::string_view path) {
     return path;
 }
 
-/// Nothing is lost when such a file is removed to make room for a directory.
-bool looks_like_a_lock_file(std::string_view path) {
-    constexpr std::array<std::string_view, 7> kPlaces = {"/tmp/",     "/var/lock/", "/run/lock/", "/var/run/",
-                                                         "/var/tmp/", "/dev/shm/",  "/run/"};
-    const std::string_view name = file_name(path);
-    if (name.empty()) return false;
-    const bool by_name = name.contains("lock") || name.contains("lck") || name.contains("LOCK") || name.ends_with(".pid");
-    return by_name || std::ranges::any_of(kPlaces, [&](std::string_view place) { return path.starts_with(place); });
+/// As the shell makes it, or if that cannot be known, as it is written, without quotes.
+std::string path_of(const ShellToken& word) {
+    if (word.value) return *word.value;
+    std::string text(word.text);
+    std::erase_if(text, [](char c) { return c == '\'' || c == '"' || c == '\\'; });
+    return text;
+}
+
+/// Nothing is lost when such a file is removed to make room for a directory: its name's last word, numbers apart, says that it
+/// is a lock. A blocklist is none, nor lock.sh, nor the directory of locks.
+bool is_named_a_lock(std::string_view path) {
+    constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz";
+    constexpr std::array<std::string_view, 3> kWords = {"lock", "lck", "lockfile"};
+    if (path == "/var/lock" || path == "/run/lock") return false;
+    const std::string name = lower_case(file_name(path));
+    const std::size_t last = name.find_last_of(kLetters);
+    if (last == std::string::npos) return false;
+    const std::size_t before = name.find_last_not_of(kLetters, last);
+    const std::size_t first = before == std::string::npos ? 0 : before + 1;
+    return std::ranges::find(kWords, std::string_view(name).substr(first, last - first + 1)) != kWords.end();
+}
+
+/// Is a file of this name among the words, or in a script among them?
+bool is_mentioned(std::string_view name, std::span<const ShellToken> words) {
+    return std::ranges::any_of(words, [&](const ShellToken& word) {
+        const std::string text = path_of(word);
+        for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
+            const std::size_t end = at + name.size();
+            if (end == text.size() || kNameCharacters.find(text[end]) == std::string_view::npos) return true;
+        }
+        return false;
+    });
 }
 
 /// `/tmp/NAME.lock` is what a bare NAME means.
@@ -61,15 +87,19 @@ std::string name_after(std::string_view path) {
 
 std::expected<void, std::string> place_lock_file(LockCall& call, const ShellToken& file, std::span<const ShellToken> others) {
     if (auto known = check_known(file); !known) return known;
-    const bool is_run =
-        file.value && std::ranges::any_of(others, [&](const ShellToken& word) { return word.value == file.value; });
-    if (file.value && (is_run || !looks_like_a_lock_file(*file.value))) {
-        call.lock = name_after(*file.value);
-        call.named_after = without_slashes_behind(*file.value);
-        call.why_named = ", since " + std::string(file.text) +
-                         " is more than a lock file; convert at the same time whatever else locks that";
-        return {};
-    }
+    const std::string path = path_of(file);
+    if (is_named_a_lock(path) && !is_mentioned(file_name(path), others)) return keep_lock_file(call, file);
+    if (!file.value && file_name(path).find_first_of("$`*?[{") != std::string_view::npos)
+        return std::unexpected("what " + std::string(file.text) + " is cannot be told from the line");
+    call.lock = name_after(path);
+    call.named_after = without_slashes_behind(path);
+    call.why_named = ", since " + std::string(file.text) +
+                     " may be more than a lock file; convert at the same time whatever else locks that";
+    return {};
+}
+
+std::expected<void, std::string> keep_lock_file(LockCall& call, const ShellToken& file) {
+    if (auto known = check_known(file); !known) return known;
     call.lock = name_or_path(file);
     call.notes.push_back("the lock is a directory, and " + std::string(file.text) +
                          " a plain file: remove it once (rm -f), and convert at the same time whatever else uses it");

@@ -45,8 +45,11 @@ LockCallResult read_lock_call(std::string_view name, std::span<const ShellToken>
 
 /// The place that a lock file becomes: `/tmp/NAME.lock` is NAME, a file that is only used as a lock keeps its path, anything
 /// else that was locked gets a lock named after it.
-/// @param others  the command's words: what is run is no lock file
+/// @param others  the command's words: what is run, or is used in a script among them, is no lock file
 std::expected<void, std::string> place_lock_file(LockCall& call, const ShellToken& file, std::span<const ShellToken> others);
+
+/// The same for a file that is known to be nothing but a lock: the line makes and removes it.
+std::expected<void, std::string> keep_lock_file(LockCall& call, const ShellToken& file);
 
 /// The same for a directory that scripts make by mkdir.
 std::expected<void, std::string> place_lock_directory(LockCall& call, const ShellToken& directory);

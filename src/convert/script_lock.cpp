@@ -125,7 +125,7 @@ std::expected<ShellToken, std::string> read_lock_taking(const SimpleCommand& tak
         const std::string problem = taking.program() == "lockfile" ? read_lockfile_options(taking, call, lock)
                                                                    : read_dotlockfile_options(taking, call, lock);
         if (!problem.empty()) return std::unexpected(problem);
-        if (auto placed = place_lock_file(call, *lock, {}); !placed) return std::unexpected(placed.error());
+        if (auto placed = keep_lock_file(call, *lock); !placed) return std::unexpected(placed.error());
     }
     call.quiet = hides_errors(taking);
     return *lock;

@@ -133,6 +133,29 @@ TEST_CASE("a lock file that has to make room for a directory is said to be remov
         CHECK_FALSE(contains(notes_of(convert(line)), "rm -f"));
 }
 
+TEST_CASE("nobody is told to remove a file that is not a lock by its name, or that the command uses", "[convert]") {
+    for (const char* call :
+         {"/srv/app/blocklist.txt ./update", "/usr/local/bin/update-blocklist -c '/usr/local/bin/update-blocklist >/dev/null'",
+          "/var/lock ./x", "/run/lock ./x", "/run/lock/ ./x", "$HOME/bin/b.sh $HOME/bin/b.sh", "~/notes.txt ./x",
+          "/tmp/data.csv ./load", "/run/app.pid ./app", "/opt/lock.sh ./x", "/opt/renew-lock sh -c '/opt/renew-lock -v'",
+          "/opt/renew-lock \"$HOME\"/renew-lock", "/srv/clock ./x", "/srv/synclock.db ./x"}) {
+        const Conversion got = convert("* * * * * flock -n " + std::string(call));
+        INFO(call);
+        CHECK(got.outcome == Conversion::Outcome::converted);
+        CHECK_FALSE(contains(notes_of(got), "rm -f"));
+        CHECK(contains(notes_of(got), "may be more than a lock file"));
+    }
+    CHECK(contains(notes_of(convert("* * * * * flock -n /srv/$JOB ./x")), "cannot be told"));
+    for (const char* file :
+         {"/srv/x.lock", "/srv/.lock", "lock", "/srv/x-lock.1", "\"$HOME/X.LOCK\"", "/srv/x_lockfile", "/srv/$JOB.lck"}) {
+        INFO(file);
+        CHECK(contains(notes_of(convert("* * * * * flock -n " + std::string(file) + " ./x --log x.lock.log")), "rm -f"));
+    }
+    // lockfile(1) makes nothing but locks, whatever they are called.
+    CHECK(convert("* * * * * lockfile -r 0 /srv/busy && ./x; rm -f /srv/busy").line ==
+          "* * * * * lockstep exec /srv/busy -- ./x");
+}
+
 TEST_CASE("two lines that locked the same program share a lock, two programs of one name do not", "[convert]") {
     LineConverter converter(CrontabKind::user);
     CHECK(contains(converter.convert("* * * * * flock -n /a/x.sh /a/x.sh 1").line, " x.sh -- "));
