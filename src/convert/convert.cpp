@@ -98,6 +98,15 @@ bool is_status_used(const std::vector<ShellToken>& tokens, std::size_t first, st
     return false;
 }
 
+/// Words in front of a program which give it another $SHELL.
+bool sets_shell(std::span<const ShellToken> words) {
+    constexpr std::array<std::string_view, 5> kOfUsers = {"sudo", "doas", "su", "runuser", "setpriv"};
+    return std::ranges::any_of(words, [&](const ShellToken& word) {
+        return word.text.starts_with("SHELL=") || word.is_word("-i") ||
+               std::ranges::find(kOfUsers, program_of(word)) != kOfUsers.end();
+    });
+}
+
 constexpr char kNested[] =
     "what runs under the lock takes one more: write lockstep exec --lock A --lock B -- COMMAND by hand (all locks are taken "
     "before it begins)";
@@ -197,9 +206,12 @@ Conversion LineConverter::convert_call(std::string_view command, const std::vect
             return left("a redirection stands among the words that would be replaced");
     }
     if (takes_lock(command.substr(end, words.back().end() - end)) || takes_lock(call->shell_command)) return left(kNested);
+    if (!call->shell_command.empty() && sets_shell(std::span(tokens).subspan(first, word - first)))
+        return left("which shell runs the word behind -c cannot be told: what stands in front sets SHELL");
     finish(*call, is_status_used(tokens, first, last));
     std::string text(command.substr(0, begin));
-    text += call->shell_command.empty() ? exec_prefix(*call) + " " : exec_by_shell(*call, shell(), call->shell_command);
+    text += call->shell_command.empty() ? exec_prefix(*call) + " "
+                                        : exec_by_shell(*call, shell_of_environment(), call->shell_command);
     text += command.substr(end);
     return {Conversion::Outcome::converted, std::move(text), std::move(call->notes)};
 }
@@ -222,10 +234,16 @@ Conversion LineConverter::convert_script(std::string_view command, const std::ve
     auto script = read_lock_script(command, tokens, first);
     if (!script) return left(script.error());
     if (takes_lock(script->body)) return left(kNested);
+    if (kind_ == CrontabKind::none)
+        script->call.notes.emplace_back(script->is_one_command ? "the exit status is the command's, not that of the unlocking; "
+                                                                 "the command is a program: functions are not seen"
+                                                               : "the exit status is the work's, not that of the unlocking; sh "
+                                                                 "does it (-- bash -c for another shell), which sees "
+                                                                 "exported variables only, no functions, no arguments");
     finish(script->call, false);
     std::string text(command.substr(0, script->begin));
     text += script->is_one_command ? exec_prefix(script->call) + " " + std::string(script->body)
-                                   : exec_by_shell(script->call, shell(), shell_quoted(script->body));
+                                   : exec_by_shell(script->call, shell_of_line(), shell_quoted(script->body));
     return {Conversion::Outcome::converted, std::move(text), std::move(script->call.notes)};
 }
 
@@ -253,6 +271,12 @@ void LineConverter::name_lock(LockCall& call) {
     call.notes.push_back("the lock is the directory /tmp/" + call.lock + ".lock" + call.why_named);
 }
 
-std::string LineConverter::shell() const { return has_shell_ ? "\"$SHELL\"" : "sh"; }
+/// The one that runs a crontab's line; of any other, it is not known which reads it.
+std::string LineConverter::shell_of_line() const { return has_shell_ ? "\"$SHELL\"" : "sh"; }
+
+/// The one that flock(1) runs for -c. cron's own is sh, unless the crontab says otherwise.
+std::string LineConverter::shell_of_environment() const {
+    return kind_ == CrontabKind::none ? "\"${SHELL:-/bin/sh}\"" : shell_of_line();
+}
 
 }  // namespace lockstep

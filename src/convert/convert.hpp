@@ -45,7 +45,8 @@ class LineConverter {
     Conversion convert_script(std::string_view command, const std::vector<ShellToken>& tokens, std::size_t first);
     void finish(LockCall& call, bool status_is_used);
     void name_lock(LockCall& call);
-    std::string shell() const;
+    std::string shell_of_line() const;
+    std::string shell_of_environment() const;
 
     CrontabKind kind_;
     bool has_shell_ = false;  // a line SHELL=…

@@ -166,6 +166,16 @@ class Meaning(ConvertTest):
         lock.rmdir()
         self.assertEqual(self.sh(new)[0], "one\n")
 
+    def test_flock_c_is_run_by_the_users_shell(self):
+        shell = self.root / "shell"
+        shell.write_text("#!/bin/sh\necho \"my shell: $2\"\n")
+        shell.chmod(0o755)
+        old = f"flock -n {self.root}/job.lock -c 'echo a'"
+        for setting in (f"export SHELL={shell}; ", "export SHELL=/bin/sh; ", "unset SHELL; "):
+            expected = self.sh(setting + old)
+            (self.root / "job.lock").unlink()  # makes room for the directory
+            self.assertEqual(self.sh(setting + self.converted(old)), expected, setting)
+
     def test_the_old_and_the_new_mkdir_line_keep_each_other_out(self):
         lock = self.root / "job.lock"
         old = f"mkdir {lock} 2>/dev/null && {{ echo old; rmdir {lock}; }}"

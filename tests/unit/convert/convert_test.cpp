@@ -192,6 +192,25 @@ TEST_CASE("scripts are run by the shell that the crontab names", "[convert]") {
           "* * * * * lockstep exec --quiet a -- \"$SHELL\" -c 'a <(b)'");
 }
 
+TEST_CASE("flock's -c is run by the shell that flock would have run", "[convert]") {
+    CHECK(convert("flock -n /tmp/a.lock -c 'echo a'", CrontabKind::none).line ==
+          "lockstep exec --busy-status 1 --quiet a -- \"${SHELL:-/bin/sh}\" -c 'echo a'");
+    CHECK(convert("* * * * * flock -n /tmp/a.lock -c 'echo a'").line == "* * * * * lockstep exec --quiet a -c 'echo a'");
+    for (const char* front : {"SHELL=/bin/bash", "env SHELL=/bin/bash", "sudo -u www-data", "/usr/bin/doas", "env -i"}) {
+        INFO(front);
+        CHECK(
+            contains(notes_of(convert("* * * * * " + std::string(front) + " flock -n /tmp/a.lock -c 'echo a'")), "sets SHELL"));
+        CHECK(convert("* * * * * " + std::string(front) + " flock -n /tmp/a.lock echo a").outcome ==
+              Conversion::Outcome::converted);
+    }
+}
+
+TEST_CASE("what a script's line does by itself is said to be done by sh, outside of a crontab", "[convert]") {
+    const char* const kNote = "no functions, no arguments";
+    CHECK(contains(notes_of(convert("mkdir /tmp/a.lock && ./x $1 >y; rmdir /tmp/a.lock", CrontabKind::none)), kNote));
+    CHECK_FALSE(contains(notes_of(convert("* * * * * mkdir /tmp/a.lock && ./x >y; rmdir /tmp/a.lock")), kNote));
+}
+
 TEST_CASE("cron's PATH is told once, unless the crontab sets one", "[convert]") {
     LineConverter plain(CrontabKind::user);
     CHECK(contains(notes_of(plain.convert("* * * * * flock -n /tmp/a.lock a")), "PATH"));
