@@ -207,12 +207,18 @@ LockCallResult read_s6_setlock(Words words) {
     return with_file_and_command(std::move(call), words, options.position());
 }
 
-/// All of chpst's options but the lock stay where they are.
+constexpr char kForCaller[] =
+    "the lock is taken by the caller, before chpst -u changes the user: chpst took it as that user, and as that user nobody "
+    "can "
+    "take it any more";
+
+/// All of chpst's options but the lock stay where they are, and are now done behind it.
 LockCallResult read_chpst(Words words) {
     LockCall call;
     call.quiet = false;
     call.old_busy_status = 111;
     const ShellToken* file = nullptr;
+    bool moves = false;  // the lock's path is another one to chpst than to its caller
     std::string kept;
     std::size_t before = 1;
     Options options(words, "uUbe/CnlLmdopfcrt");
@@ -225,11 +231,17 @@ LockCallResult read_chpst(Words words) {
             call.quiet = call.wait_forever;
             file = &words[after - 1];
         } else {
+            moves = moves || letter == '/' || letter == 'C';
+            if (letter == 'u') call.notes.emplace_back(kForCaller);
             for (std::size_t i = before; i < after; ++i) kept += " " + std::string(words[i].text);
         }
         before = after;
     }
     if (file == nullptr) return std::unexpected("");
+    if (moves)
+        return std::unexpected(
+            "chpst's -/ and -C come before its lock, which lies elsewhere than its path says: write lockstep exec PATH -- "
+            "chpst … by hand");
     if (options.position() >= words.size()) return std::unexpected("it names no command to run");
     call.command_word = options.position();
     if (!kept.empty()) call.kept = std::string(words[0].text) + kept;

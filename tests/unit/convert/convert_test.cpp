@@ -220,6 +220,17 @@ TEST_CASE("cron's PATH is told once, unless the crontab sets one", "[convert]") 
     CHECK_FALSE(contains(notes_of(set.convert("* * * * * flock -n /tmp/a.lock a")), "PATH"));
 }
 
+TEST_CASE("chpst took its lock as another user, and in another root: the first is said, the second is left", "[convert]") {
+    CHECK(contains(notes_of(convert("* * * * * chpst -u www-data -L /tmp/a.lock a")), "taken by the caller"));
+    CHECK(contains(notes_of(convert("* * * * * chpst -L /tmp/a.lock -Pu www-data a")), "taken by the caller"));
+    CHECK_FALSE(contains(notes_of(convert("* * * * * chpst -n 5 -L /tmp/a.lock a")), "taken by the caller"));
+    for (const char* options : {"-/ /srv/root -L /a.lock", "-L /tmp/a.lock -P/ /srv/root", "-C /srv -L a.lock"}) {
+        INFO(options);
+        CHECK(contains(notes_of(convert("* * * * * chpst " + std::string(options) + " a")), "elsewhere than its path says"));
+    }
+    CHECK(convert("* * * * * chpst -/ /srv/root a").outcome == Conversion::Outcome::nothing);
+}
+
 TEST_CASE("a system crontab names a user before the command", "[convert]") {
     CHECK(convert("17 *\t* * *\troot    cd / && flock -n /tmp/a.lock run-parts --report /etc/cron.hourly", CrontabKind::system)
               .line == "17 *\t* * *\troot    cd / && lockstep exec --quiet a -- run-parts --report /etc/cron.hourly");
