@@ -1,9 +1,9 @@
 #include "convert/convert.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "base/text.hpp"
+#include "convert/found_program.hpp"
 #include "convert/lock_script.hpp"
 #include "convert/script_lock.hpp"
 #include "convert/simple_command.hpp"
@@ -11,101 +11,6 @@
 namespace lockstep {
 
 namespace {
-
-/// Programs and words of the shell that may stand before a command and do not change what it is.
-constexpr std::array<std::string_view, 27> kBefore = {
-    "{",    "then",    "do",     "else",   "if",          "while",   "until",   "!",       "elif",
-    "exec", "command", "time",   "nice",   "ionice",      "chrt",    "taskset", "nohup",   "env",
-    "sudo", "doas",    "setsid", "stdbuf", "systemd-cat", "chronic", "cronic",  "timeout", "softlimit"};
-
-bool is_before(std::string_view name) { return std::ranges::find(kBefore, name) != kBefore.end(); }
-
-std::string program_of(const ShellToken& word) { return word.value ? word.value->substr(word.value->rfind('/') + 1) : ""; }
-
-bool is_assignment(const ShellToken& word) {
-    const std::size_t equals = word.text.find('=');
-    return equals != std::string_view::npos && equals > 0 && word.text.find_first_of("'\"$/-.", 0) > equals;
-}
-
-/// The program that a simple command runs: behind assignments, and behind programs that only run another.
-struct Found {
-    std::size_t token = 0;
-    std::string program;
-    bool behind_timeout = false;
-};
-/// "10", "30s": what timeout(1) and nice(1) are given.
-bool is_amount(std::string_view text) {
-    return !text.empty() && text.find_first_not_of("0123456789.smhd") == std::string_view::npos && text.front() <= '9';
-}
-
-Found find_program(const std::vector<ShellToken>& tokens, std::size_t first, std::size_t last) {
-    constexpr std::string_view kWithValue = "ugncpoCTRDhks";  // -u USER of sudo, -n 10 of nice, …
-    bool wrapped = false;
-    bool value_follows = false;
-    Found found;
-    for (std::size_t i = first; i < last; ++i) {
-        if (tokens[i].kind != ShellToken::Kind::word || is_assignment(tokens[i])) continue;
-        found.token = i;
-        found.program = program_of(tokens[i]);
-        const std::string_view text = tokens[i].text;
-        if (is_lock_program(found.program)) return found;
-        if (is_before(found.program)) {
-            wrapped = true;
-            found.behind_timeout = found.behind_timeout || found.program == "timeout";
-        } else if (wrapped && text.front() == '-') {
-            value_follows = text.size() == 2 && kWithValue.find(text[1]) != std::string_view::npos;
-            continue;
-        } else if (!wrapped || !(value_follows || is_amount(text))) {
-            return found;
-        }
-        value_follows = false;
-    }
-    return found;
-}
-
-/// Words that tell of a lock, wherever they stand: such a line is not passed over in silence.
-bool speaks_of_locks(std::string_view command) {
-    constexpr std::array<std::string_view, 12> kWords = {"flock",       "lockfile",     "lockfile-create",  "setlock",
-                                                         "run-one",     "run-this-one", "keep-one-running", "s6-setlock",
-                                                         "dotlockfile", "lckdo",        "with-lock-ex",     "chpst -L"};
-    return std::ranges::any_of(kWords, [&](std::string_view word) {
-        for (std::size_t at = command.find(word); at != std::string_view::npos; at = command.find(word, at + 1)) {
-            const auto is_part = [](char c) {
-                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.';
-            };
-            const bool begins = at == 0 || (!is_part(command[at - 1]) && command[at - 1] != '-');
-            const std::size_t end = at + word.size();
-            if (begins && (end == command.size() || command[end] == ' ' || command[end] == '\t')) return true;
-        }
-        return false;
-    });
-}
-
-/// A line of /etc/crontab, read as one of a user's: its "command" is a plain word in front of one that takes a lock.
-bool has_user_in_front(const std::vector<ShellToken>& tokens) {
-    if (tokens.size() < 2 || tokens[0].kind != ShellToken::Kind::word || tokens[1].kind != ShellToken::Kind::word) return false;
-    constexpr std::string_view kOfNames = "abcdefghijklmnopqrstuvwxyz0123456789_-";
-    return is_lock_program(program_of(tokens[1])) && tokens[0].text.find_first_not_of(kOfNames) == std::string_view::npos;
-}
-
-/// Does anything look at the exit status of the command that ends at `last`?
-bool is_status_used(const std::vector<ShellToken>& tokens, std::size_t first, std::size_t last) {
-    if (last < tokens.size() && !(last + 1 == tokens.size() && tokens[last].is_op(";"))) return true;
-    for (std::size_t i = first; i < last; ++i) {
-        const std::string program = program_of(tokens[i]);
-        if (program == "chronic" || program == "cronic" || program == "!") return true;
-    }
-    return false;
-}
-
-/// Words in front of a program which give it another $SHELL.
-bool sets_shell(std::span<const ShellToken> words) {
-    constexpr std::array<std::string_view, 5> kOfUsers = {"sudo", "doas", "su", "runuser", "setpriv"};
-    return std::ranges::any_of(words, [&](const ShellToken& word) {
-        return word.text.starts_with("SHELL=") || word.is_word("-i") ||
-               std::ranges::find(kOfUsers, program_of(word)) != kOfUsers.end();
-    });
-}
 
 constexpr char kNested[] =
     "what runs under the lock takes one more: write lockstep exec --lock A --lock B -- COMMAND by hand (all locks are taken "
@@ -154,12 +59,12 @@ Conversion LineConverter::convert_command(std::string_view command) {
     if (!tokens)
         return speaks_of_locks(command) ? left("a quote is not closed, or there is a here-document or the like in it")
                                         : Conversion();
-    std::vector<Found> calls;
+    std::vector<FoundProgram> calls;
     std::vector<std::size_t> lasts;
     for (std::size_t at = 0; at < tokens->size(); ++at) {
         const std::size_t last = simple_command_at(*tokens, at).last;
         if (last > at) {
-            Found found = find_program(*tokens, at, last);
+            FoundProgram found = find_program(*tokens, at, last);
             const bool itself = takes_lock_itself(simple_command_at(std::span(*tokens).first(last), found.token));
             if (is_lock_program(found.program) || itself) {
                 calls.push_back(std::move(found));
@@ -194,7 +99,7 @@ Conversion LineConverter::convert_call(std::string_view command, const std::vect
     }
     auto call = read_lock_call(program_of(tokens[word]), words);
     if (!call) return call.error().empty() ? Conversion() : left(call.error());
-    const Found found = find_program(tokens, first, last);
+    const FoundProgram found = find_program(tokens, first, last);
     call->no_grace = found.behind_timeout;
 
     // The command's own first word: what lies before it is replaced, redirections among it apart.
