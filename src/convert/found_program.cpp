@@ -35,7 +35,7 @@ FoundProgram find_program(std::span<const ShellToken> tokens, std::size_t first,
     constexpr std::string_view kWithValue = "ugncpoCTRDhks";  // -u USER of sudo, -n 10 of nice, …
     bool wrapped = false;
     bool value_follows = false;
-    FoundProgram found;
+    FoundProgram found{first, "", false};  // of assignments only: no program
     for (std::size_t i = first; i < last; ++i) {
         if (tokens[i].kind != ShellToken::Kind::word || is_assignment(tokens[i])) continue;
         found.token = i;

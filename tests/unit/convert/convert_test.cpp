@@ -80,6 +80,13 @@ TEST_CASE("what stands in braces or a condition of its own is under the lock, wh
           "* * * * * lockstep exec a -c './a || ./b'");
 }
 
+TEST_CASE("a command of assignments only takes no lock", "[convert]") {
+    CHECK(contains(notes_of(convert("* * * * * mkdir /tmp/a.lock && ./a; R=$?; rmdir /tmp/a.lock")),
+                   "is done without the lock, too"));
+    CHECK(convert("* * * * * mkdir /tmp/a.lock && { ./a; R=$?; rmdir /tmp/a.lock; }").line ==
+          "* * * * * lockstep exec a -c './a; R=$?'");
+}
+
 TEST_CASE("what the old line expanded under the lock is expanded under the lock", "[convert]") {
     CHECK(convert("* * * * * mkdir /tmp/a.lock && ./process $(./take-batch); rmdir /tmp/a.lock").line ==
           "* * * * * lockstep exec a -c './process $(./take-batch)'");
