@@ -16,6 +16,8 @@ constexpr char kNested[] =
     "what runs under the lock takes one more: write lockstep exec --lock A --lock B -- COMMAND by hand (all locks are taken "
     "before it begins)";
 
+constexpr char kNotRead[] = "the lock is taken in a way that is not read, perhaps inside a quoted script";
+
 Conversion left(std::string why) { return {Conversion::Outcome::left, "", {std::move(why)}}; }
 
 }  // namespace
@@ -55,6 +57,11 @@ void LineConverter::foresee(std::string_view line) {
 }
 
 Conversion LineConverter::convert_command(std::string_view command) {
+    Conversion result = convert_outside_quotes(command);
+    return result.outcome == Conversion::Outcome::nothing && takes_lock(command) ? left(kNotRead) : result;
+}
+
+Conversion LineConverter::convert_outside_quotes(std::string_view command) {
     const auto tokens = split_shell_line(command);
     if (!tokens)
         return speaks_of_locks(command) ? left("a quote is not closed, or there is a here-document or the like in it")
@@ -80,11 +87,10 @@ Conversion LineConverter::convert_command(std::string_view command) {
                                                    : convert_script(command, *tokens, calls[0].token);
     }
     if (result.outcome == Conversion::Outcome::nothing && speaks_of_locks(command))
-        return left(
-            "the lock is taken in a way that is not read, perhaps inside a quoted script" +
-            (kind_ == CrontabKind::user && has_user_in_front(*tokens)
-                 ? "; if " + std::string(tokens->front().text) + " is a user, as in /etc/crontab, say lockstep convert --system"
-                 : ""));
+        return left(kNotRead + (kind_ == CrontabKind::user && has_user_in_front(*tokens)
+                                    ? "; if " + std::string(tokens->front().text) +
+                                          " is a user, as in /etc/crontab, say lockstep convert --system"
+                                    : ""));
     return result;
 }
 
@@ -122,7 +128,7 @@ Conversion LineConverter::convert_call(std::string_view command, const std::vect
 }
 
 bool LineConverter::takes_lock(std::string_view command) const {
-    if (LineConverter(kind_).convert_command(command).outcome != Conversion::Outcome::nothing) return true;
+    if (LineConverter(kind_).convert_outside_quotes(command).outcome != Conversion::Outcome::nothing) return true;
     const auto tokens = split_shell_line(command);
     return tokens && std::ranges::any_of(*tokens, [&](const ShellToken& token) {
                // A script is a word with quotes or backslashes; what stands in it is less than the word, which ends this.

@@ -38,6 +38,7 @@ class LineConverter {
 
   private:
     Conversion convert_command(std::string_view command);
+    Conversion convert_outside_quotes(std::string_view command);
     Conversion convert_call(std::string_view command, const std::vector<ShellToken>& tokens, std::size_t word,
                             std::size_t last);
     /// Is a lock taken by this command, or in a script among its words?

@@ -87,6 +87,21 @@ TEST_CASE("a command of assignments only takes no lock", "[convert]") {
           "* * * * * lockstep exec a -c './a; R=$?'");
 }
 
+TEST_CASE("a lock that a quoted script makes by itself is not passed over in silence", "[convert]") {
+    for (const char* line : {"bash -c \"mkdir /tmp/x.lock && ./a; rmdir /tmp/x.lock\"",
+                             "sh -c 'mkdir -m 700 /tmp/x.lock && ./a $1; rmdir /tmp/x.lock'",
+                             "ssh host \"nice sh -c 'mkdir /tmp/x.lock || exit; ./a; rmdir /tmp/x.lock'\"",
+                             "sh -c \"mkdir $HOME/x.lock && ./a; rmdir $HOME/x.lock\"",
+                             "eval 'if mkdir /tmp/x.lock; then ./a; rmdir /tmp/x.lock; fi'"}) {
+        const Conversion got = convert("* * * * * " + std::string(line));
+        INFO(line);
+        CHECK(got.outcome == Conversion::Outcome::left);
+        CHECK(contains(notes_of(got), "perhaps inside a quoted script"));
+    }
+    for (const char* line : {"sh -c 'mkdir -p /tmp/x.lock; ./a'", "sh -c 'mkdir /tmp/work; ./a'", "echo 'no lock \"here\"'"})
+        CHECK(convert("* * * * * " + std::string(line)).outcome == Conversion::Outcome::nothing);
+}
+
 TEST_CASE("what the old line expanded under the lock is expanded under the lock", "[convert]") {
     CHECK(convert("* * * * * mkdir /tmp/a.lock && ./process $(./take-batch); rmdir /tmp/a.lock").line ==
           "* * * * * lockstep exec a -c './process $(./take-batch)'");
