@@ -175,10 +175,10 @@ void LineConverter::finish(LockCall& call, bool status_is_used) {
 /// Two locks that come to the same name would keep their commands from running beside each other.
 void LineConverter::name_lock(LockCall& call) {
     const std::string wanted = call.lock;
-    const auto is_free = [&](const std::string& name) {
+    const auto give = [&](const std::string& name) {
         return !places_.contains(name) && named_.try_emplace(name, call.named_after).first->second == call.named_after;
     };
-    for (int n = 2; !is_free(call.lock); ++n) call.lock = wanted + "-" + std::to_string(n);
+    for (int n = 2; !give(call.lock); ++n) call.lock = wanted + "-" + std::to_string(n);
     call.notes.push_back("the lock is the directory /tmp/" + call.lock + ".lock" + call.why_named);
 }
 

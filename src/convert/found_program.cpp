@@ -90,8 +90,9 @@ bool is_status_used(std::span<const ShellToken> tokens, std::size_t first, std::
 
 bool sets_shell(std::span<const ShellToken> words) {
     constexpr std::array<std::string_view, 5> kOfUsers = {"sudo", "doas", "su", "runuser", "setpriv"};
+    const bool by_env = std::ranges::any_of(words, [](const ShellToken& word) { return program_of(word) == "env"; });
     return std::ranges::any_of(words, [&](const ShellToken& word) {
-        return word.text.starts_with("SHELL=") || word.is_word("-i") ||
+        return word.text.starts_with("SHELL=") || (by_env && word.is_word("-i")) ||
                std::ranges::find(kOfUsers, program_of(word)) != kOfUsers.end();
     });
 }

@@ -225,6 +225,7 @@ TEST_CASE("flock's -c is run by the shell that flock would have run", "[convert]
         CHECK(convert("* * * * * " + std::string(front) + " flock -n /tmp/a.lock echo a").outcome ==
               Conversion::Outcome::converted);
     }
+    CHECK(convert("* * * * * stdbuf -i 0 flock -n /tmp/a.lock -c 'echo a'").outcome == Conversion::Outcome::converted);
 }
 
 TEST_CASE("what a script's line does by itself is said to be done by sh, outside of a crontab", "[convert]") {
