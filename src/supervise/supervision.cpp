@@ -6,6 +6,8 @@
 #include <charconv>
 #include <sstream>
 
+#include "supervise/shell_front.hpp"
+#include "supervise/shell_script.hpp"
 #include "supervise/shlex.hpp"
 
 namespace lockstep {
@@ -59,35 +61,14 @@ bool same_file(const std::string& path, const std::string& directory, const std:
            one.st_ino == two.st_ino;
 }
 
-/// @param word  behind the cd, perhaps with the ';' that ends it
-std::string directory_after_cd(const std::string& from, std::string word) {
-    if (word.ends_with(';')) word.pop_back();
+std::string directory_after_cd(const std::string& from, const std::string& word) {
     if (word.starts_with('/')) return word;
     return from.empty() ? "" : from + "/" + word;
 }
 
-/// Of sh -c 'cd /srv && lockstep loop a.json', "exec lockstep loop a.json": what the shell should do. bash(1) does it by itself
-/// for the one command of a script, dash(1) never. "": no such shell.
-std::string missing_exec(const std::vector<std::string>& words) {
-    for (std::size_t i = 2; i < words.size(); ++i) {
-        const std::string& script = words[i];
-        const std::string& option = words[i - 1];
-        if (!option.starts_with('-') || !option.ends_with('c') || script.contains("exec ")) continue;
-        for (std::size_t at = 0; at < script.size(); at = std::min(script.find(' ', at), script.size()) + 1) {
-            if (!names_lockstep(script.substr(at, script.find(' ', at) - at))) continue;
-            const bool alone = at == 0 && script.find_first_of(";&|\n") == std::string::npos;
-            return alone && words.front().ends_with("bash") ? "" : "exec " + script.substr(at);
-        }
-    }
-    return "";
-}
-
 void warn_of_shell(Supervision& supervision, const std::vector<std::string>& words) {
-    const std::string command = missing_exec(words);
-    if (command.empty()) return;
-    supervision.warnings.push_back({supervision.place, false,
-                                    "the shell stays in front: a stop ends it, and lockstep goes on unasked or is killed",
-                                    command});
+    if (const auto shell = shell_in_front(words))
+        supervision.warnings.push_back({supervision.place, false, shell->why, shell->write});
 }
 
 void warn_of_restarts(Supervision& supervision, const SupervisordProgram& program) {
@@ -223,8 +204,9 @@ bool runs_job(const std::vector<std::string>& words, const std::string& director
         if (!program && word == "cd" && i + 1 < words.size()) here = directory_after_cd(here, words[i + 1]);
         // The script of a shell: sh -c 'cd /srv && exec lockstep loop a.json'.
         if (word.find(' ') == std::string::npos) continue;
-        const auto inner = shlex_split(word);
-        if (inner && inner->size() > 1 && runs_job(*inner, here, job_file)) return true;
+        std::vector<std::string> inner;
+        for (const ShellCommand& one : shell_commands(word)) inner.insert(inner.end(), one.words.begin(), one.words.end());
+        if (inner.size() > 1 && runs_job(inner, here, job_file)) return true;
     }
     return false;
 }

@@ -6,7 +6,7 @@
 #include <charconv>
 
 #include "base/text.hpp"
-#include "supervise/shlex.hpp"
+#include "supervise/shell_front.hpp"
 #include "supervise/systemctl.hpp"
 #include "supervise/time_span.hpp"
 
@@ -63,19 +63,6 @@ char unescaped(char c) {
         case 's': return ' ';
         default: return c;
     }
-}
-
-/// Whether the first process of a command is, or becomes, lockstep.
-bool becomes_lockstep(const std::vector<std::string>& words) {
-    constexpr std::string_view kBefore[] = {"env", "nice", "ionice", "chrt", "taskset", "nohup", "stdbuf"};
-    if (words.empty()) return false;
-    if (names_lockstep(words.front())) return true;
-    const std::string_view program = base_name(words.front());
-    if (std::ranges::find(kBefore, program) == std::end(kBefore)) {
-        const bool shell_that_execs = program.ends_with("sh") && words.size() >= 3 && words[1] == "-c";
-        return shell_that_execs && words[2].contains("exec ") && words[2].contains("lockstep");
-    }
-    return std::ranges::any_of(words, names_lockstep);
 }
 
 /// systemd.service(5): NotifyAccess= is none by default; Type=notify and WatchdogSec= force none to main.

@@ -2,6 +2,9 @@
 
 import json
 import os
+import pathlib
+import shlex
+import signal
 import unittest
 
 from supervisor import needs_supervisord, read_by_supervisord
@@ -149,6 +152,37 @@ class OfSupervisord(CheckTest):
         result = self.lockstep("check", other, "--supervisord", self.config(""))
         self.assertEqual(result.status, 1)
         self.assertIn("lockstep setup supervisord", result.out)
+
+    def in_hand(self, argv, line):
+        """Starts that, holds the call that begins with this line of the story, and says which program the process has become."""
+        release = self.hold_story(line)
+        process = self.start(*argv)
+        self.wait_for_story(line)
+        return process, pathlib.Path(os.readlink(f"/proc/{process.pid}/exe")).name, release
+
+    def test_a_shell_stays_in_front_where_that_is_told_and_makes_room_where_it_says_what_is_advised(self):
+        job = self.article()
+        for shell, script in (("sh", "exec 2>>{log}; {run}"), ("sh", "cd / && {run} | cat"), ("bash", "exec {run} 2>&1 | cat >{log}"),
+                              ("sh", "(exec {run})"), ("bash", "exec {run} & wait")):
+            with self.subTest(shell=shell, script=script):
+                script = script.format(log=self.root / "log", run=f"{LOCKSTEP} run {job} --state-dir {self.state}")
+                config = self.config("stopwaitsecs=100\nexitcodes=0,75\n")
+                config.write_text(config.read_text().replace("lockstep loop job.json", f"{shell} -c {shlex.quote(script)}"))
+                warning, = self.check(job, "--supervisord", config, status=0)[0]["supervised"][0]["warnings"]
+                lines = len(self.story())
+                process, program, release = self.in_hand([shell, "-c", script], lines + 1)
+                self.assertIn(program, ("dash", "bash"))
+                release()
+                process.wait()
+                self.assert_nothing_left()
+                advised = warning["write"]
+                argv = shlex.split(advised) if advised.startswith("bash -c") else [shell, "-c", advised]
+                process, program, release = self.in_hand(argv, lines + 5)
+                self.assertEqual(program, "lockstep-job")
+                process.send(signal.SIGTERM)
+                release()
+                self.assertIn(process.wait(), (0, 75))
+                self.assert_whole_pairs(at_least=2)
 
     def test_a_configuration_that_cannot_be_read_is_an_error_of_its_own(self):
         self.assertEqual(self.lockstep("check", self.job(), "--supervisord", self.root / "none.conf").status, 66)

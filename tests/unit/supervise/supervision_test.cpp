@@ -134,6 +134,16 @@ TEST_CASE("a stop timeout that is too short is enough where systemd hears the ru
     CHECK_FALSE(supervision_of(job(), unit(base + "KillMode=mixed\nNotifyAccess=main\nTimeoutStopSec=25\n")).extended);
 }
 
+TEST_CASE("a run behind a shell that stays in front is not heard, whatever the shell has exec'd before", "[verdict]") {
+    const std::string base = "SuccessExitStatus=75\nTimeoutStopSec=3\nKillMode=mixed\nType=notify\n";
+    for (const char* script : {"exec >>/var/log/l.log 2>&1; lockstep loop A", "exec lockstep loop A 2>&1 | logger"}) {
+        const Supervision one = supervision_of(job(), unit(base + "ExecStart=/bin/sh -c '" + script + "'\n"));
+        INFO(script);
+        CHECK(one.verdict == StopVerdict::too_short);
+        CHECK(one.warnings.size() == 1);
+    }
+}
+
 TEST_CASE("shielded commands make KillMode=control-group right, and a lock outside /tmp a private one", "[verdict]") {
     const JobSpec shielded = job(R"("shield": true, "lock": "/run/lock/a.lock", )");
     CHECK(warnings(supervision_of(shielded, unit("PrivateTmp=yes\nSuccessExitStatus=75\n"))).empty());
@@ -174,6 +184,7 @@ TEST_CASE("a command runs a job if lockstep is given that very file, whatever st
     std::filesystem::create_directory(directory.path() + "/sub");
     CHECK(runs({"sh", "-c", "cd sub && exec lockstep loop ../a.json"}, directory.path()));
     CHECK_FALSE(runs({"sh", "-c", "cd sub && exec lockstep loop a.json"}, directory.path()));
+    CHECK(runs({"sh", "-c", "(exec lockstep loop " + file + ")|logger"}));
     CHECK_FALSE(runs({"cat", file}));
     CHECK_FALSE(runs({"lockstep", "loop", directory.path() + "/other.json"}));
 }
