@@ -58,7 +58,8 @@ std::string secret_lines(const JobSpec& job, const std::string& name) {
 }
 
 /// spec of the pod, for both kinds.
-std::string pod(const JobSpec& job, const std::string& name, const std::string& image, const std::string& command) {
+std::string pod(const JobSpec& job, const std::string& name, const std::string& image, const std::string& command,
+                const std::string& state_directory) {
     const StopBudget budget = stop_budget(job);
     return patience_comment(budget, "# ", "the kubelet", "30") +
            "terminationGracePeriodSeconds: " + std::to_string(budget.seconds) +
@@ -72,7 +73,9 @@ std::string pod(const JobSpec& job, const std::string& name, const std::string& 
            command + "\n" + secret_lines(job, name) +
            "    volumeMounts:\n"
            "      - name: state\n"
-           "        mountPath: /var/lib/lockstep\n"
+           "        mountPath: " +
+           yaml_quoted(state_directory) +
+           "\n"
            "volumes:\n"
            "  - name: state\n"
            "    persistentVolumeClaim:\n"
@@ -131,12 +134,15 @@ Result<std::vector<EntryFile>> kubernetes_entry(const JobSpec& job, const EntryR
     if (!words) return std::unexpected(words.error());
     if (std::ranges::find(*words, "--state-dir") == words->end())
         words->insert(words->end(), {"--state-dir", "/var/lib/lockstep"});
+    const std::string state_directory = *(std::ranges::find(*words, "--state-dir") + 1);
+    if (state_directory.contains(':'))
+        return fail(Failure::usage, "--state-dir: Kubernetes mounts no volume at a path with a colon");
     // Nobody can be asked from inside a container.
     words->insert(words->end(), {"--stop-timeout", std::to_string(stop_budget(job).seconds) + "s"});
     const auto schedule = cron_schedule(job, request.schedule, CronDialect::kubernetes);
     if (!schedule) return std::unexpected(schedule.error());
     const std::string name = object_name(job.name);
-    const std::string pod_spec = pod(job, name, request.image, for_yaml(*words));
+    const std::string pod_spec = pod(job, name, request.image, for_yaml(*words), state_directory);
     const std::string text = "# " + name + ".yaml, as lockstep setup kubernetes wrote it. Then: kubectl apply -f " + name +
                              ".yaml\n"
                              "# The image holds lockstep and the job file's directory, at the paths that `command` names.\n" +

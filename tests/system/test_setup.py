@@ -117,6 +117,13 @@ class ForKubernetes(SetupTest):
         self.assertEqual((pod["terminationGracePeriodSeconds"], pod["restartPolicy"]), (55, "Never"))
         self.assertEqual(pod["containers"][0]["command"][:2], ["lockstep", "run"])
 
+    def test_the_journal_lies_on_the_volume_wherever_it_is_to_lie(self):
+        for state, options in (("/var/lib/lockstep", []), ("/data/a b", ["--state-dir", "/data/a b"])):
+            _, deployment = self.documents(self.article(), *options)
+            container, = deployment["spec"]["template"]["spec"]["containers"]
+            self.assertEqual(container["command"][3:5], ["--state-dir", state])
+            self.assertEqual([mount["mountPath"] for mount in container["volumeMounts"]], [state])
+
     def test_a_dollar_in_front_of_a_parenthesis_is_not_expanded_in_the_pod(self):
         _, cron_job = self.documents(self.article(params={"a": "x"}, key="{$params.a}"), "--schedule", "@daily", "--set", "a=$(B)")
         command = cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["command"]

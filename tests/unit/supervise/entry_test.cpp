@@ -108,6 +108,17 @@ TEST_CASE("a job's name becomes one that Kubernetes takes", "[entry]") {
     CHECK_THAT(kubernetes_entry(job(), request())->front().text, Contains("\n  name: ship-it\n"));
 }
 
+TEST_CASE("the volume that outlives the pods is mounted where the journal lies", "[entry]") {
+    CHECK_THAT(kubernetes_entry(job(), request())->front().text,
+               Contains("\"--state-dir\", \"/var/lib/lockstep\"") && Contains("mountPath: \"/var/lib/lockstep\"\n"));
+    auto elsewhere = request();
+    elsewhere.options = {"--state-dir", "/data/$(x) #1"};
+    CHECK_THAT(kubernetes_entry(job(), elsewhere)->front().text,
+               Contains("\"--state-dir\", \"/data/$$(x) #1\"") && Contains("mountPath: \"/data/$(x) #1\"\n"));
+    elsewhere.options.back() = "/data:1";
+    CHECK_FALSE(kubernetes_entry(job(), elsewhere).has_value());
+}
+
 TEST_CASE("the variables that hold secrets are named in every entry, for the supervisor has to give them", "[entry]") {
     const auto read = parse_job(
         R"({"lockstep": 1, "job": "a", "secrets": {"token": {"env": "SHOP_TOKEN"}, "unused": {"env": "OTHER"}},
