@@ -14,14 +14,32 @@ namespace lockstep {
 
 namespace {
 
-bool is_yes(std::string_view value) {
+/// systemd.syntax(7), "Boolean arguments". nullopt: no boolean, which systemd passes over.
+std::optional<bool> boolean(std::string_view value) {
     constexpr std::string_view kYes[] = {"yes", "y", "true", "t", "on", "1"};
-    return std::ranges::find(kYes, value) != std::end(kYes);
+    constexpr std::string_view kNo[] = {"no", "n", "false", "f", "off", "0"};
+    const std::string word = lower_case(value);
+    if (std::ranges::find(kYes, word) != std::end(kYes)) return true;
+    if (std::ranges::find(kNo, word) != std::end(kNo)) return false;
+    return std::nullopt;
 }
 
 UnitAssignment setting(const UnitFiles& files, const std::string& key, const std::string& by_default) {
     const UnitAssignment* found = files.last("Service", key);
     return found != nullptr ? *found : UnitAssignment{"Service", key, by_default, {}};
+}
+
+/// The last one that is a boolean, its value "yes" or "no".
+UnitAssignment boolean_setting(const UnitFiles& files, const std::string& key, bool by_default) {
+    UnitAssignment found{"Service", key, by_default ? "yes" : "no", {}};
+    for (const UnitAssignment& one : files.assignments) {
+        if (one.section != "Service" || one.key != key) continue;
+        if (const auto value = boolean(one.value)) {
+            found = one;
+            found.value = *value ? "yes" : "no";
+        }
+    }
+    return found;
 }
 
 /// The last that counts of TimeoutStopSec= and TimeoutSec=; what is no time span is passed over.
@@ -35,8 +53,8 @@ void read_stop_timeout(const UnitFiles& files, const UnitAssignment& default_tim
             unit.stop_setting = one;
         }
     }
-    const UnitAssignment kills = setting(files, "SendSIGKILL", "yes");
-    if (!is_yes(kills.value)) {
+    const UnitAssignment kills = boolean_setting(files, "SendSIGKILL", true);
+    if (kills.value == "no") {
         unit.stop_timeout = std::nullopt;
         unit.stop_setting = kills;
     }
@@ -86,14 +104,14 @@ SystemdUnit of_manager(const SystemctlProperties& shown, const std::string& name
     SystemdUnit unit =
         systemd_unit_of(files.value_or(UnitFiles{name, shown.at("FragmentPath"), drop_ins, {}}), default_stop_timeout(""));
     if (const auto span = parse_stop_timeout(shown.at("TimeoutStopUSec"));
-        span && is_yes(shown.at("SendSIGKILL")) && *span != unit.stop_timeout) {
+        span && boolean(shown.at("SendSIGKILL")) == true && *span != unit.stop_timeout) {
         unit.stop_timeout = *span;
         unit.stop_setting.value = shown.at("TimeoutStopUSec");
     }
     unit.kill_mode.value = shown.at("KillMode");
     unit.hears_the_run = shown.at("NotifyAccess") != "none" && std::ranges::all_of(unit.commands, becomes_lockstep);
     unit.private_tmp.value = shown.at("PrivateTmp");
-    unit.needs_reload = is_yes(shown.at("NeedDaemonReload"));
+    unit.needs_reload = boolean(shown.at("NeedDaemonReload")) == true;
     return unit;
 }
 
@@ -147,10 +165,9 @@ SystemdUnit systemd_unit_of(const UnitFiles& files, const UnitAssignment& defaul
     unit.kill_mode = setting(files, "KillMode", "control-group");
     unit.hears_the_run = hears_the_main_process(files) && std::ranges::all_of(unit.commands, becomes_lockstep);
     unit.kill_signal = setting(files, "KillSignal", "SIGTERM");
-    unit.private_tmp = setting(files, "PrivateTmp", "no");
-    const UnitAssignment dynamic = setting(files, "DynamicUser", "no");
-    if (is_yes(dynamic.value) && !is_yes(unit.private_tmp.value)) unit.private_tmp = dynamic;
-    if (is_yes(unit.private_tmp.value)) unit.private_tmp.value = "yes";
+    unit.private_tmp = boolean_setting(files, "PrivateTmp", false);
+    const UnitAssignment dynamic = boolean_setting(files, "DynamicUser", false);
+    if (dynamic.value == "yes" && unit.private_tmp.value == "no") unit.private_tmp = dynamic;
     return unit;
 }
 

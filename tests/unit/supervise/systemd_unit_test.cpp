@@ -118,6 +118,26 @@ TEST_CASE("TimeoutSec= sets it too, a wrong value is passed over, and without SI
     CHECK_FALSE(root.unit("b").stop_timeout.has_value());
 }
 
+TEST_CASE("a boolean is read in any case, and what is none is passed over", "[systemd]") {
+    const Root root;
+    const auto unit = [&](const std::string& settings) {
+        root.write("/etc/systemd/system/a.service", "[Service]\nExecStart=/bin/x\nTimeoutStopSec=5\n" + settings);
+        return root.unit("a");
+    };
+    for (const char* yes : {"Yes", "TRUE", "On", "1", "Y", "t", "perhaps", "no\nSendSIGKILL=yes", "yes\nSendSIGKILL=2"}) {
+        INFO(yes);
+        CHECK(unit("SendSIGKILL=" + std::string(yes) + "\n").stop_timeout == Millis{5000});
+    }
+    for (const char* no : {"No", "FALSE", "Off", "0", "N", "f", "no\nSendSIGKILL=perhaps"}) {
+        INFO(no);
+        CHECK_FALSE(unit("SendSIGKILL=" + std::string(no) + "\n").stop_timeout.has_value());
+    }
+    CHECK(unit("PrivateTmp=True\n").private_tmp.value == "yes");
+    CHECK(unit("PrivateTmp=True\n").private_tmp.place.line == 4);
+    CHECK(unit("PrivateTmp=Off\n").private_tmp.value == "no");
+    CHECK(unit("DynamicUser=YES\nPrivateTmp=no\n").private_tmp.key == "DynamicUser");
+}
+
 TEST_CASE("an instance is read from its template, and a file by its path with the drop-ins beside it", "[systemd]") {
     const Root root;
     root.write("/etc/systemd/system/t@.service", "[Service]\nExecStart=/bin/x %i\n");
