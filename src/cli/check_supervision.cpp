@@ -9,6 +9,8 @@ namespace lockstep {
 
 namespace {
 
+constexpr std::size_t kLongestPlace = 4096;
+
 /// Our own environment stands for supervisord's: the two may differ, and then a value is unknown or told as it is here.
 std::optional<std::string> environment(const std::string& name) {
     const char* value = ::getenv(name.c_str());
@@ -53,8 +55,23 @@ std::vector<Supervision> ConfiguredSupervisors::of(const JobSpec& job, const std
 }
 
 std::string ConfiguredSupervisors::nobody_runs(const JobSpec& job) const {
+    std::vector<std::string> untold;
+    const auto look = [&](const std::string& name, const ConfigPlace& place, const auto& words, const std::string& directory) {
+        const std::string what = untold_job(words, directory);
+        const std::string line = "it cannot be told whether " + printable(name) + " (" +
+                                 printable(place.text(), kLongestPlace) + ") runs it: " + printable(what, kLongestPlace) +
+                                 " is not known here";
+        if (!what.empty() && std::ranges::find(untold, line) == untold.end()) untold.push_back(line);
+    };
+    for (const SupervisordProgram& program : programs_) look(program.name, program.place, program.words, program.directory);
+    for (const SystemdUnit& unit : units_) {
+        for (const auto& words : unit.commands) look(unit.name, unit.place, words, unit.directory);
+    }
+    std::string text;
+    for (const std::string& line : untold) text += (text.empty() ? "" : "\n  ") + line;
+    if (!text.empty()) return text;
     std::string names;
-    for (const std::string& name : names_) names += (names.empty() ? "" : ", ") + printable(name, 4096);
+    for (const std::string& name : names_) names += (names.empty() ? "" : ", ") + printable(name, kLongestPlace);
     return "nothing in " + names + " runs it; an entry: lockstep setup " + (supervisord_ ? "supervisord " : "systemd ") +
            shell_quoted(job.file);
 }

@@ -17,7 +17,8 @@ class ConfiguredSupervisors {
     bool any() const { return !names_.empty(); }
     /// Those that run the job; none is worth a word, too.
     std::vector<Supervision> of(const JobSpec& job, const std::string& job_file) const;
-    /// "nothing in a.conf, b.service runs it; an entry: lockstep setup supervisord a.json"
+    /// Of a job that of() finds nobody for: "nothing in a.conf, b.service runs it; an entry: lockstep setup supervisord
+    /// a.json", or a line for each that may run it.
     std::string nobody_runs(const JobSpec& job) const;
 
   private:

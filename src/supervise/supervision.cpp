@@ -1,14 +1,10 @@
 #include "supervise/supervision.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <charconv>
 #include <sstream>
 
 #include "supervise/shell_front.hpp"
-#include "supervise/shell_script.hpp"
-#include "supervise/shlex.hpp"
 
 namespace lockstep {
 
@@ -50,20 +46,6 @@ bool names_try_again(std::string list) {
         if (word == std::to_string(kTryAgain) || word == "TEMPFAIL") return true;
     }
     return false;
-}
-
-bool same_file(const std::string& path, const std::string& directory, const std::string& other) {
-    if (path.empty() || (path.front() != '/' && directory.empty())) return false;
-    struct stat one{};
-    struct stat two{};
-    const std::string whole = path.front() == '/' ? path : directory + "/" + path;
-    return ::stat(whole.c_str(), &one) == 0 && ::stat(other.c_str(), &two) == 0 && one.st_dev == two.st_dev &&
-           one.st_ino == two.st_ino;
-}
-
-std::string directory_after_cd(const std::string& from, const std::string& word) {
-    if (word.starts_with('/')) return word;
-    return from.empty() ? "" : from + "/" + word;
 }
 
 void warn_of_shell(Supervision& supervision, const std::vector<std::string>& words) {
@@ -192,23 +174,6 @@ Supervision supervision_of(const JobSpec& job, const SystemdUnit& unit) {
             {unit.place, false, "the files have changed since systemd read them", "run: systemctl daemon-reload"});
     }
     return supervision;
-}
-
-bool runs_job(const std::vector<std::string>& words, const std::string& directory, const std::string& job_file) {
-    bool program = false;
-    std::string here = directory;
-    for (std::size_t i = 0; i < words.size(); ++i) {
-        const std::string& word = words[i];
-        if (names_lockstep(word)) program = true;
-        if (program && same_file(word, here, job_file)) return true;
-        if (!program && word == "cd" && i + 1 < words.size()) here = directory_after_cd(here, words[i + 1]);
-        // The script of a shell: sh -c 'cd /srv && exec lockstep loop a.json'.
-        if (word.find(' ') == std::string::npos) continue;
-        std::vector<std::string> inner;
-        for (const ShellCommand& one : shell_commands(word)) inner.insert(inner.end(), one.words.begin(), one.words.end());
-        if (inner.size() > 1 && runs_job(inner, here, job_file)) return true;
-    }
-    return false;
 }
 
 }  // namespace lockstep

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "job/job_spec.hpp"
+#include "supervise/job_match.hpp"
 #include "supervise/stop_budget.hpp"
 #include "supervise/supervisord_config.hpp"
 #include "supervise/systemd_unit.hpp"
@@ -47,10 +48,6 @@ struct Supervision {
 
 Supervision supervision_of(const JobSpec& job, const SupervisordProgram& program);
 Supervision supervision_of(const JobSpec& job, const SystemdUnit& unit);
-
-/// Whether a command runs that job file: `lockstep run|loop FILE`, directly or behind a shell, env, nice and the like.
-/// @param directory  that relative paths in it are relative to; "" unknown
-bool runs_job(const std::vector<std::string>& words, const std::string& directory, const std::string& job_file);
 
 /// A block of lines, as `lockstep check` prints it.
 std::string supervision_text(const Supervision& supervision);

@@ -112,6 +112,16 @@ class Reader {
         });
     }
 
+    /// What a program is run in: its own directory, or that which supervisord changes to when it becomes a daemon.
+    std::string directory_of(const IniSection& section, const Names& names) const {
+        const SupervisordSetting own = setting(section, "directory", "", names);
+        if (own.unknown || own.value.starts_with('/')) return own.unknown ? "" : own.value;
+        const IniSection& daemon = *ini_.find("supervisord");
+        const SupervisordSetting base = setting(daemon, "directory", "", {});
+        if (base.unknown || base.value.empty() || is_true(setting(daemon, "nodaemon", "false", {}).value)) return "";
+        return own.value.empty() ? base.value : base.value + "/" + own.value;
+    }
+
     SupervisordSetting setting(const IniSection& section, std::string_view name, const std::string& by_default,
                                const Names& names) const {
         const IniOption* option = ini_.find(section.name, name);
@@ -161,7 +171,7 @@ class Reader {
         const SupervisordSetting command = setting(section, "command", "", names);
         if (command.place.file.empty()) return wrong(section.place, "[" + section.name + "] has no command");
         program.words = shlex_split(command.value).value_or(std::vector<std::string>{});
-        program.directory = setting(section, "directory", "", names).value;
+        program.directory = directory_of(section, names);
         program.stopwaitsecs = setting(section, "stopwaitsecs", "10", names);
         program.stopsignal = setting(section, "stopsignal", "TERM", names);
         program.stopasgroup = setting(section, "stopasgroup", "false", names);

@@ -60,35 +60,19 @@ void read_stop_timeout(const UnitFiles& files, const UnitAssignment& default_tim
     }
 }
 
-std::string specifier(char c, const std::string& unit) {
-    std::string stem = unit.substr(0, unit.rfind('.'));
-    const std::size_t at = stem.find('@');
-    switch (c) {
-        case '%': return "%";
-        case 'n': return unit;
-        case 'N': return stem;
-        case 'p': return stem.substr(0, at);
-        case 'i': return at != std::string::npos ? stem.substr(at + 1) : "";
-        default: return std::string("%") + c;
-    }
-}
-
-/// The character after a backslash.
-char unescaped(char c) {
-    switch (c) {
-        case 'n': return '\n';
-        case 't': return '\t';
-        case 's': return ' ';
-        default: return c;
-    }
-}
-
 /// systemd.service(5): NotifyAccess= is none by default; Type=notify and WatchdogSec= force none to main.
 bool hears_the_main_process(const UnitFiles& files) {
     const auto access = setting(files, "NotifyAccess", "none").value;
     if (access == "main" || access == "exec" || access == "all") return true;
     const auto watchdog = parse_stop_timeout(setting(files, "WatchdogSec", "0").value);  // 0: none, as there
     return setting(files, "Type", "simple").value.starts_with("notify") || (watchdog && *watchdog);
+}
+
+/// "" where it is not known here: a home, or named by a specifier.
+std::string working_directory(const UnitFiles& files) {
+    std::string value = setting(files, "WorkingDirectory", "/").value;
+    if (value.starts_with('-')) value.erase(0, 1);
+    return value.starts_with('~') ? "" : with_specifiers(value, files.name).value_or("");
 }
 
 SystemdUnit of_manager(const SystemctlProperties& shown, const std::string& name) {
@@ -117,50 +101,19 @@ SystemdUnit of_manager(const SystemctlProperties& shown, const std::string& name
 
 }  // namespace
 
-std::vector<std::string> exec_words(std::string_view line, const std::string& unit) {
-    while (!line.empty() && std::string_view("@-:+!").find(line.front()) != std::string_view::npos) line.remove_prefix(1);
-    std::vector<std::string> words;
-    std::optional<std::string> word;
-    char quote = 0;
-    for (std::size_t at = 0; at < line.size(); ++at) {
-        const char c = line[at];
-        const bool more = at + 1 < line.size();
-        if (quote == 0 && (c == ' ' || c == '\t')) {
-            if (word) words.push_back(std::move(*word));
-            word.reset();
-            continue;
-        }
-        if (!word) word.emplace();
-        if (quote == 0 && (c == '"' || c == '\'')) {
-            quote = c;
-        } else if (c == quote) {
-            quote = 0;
-        } else if (c == '\\' && more) {
-            *word += unescaped(line[++at]);
-        } else if (c == '%' && more) {
-            *word += specifier(line[++at], unit);
-        } else if (c == '$' && more && line[at + 1] == '$') {
-            *word += line[++at];
-        } else {
-            *word += c;
-        }
-    }
-    if (word) words.push_back(std::move(*word));
-    return words;
-}
-
 SystemdUnit systemd_unit_of(const UnitFiles& files, const UnitAssignment& default_timeout) {
     SystemdUnit unit;
     unit.name = files.name;
     unit.place = files.section_place("Service");
+    const UnitVariables variables = unit_variables(files);
     for (const UnitAssignment& one : files.assignments) {
         if (one.section != "Service") continue;
         if (one.key == "ExecStart" && one.value.empty()) unit.commands.clear();
-        if (one.key == "ExecStart" && !one.value.empty()) unit.commands.push_back(exec_words(one.value, files.name));
+        if (one.key == "ExecStart" && !one.value.empty()) unit.commands.push_back(exec_words(one.value, files.name, variables));
         if (one.key == "SuccessExitStatus" && one.value.empty()) unit.success_exit_status.clear();
         if (one.key == "SuccessExitStatus") unit.success_exit_status += one.value + " ";
     }
-    unit.directory = setting(files, "WorkingDirectory", "/").value;
+    unit.directory = working_directory(files);
     read_stop_timeout(files, default_timeout, unit);
     unit.kill_mode = setting(files, "KillMode", "control-group");
     unit.hears_the_run = hears_the_main_process(files) && std::ranges::all_of(unit.commands, becomes_lockstep);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/duration.hpp"
+#include "supervise/exec_line.hpp"
 #include "supervise/unit_file.hpp"
 
 namespace lockstep {
@@ -16,7 +17,7 @@ struct SystemdUnit {
     std::string name;
     ConfigPlace place;                               ///< of its [Service]
     std::vector<std::vector<std::string>> commands;  ///< ExecStart=, as words
-    std::string directory;                           ///< WorkingDirectory=, "/" by default
+    std::string directory;                           ///< WorkingDirectory=, "/" by default; "" unknown
 
     std::optional<Millis> stop_timeout;  ///< nullopt: for ever
     UnitAssignment stop_setting;         ///< what decided it; an empty place: systemd's default
@@ -42,9 +43,5 @@ Result<ManagedUnit> ask_systemd(const std::string& name, bool user, Millis limit
 
 /// What the files say.
 SystemdUnit systemd_unit_of(const UnitFiles& files, const UnitAssignment& default_timeout);
-
-/// The words of an ExecStart=, without the signs before the program: systemd.service(5), "COMMAND LINES". `%%` is '%', `$$` is
-/// '$', %n, %N, %p and %i are the unit's; other specifiers and variables stay.
-std::vector<std::string> exec_words(std::string_view line, const std::string& unit);
 
 }  // namespace lockstep

@@ -223,6 +223,30 @@ class OfSystemd(CheckTest):
         unit.write_text(unit.read_text().replace("mixed", "control-group"))
         self.check(job, "--systemd", unit, status=1)
 
+    def test_a_unit_that_names_its_job_in_a_roundabout_way_is_found_to_run_it(self):
+        job = self.job()
+        unit = self.root / "job.service"
+        for lines in (f'Environment="JOB={job}"\nExecStart={LOCKSTEP} loop ${{JOB}}',
+                      f"WorkingDirectory=-{self.root}\nExecStart={LOCKSTEP} loop job.json",
+                      f"ExecStart={LOCKSTEP} loop {self.root}/\\x6aob.json"):
+            with self.subTest(lines=lines):
+                unit.write_text(f"[Service]\n{lines}\nTimeoutStopSec=60\n")
+                one, = self.check(job, "--systemd", unit, status=0)[0]["supervised"]
+                self.assertEqual(one["name"], "job.service")
+
+    def test_where_it_cannot_be_told_which_job_is_run_no_second_entry_is_advised(self):
+        job = self.job()
+        unit = self.root / "job.service"
+        config = self.root / "supervisord.conf"
+        config.write_text("[supervisord]\n[program:job]\ncommand=lockstep loop job.json\n")
+        for word in ("${JOB}", "%h/job.json"):
+            unit.write_text(f"[Service]\nExecStart={LOCKSTEP} loop {word}\n")
+            result = self.lockstep("check", job, "--systemd", unit, "--supervisord", config)
+            self.assertEqual(result.status, 1)
+            self.assertIn(f"  it cannot be told whether job.service ({unit}:1) runs it: what {word} is is not known here\n", result.out)
+            self.assertIn(f"  it cannot be told whether job ({config}:2) runs it: where job.json lies is not known here\n", result.out)
+            self.assertNotIn("lockstep setup", result.out)
+
     def test_a_plain_unit_has_systemds_defaults(self):
         unit = self.root / "plain.service"
         unit.write_text(f"[Service]\nExecStart={LOCKSTEP} loop {self.job(seconds=60)}\n")

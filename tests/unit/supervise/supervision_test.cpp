@@ -188,3 +188,24 @@ TEST_CASE("a command runs a job if lockstep is given that very file, whatever st
     CHECK_FALSE(runs({"cat", file}));
     CHECK_FALSE(runs({"lockstep", "loop", directory.path() + "/other.json"}));
 }
+
+TEST_CASE("a command that runs a job, but does not tell here which, is not one that runs none", "[match]") {
+    const testing::TemporaryDirectory directory;
+    const std::string file = directory.path() + "/a.json";
+    std::ofstream(file) << "{}";
+    using Words = std::vector<std::string>;
+    CHECK(untold_job(Words{"lockstep", "loop", "${JOB}"}, "/") == "what ${JOB} is");
+    CHECK(untold_job(Words{"nice", "lockstep", "run", "--quiet", "%h/a.json"}, "/") == "what %h/a.json is");
+    CHECK(untold_job(Words{"lockstep", "loop", "%(ENV_JOB)s"}, "/") == "what %(ENV_JOB)s is");
+    CHECK(untold_job(Words{"lockstep", "$ARGS"}, "/") == "what $ARGS is");
+    CHECK(untold_job(Words{"lockstep", "loop", "a.json"}, "") == "where a.json lies");
+    CHECK(untold_job(Words{"sh", "-c", "JOB=x; exec lockstep loop $JOB"}, "/") == "what $JOB is");
+    CHECK(untold_job(Words{"sh", "-c", "cd $HOME && exec lockstep loop a.json"}, directory.path()) == "where a.json lies");
+
+    CHECK(untold_job(Words{"lockstep", "loop", "/srv/other.json"}, "/").empty());
+    CHECK(untold_job(Words{"lockstep", "loop", file, "--set", "day=$DAY"}, "/").empty());
+    CHECK(untold_job(Words{"sh", "-c", "cd " + directory.path() + " && lockstep run --set d=$(date) a.json"}, "").empty());
+    CHECK(untold_job(Words{"lockstep", "check", "$JOB"}, "/").empty());
+    CHECK(untold_job(Words{"/usr/bin/other", "--rate=50%", "$JOB"}, "/").empty());
+    CHECK(untold_job(Words{}, "").empty());
+}

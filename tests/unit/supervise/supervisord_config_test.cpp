@@ -150,6 +150,21 @@ TEST_CASE("variables come from supervisord's environment, its section and the pr
     CHECK(programs[0].stopwaitsecs.unknown);
 }
 
+TEST_CASE("a program without a directory is run where supervisord goes as a daemon, else nobody knows where", "[supervisord]") {
+    const Config config;
+    const auto directory = [&](const std::string& daemon, const std::string& own) {
+        return config.programs("[supervisord]\n" + daemon + "\n[program:a]\ncommand=x\n" + own + "\n").at(0).directory;
+    };
+    CHECK(directory("directory=/srv", "") == "/srv");
+    CHECK(directory("directory=%(here)s", "") == config.directory.path());
+    CHECK(directory("directory=/srv", "directory=/opt") == "/opt");
+    CHECK(directory("directory=/srv", "directory=jobs") == "/srv/jobs");
+    CHECK(directory("directory=/srv\nnodaemon=true", "").empty());
+    CHECK(directory("", "").empty());
+    CHECK(directory("", "directory=jobs").empty());
+    CHECK(directory("directory=/srv", "directory=%(ENV_NONE)s").empty());
+}
+
 TEST_CASE("killasgroup follows stopasgroup unless it is stated", "[supervisord]") {
     const Config config;
     const auto programs = config.programs("[supervisord]\n[program:a]\ncommand=x\nstopasgroup=TRUE\n");

@@ -59,6 +59,46 @@ TEST_CASE("a unit's words are what systemd makes of them", "[systemd]") {
           Words{"/usr/bin/lockstep", "loop", "/a b/x.json", "c d", "50%", "$HOME", "job", "7", "e f"});
 }
 
+TEST_CASE("a word's escapes are those of C, and one that is none is the character", "[systemd]") {
+    CHECK(exec_words(R"(x \x61\x2ejson \141 "a\x20b" a\tb \q\x \x0)", "a.service") ==
+          Words{"x", "a.json", "a", "a b", "a\tb", "qx", "x0"});
+}
+
+TEST_CASE("what Environment= sets is expanded, in a word as it is, as a word of its own in pieces", "[systemd]") {
+    const UnitVariables variables = {{"A", "x y"}, {"B", "$A %n"}, {"E", ""}};
+    CHECK(exec_words("p ${A} '${A}'/z $A $E ${E}. $$A $${A} a$A ${B}", "a.service", variables) ==
+          Words{"p", "x y", "x y/z", "x", "y", ".", "$A", "${A}", "a$A", "$A %n"});
+    CHECK(exec_words("p ${C} $C %h ${", "a.service", variables) == Words{"p", "${C}", "$C", "%h", "${"});
+    CHECK(exec_words("-:p ${A}", "a.service", variables) == Words{"p", "${A}"});
+}
+
+TEST_CASE("of Environment= the last counts, an empty one resets, and a file may say otherwise", "[systemd]") {
+    const Root root;
+    const auto word = [&](const std::string& settings) {
+        root.write("/etc/systemd/system/a.service", "[Service]\nExecStart=/bin/x ${A}\n" + settings);
+        return root.unit("a").commands.at(0).at(1);
+    };
+    CHECK(word("Environment=\"A=one two\" B=1\n") == "one two");
+    CHECK(word("Environment=A=1\nEnvironment=A=2 'C=%p'\n") == "2");
+    CHECK(word("Environment=A=%N\n") == "a");
+    CHECK(word("Environment=A=1\nEnvironment=\n") == "${A}");
+    CHECK(word("Environment=A=1\nEnvironmentFile=-/etc/default/a\n") == "${A}");
+    CHECK(word("Environment=A=1\nUnsetEnvironment=A\n") == "${A}");
+}
+
+TEST_CASE("a working directory may be missing, and is unknown where a specifier or a home names it", "[systemd]") {
+    const Root root;
+    const auto directory = [&](const std::string& value) {
+        root.write("/etc/systemd/system/a@.service", "[Service]\nExecStart=/bin/x\nWorkingDirectory=" + value + "\n");
+        return root.unit("a@7").directory;
+    };
+    CHECK(directory("-/srv") == "/srv");
+    CHECK(directory("/srv/%i 100%%") == "/srv/7 100%");
+    CHECK(directory("-~").empty());
+    CHECK(directory("%h/jobs").empty());
+    CHECK(directory("") == "/");
+}
+
 TEST_CASE("of a unit that states nothing systemd's defaults hold, and they have no place", "[systemd]") {
     const Root root;
     root.write("/etc/systemd/system/a.service", "[Unit]\nDescription=x\n[Service]\nExecStart=/bin/x\n");
@@ -142,6 +182,7 @@ TEST_CASE("an instance is read from its template, and a file by its path with th
     const Root root;
     root.write("/etc/systemd/system/t@.service", "[Service]\nExecStart=/bin/x %i\n");
     CHECK(root.unit("t@7.service").commands == std::vector<Words>{{"/bin/x", "7"}});
+    CHECK(root.unit("t@.service").commands == std::vector<Words>{{"/bin/x", "%i"}});
     const std::string path = root.write("/home/u/mine.service", "[Service]\nExecStart=/bin/x\n");
     root.write("/home/u/mine.service.d/more.conf", "[Service]\nTimeoutStopSec=3\n");
     CHECK(root.unit(path).stop_timeout == Millis{3000});
