@@ -108,7 +108,8 @@ Supervision supervision_of(const JobSpec& job, const SupervisordProgram& program
     if (is_true(program.stopasgroup.value))
         supervision.warnings.push_back(
             advice(program.stopasgroup.place, program.place, "stopasgroup" + why, "stopasgroup=false"));
-    if (is_true(program.killasgroup.value))
+    // Where only stopasgroup is stated, killasgroup follows it.
+    if (is_true(program.killasgroup.value) && program.killasgroup.place.text() != program.stopasgroup.place.text())
         supervision.warnings.push_back(
             advice(program.killasgroup.place, program.place, "killasgroup" + why, "killasgroup=false"));
     warn_of_restarts(supervision, program);

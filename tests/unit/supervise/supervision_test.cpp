@@ -84,17 +84,27 @@ TEST_CASE("what is not as it should be under supervisord is told, with the line 
     CHECK(warnings(supervision_of(job(), program("25"))).empty());
     auto wrong = program("25");
     wrong.stopsignal = {"USR1", {"c", 7}, false};
-    wrong.stopasgroup = wrong.killasgroup = {"true", {"c", 8}, false};
+    wrong.stopasgroup = {"true", {"c", 8}, false};
+    wrong.killasgroup = {"true", {"c", 10}, false};
     wrong.exitcodes = {"0,2", {"c", 9}, false};
     wrong.processes = 2;
     wrong.processes_place = {"c", 11};
     CHECK(warnings(supervision_of(job(), wrong)) ==
-          "c:7 write stopsignal=TERM\nc:8 write stopasgroup=false\nc:8 write killasgroup=false\nc:9 write exitcodes=0,2,75\n"
+          "c:7 write stopsignal=TERM\nc:8 write stopasgroup=false\nc:10 write killasgroup=false\nc:9 write exitcodes=0,2,75\n"
           "c:11 write numprocs=1\n");
     wrong = program("25");
     wrong.autorestart.value = "false";
     wrong.exitcodes.value = "0";
     CHECK(warnings(supervision_of(job(), wrong)).empty());
+}
+
+TEST_CASE("of a killasgroup that only follows stopasgroup nothing is said: its line would be the same", "[verdict]") {
+    auto group = program("25");
+    group.stopasgroup = group.killasgroup = {"true", {"c", 8}, false};
+    CHECK(warnings(supervision_of(job(), group)) == "c:8 write stopasgroup=false\n");
+    group.stopasgroup = {"false", {"c", 8}, false};
+    group.killasgroup = {"true", {"c", 9}, false};
+    CHECK(warnings(supervision_of(job(), group)) == "c:9 write killasgroup=false\n");
 }
 
 TEST_CASE("what is not as it should be under systemd is told, with the line to write", "[verdict]") {
