@@ -55,6 +55,8 @@ class JobGuardian {
         return to_int(refused_ ? graver(status, ExitStatus::job_file) : status);
     }
 
+    bool was_stopped() const { return policy_.stopping(); }
+
   private:
     void wait_for_something() {
         const bool publishing = next_publication_ <= monotonic_now();
@@ -215,9 +217,13 @@ class JobGuardian {
     std::optional<MonotonicTime> said_at_;
 };
 
+/// With a reader of ours who sleeps. Whoever waits for a stop has less of it.
+constexpr Millis kPatience{2000};
+constexpr Millis kPatienceOfAStop{500};
+
 int cannot_start(const Error& error) {
     log::error("{}", error.text);
-    log::finish();
+    log::finish(kPatience);
     return to_int(exit_status_of(error.failure));
 }
 
@@ -240,10 +246,10 @@ int guard_job(const JobSpec& job, const RunOptions& options, GuardianLink& link)
         auto watch = SupervisorWatch::start(options.ask_supervisor);
         if (watch) supervisor = std::move(*watch);
     }
-    const int status = JobGuardian(job, link, std::move(*stop), std::move(*finished), std::move(*phase_begun),
-                                   std::move(*signals), options, run_id, std::move(supervisor))
-                           .run();
-    log::finish();
+    JobGuardian guardian(job, link, std::move(*stop), std::move(*finished), std::move(*phase_begun), std::move(*signals),
+                         options, run_id, std::move(supervisor));
+    const int status = guardian.run();
+    log::finish(guardian.was_stopped() ? kPatienceOfAStop : kPatience);
     return status;
 }
 

@@ -17,8 +17,8 @@ std::atomic<Backend*> backend = nullptr;
 
 void set_backend(Backend* now) { backend.store(now, std::memory_order_release); }
 
-void finish() {
-    if (Backend* now = backend.load(std::memory_order_acquire)) now->finish();
+void finish(Millis patience) {
+    if (Backend* now = backend.load(std::memory_order_acquire)) now->finish(patience);
 }
 
 void write(Level level, std::string_view line, Facts facts) {
@@ -31,7 +31,11 @@ bool shows(Level level) {
     return level >= (now != nullptr ? now->level() : Level::warning);
 }
 
-void plain(std::string_view line) { pass_through(STDERR_FILENO, std::string(line) + "\n"); }
+void plain(std::string_view line) {
+    const std::string text = std::string(line) + "\n";
+    if (Backend* now = backend.load(std::memory_order_acquire)) return now->plain(text);
+    write_now(STDERR_FILENO, text);
+}
 
 void pass_through(int fd, std::string_view bytes) {
     if (Backend* now = backend.load(std::memory_order_acquire)) return now->bytes(fd, bytes);

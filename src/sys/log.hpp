@@ -1,6 +1,6 @@
 #pragma once
-// The run's log: lines on stderr through one thread with a bounded queue (spdlog's async logger). A full pipe, Ctrl-S,
-// EPIPE or a full disk drops lines and counts them; nobody who logs ever waits.
+// The run's log: lines on stderr through one thread with a bounded queue (spdlog's async logger), and what commands print, on
+// stdout by another. A full pipe, Ctrl-S, EPIPE or a full disk drops lines and counts them; nobody who logs ever waits.
 
 #include <cstdint>
 #include <initializer_list>
@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/duration.hpp"
 #include "base/error.hpp"
 
 namespace lockstep::log {
@@ -41,8 +42,9 @@ void start(const Options& options);
 /// One line in that form at once, without a thread: for what is to be said before start(), or beside a guardian that is gone.
 void say_now(const Options& options, Level level, std::string_view line, Facts facts = {});
 
-/// Gives the queue at most half a second to drain, then forgets it: a reader that sleeps does not hold up the end.
-void finish();
+/// Waits until everything is written, or until nobody has read anything for `patience`, and says what was dropped: a reader
+/// that sleeps does not hold up the end.
+void finish(Millis patience);
 
 void write(Level level, std::string_view line, Facts facts = {});
 
@@ -52,7 +54,8 @@ bool shows(Level level);
 /// A line on stderr as it stands, whatever the level and format: what scripts look for.
 void plain(std::string_view line);
 
-/// A command's own output: to stdout (1) or stderr (2) as it is, in the order of the log's lines.
+/// A command's own output: to stdout (1) or stderr (2) as it is, in the order of the log's lines where both are one. Waits,
+/// half a second at most, for a reader that reads more slowly than the command writes.
 void pass_through(int fd, std::string_view bytes);
 
 template <class... Args>

@@ -13,8 +13,9 @@ class Backend {
     virtual ~Backend() = default;
     virtual Level level() const = 0;
     virtual void line(Level level, std::string_view text, Facts facts) = 0;
+    virtual void plain(std::string_view text) = 0;
     virtual void bytes(int fd, std::string_view text) = 0;
-    virtual void finish() = 0;
+    virtual void finish(Millis patience) = 0;
 };
 
 void set_backend(Backend* backend);

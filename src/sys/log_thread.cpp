@@ -1,15 +1,9 @@
-// The log's thread: spdlog's async logger, and a sink that may wait as long as it likes.
+// What the log's lines look like, and which outlet they leave by.
 
-#include <poll.h>
-#include <spdlog/async.h>
-#include <spdlog/async_logger.h>
-#include <spdlog/sinks/base_sink.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <condition_variable>
-#include <memory>
+#include <atomic>
 #include <mutex>
 #include <system_error>
 
@@ -18,19 +12,14 @@
 #include "base/json.hpp"
 #include "sys/log.hpp"
 #include "sys/log_backend.hpp"
+#include "sys/log_outlet.hpp"
 
 namespace lockstep::log {
 
 namespace {
 
-// Lines, or pieces of 4 KiB of what commands print. spdlog makes room for all of them at once, 470 bytes each: with 8192 this
-// was most of an idle daemon.
-constexpr std::size_t kQueueLength = 2048;
-constexpr Millis kPatience{500};
-
-// The lines are put together by those who write them; the queue only has to say where each goes.
-constexpr auto kToStdout = spdlog::level::info;
-constexpr auto kToStderr = spdlog::level::err;
+constexpr std::size_t kQueueLength = 2048;       // a longer one would be most of an idle daemon's memory
+constexpr std::size_t kStdoutQueueLength = 256;  // of commands' output alone, up to 64 KiB each
 
 struct LevelNames {
     std::string_view name;
@@ -45,43 +34,12 @@ LevelNames names_of(Level level) {
     }
 }
 
-/// Writes all of it, or as much as the descriptor ever takes. Runs on the log's own thread, which may wait.
-void write_all(int fd, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(fd, text.data(), text.size());
-        if (written > 0) {
-            text.remove_prefix(static_cast<std::size_t>(written));
-        } else if (errno == EAGAIN) {
-            pollfd wait{fd, POLLOUT, 0};
-            ::poll(&wait, 1, -1);
-        } else if (errno != EINTR) {
-            return;  // EPIPE, ENOSPC, EIO: the line is lost, the work goes on
-        }
-    }
+/// Two descriptors of one file, pipe or terminal: what goes there keeps its order.
+bool are_one(int one, int other) {
+    struct stat a{};
+    struct stat b{};
+    return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
-
-class RawSink final : public spdlog::sinks::base_sink<std::mutex> {
-  public:
-    /// Until the log's thread has come to the logger's flush(): all that was logged before it is out.
-    void wait_for_flush(MonotonicTime deadline) {
-        std::unique_lock lock(flush_mutex_);
-        flush_done_.wait_until(lock, deadline, [this] { return flushed_; });
-    }
-
-  private:
-    void sink_it_(const spdlog::details::log_msg& message) override {
-        write_all(message.level == kToStdout ? STDOUT_FILENO : STDERR_FILENO, {message.payload.data(), message.payload.size()});
-    }
-    void flush_() override {
-        const std::lock_guard lock(flush_mutex_);
-        flushed_ = true;
-        flush_done_.notify_one();
-    }
-
-    std::mutex flush_mutex_;
-    std::condition_variable flush_done_;
-    bool flushed_ = false;
-};
 
 /// Is stderr the stream that systemd has made for this service? JOURNAL_STREAM is inherited by whoever the service starts,
 /// also where its stderr is a file by then, so the numbers decide: systemd.exec(5).
@@ -146,37 +104,47 @@ class LineFormat {
 
 class AsyncBackend final : public Backend {
   public:
-    explicit AsyncBackend(const Options& options) : level_(options.level), format_(options) {
-        pool_ = std::make_shared<spdlog::details::thread_pool>(kQueueLength, 1);
-        logger_ =
-            std::make_shared<spdlog::async_logger>("lockstep", sink_, pool_, spdlog::async_overflow_policy::overrun_oldest);
-        logger_->set_level(spdlog::level::trace);
-    }
+    explicit AsyncBackend(const Options& options) : level_(options.level), format_(options) {}
 
     Level level() const override { return level_; }
     void line(Level level, std::string_view text, Facts facts) override {
-        if (level >= level_) enqueue(kToStderr, format_(level, text, facts));
+        if (level >= level_) stderr_.post(STDERR_FILENO, format_(level, text, facts));
     }
-    void bytes(int fd, std::string_view text) override { enqueue(fd == STDOUT_FILENO ? kToStdout : kToStderr, text); }
+    void plain(std::string_view text) override { stderr_.post(STDERR_FILENO, text); }
+    void bytes(int fd, std::string_view text) override {
+        (fd == STDOUT_FILENO ? stdout_outlet() : stderr_).post_patiently(fd, text);
+    }
 
-    void finish() override {
-        if (const std::size_t lost = pool_->overrun_counter(); lost > 0) {
-            line(Level::warning, fmt::format("{} log lines were dropped, for nobody read them in time", lost), {});
-        }
-        logger_->flush();
-        sink_->wait_for_flush(monotonic_now() + kPatience);
+    void finish(Millis patience) override {
+        Outlet* const out = stdout_.load(std::memory_order_acquire);
+        if (out != nullptr) out->drain(patience);
+        stderr_.drain(patience);
+        const std::size_t lost = stderr_.lost() + (out != nullptr ? out->lost() : 0);
+        if (lost == 0) return;
+        const std::string what = fmt::format("{} {} of the log and of commands' output, which nobody read in time", lost,
+                                             lost == 1 ? "piece" : "pieces");
+        write_now(STDERR_FILENO, format_(Level::warning, "dropped: " + what, {}));  // not through a queue that may be stuck
     }
 
   private:
-    void enqueue(spdlog::level::level_enum level, std::string_view text) {
-        logger_->log(level, spdlog::string_view_t(text.data(), text.size()));
+    /// One of its own, so that a reader of stdout who sleeps keeps no line from stderr; made when it is first wanted.
+    Outlet& stdout_outlet() {
+        std::call_once(stdout_looked_at_, [this] {
+            if (are_one(STDOUT_FILENO, STDERR_FILENO)) return;
+            try {
+                stdout_.store(new Outlet(kStdoutQueueLength), std::memory_order_release);
+            } catch (const std::system_error&) {  // no thread to be had: it shares stderr's
+            }
+        });
+        Outlet* const own = stdout_.load(std::memory_order_acquire);
+        return own != nullptr ? *own : stderr_;
     }
 
     Level level_;
     LineFormat format_;
-    std::shared_ptr<RawSink> sink_ = std::make_shared<RawSink>();
-    std::shared_ptr<spdlog::details::thread_pool> pool_;
-    std::shared_ptr<spdlog::async_logger> logger_;
+    Outlet stderr_{kQueueLength};
+    std::once_flag stdout_looked_at_;
+    std::atomic<Outlet*> stdout_ = nullptr;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@ import re
 import resource
 import sqlite3
 import subprocess
+import time
 import unittest
 
 from support import LOCKSTEP, SystemTest
@@ -102,6 +103,28 @@ class OutputThatNobodyTakes(SystemTest):
         self.assertEqual(process.wait(), 0)
         self.assertTrue((self.root / "finished").exists())
         self.assert_nothing_left()
+
+    def test_all_that_a_command_prints_reaches_a_reader_that_is_slower(self):
+        job = self.write_job({"lockstep": 1, "job": "much", "lock": str(self.lock),
+                              "steps": [{"step": "s", "first": self.command("seq", "1", "3000000")}]})
+        read, write = os.pipe()
+        process = self.start_lockstep("run", job, "--state-dir", self.state, stdout=write)
+        os.close(write)
+        got = 0
+        with open(read, "rb", buffering=0) as stream:
+            while piece := stream.read(65536):
+                got += len(piece)
+                time.sleep(0.002)  # that slow it is
+        self.assertEqual((process.wait(), got), (0, sum(len(str(n)) + 1 for n in range(1, 3_000_001))))
+        self.assertNotIn("dropped", process.err())
+
+    def test_a_reader_of_stdout_who_sleeps_keeps_no_line_from_stderr_and_what_he_misses_is_told(self):
+        read, write = os.pipe()
+        self.addCleanup(os.close, read)
+        process = self.start_lockstep("run", self.talkative(), "--state-dir", self.state, stdout=write)
+        os.close(write)
+        self.assertEqual(process.wait(), 0)
+        self.assertRegex(process.err(), r"(?s)done 1, failed 0.*warning: dropped: \d+ pieces? of the log and of commands' output")
 
     def test_a_reader_that_died_cuts_nothing(self):
         read, write = os.pipe()
