@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "items/digests.hpp"
+#include "items/link_header.hpp"
 #include "items/records.hpp"
 #include "items/url.hpp"
 #include "sys/log.hpp"
@@ -101,7 +102,13 @@ class HttpRecords final : public RecordSource {
         if (!next || next->is_null()) return {};
         if (!next->is_string())
             return failed(fmt::format("`next` ({}) is not a URL: {}", spec_.next->source, printable(to_text(*next), 60)));
-        next_url_ = next->text;
+        if (spec_.next->kind != Expression::Kind::response_header || lower_case(spec_.next->name) != "link") {
+            next_url_ = next->text;
+            return {};
+        }
+        auto link = next_link(next->text);
+        if (!link) return failed("`next`: " + link.error().text);
+        next_url_ = std::move(*link);
         return {};
     }
 

@@ -143,13 +143,13 @@ class PageServer {
 
 class PagesFixture : public ItemsFixture {
   public:
-    void list(const std::string& target) {
+    void list(const std::string& target, const char* next = "$response.body#/next") {
         ItemsSpec::Http http;
         http.request.method = "GET";
         http.request.url = text(server.url + target);
         http.request.query.push_back({"from", text("$params.warehouse")});
         http.select = parse_expression("$response.body#/data").value();
-        http.next = parse_expression("$response.body#/next").value();
+        http.next = parse_expression(next).value();
         http.timeout = Millis{20'000};
         items_from(http);
         server.start();
@@ -172,6 +172,18 @@ TEST_CASE_METHOD(PagesFixture, "a GET lists items page by page", "[items]") {
     CHECK(all.bad[0].line == 4);
     CHECK_THAT(all.bad[1].what, Catch::Contains("the key \"1\" was there before"));
     CHECK(all.items.back().line == 6);
+}
+
+TEST_CASE_METHOD(PagesFixture, "a Link header names the next page", "[items]") {
+    server.page("/a?from=north", R"({"data":[{"id":1}]})");
+    server.failing("/a?from=north", 1, 200, "Link: </a?page=9>; rel=\"last\"\r\nLink: <a?page=2>; rel=\"next\"\r\n");
+    server.page("/a?page=2", R"({"data":[{"id":2}]})");
+    server.failing("/a?page=2", 1, 200, "Link: </a?page=1>; rel=\"prev\"\r\n");
+    list("/a", "$response.header.link");
+    const All all = read_all();
+    INFO((all.error ? all.error->text : ""));
+    CHECK_FALSE(all.error);
+    CHECK(all.keys() == "1 2");
 }
 
 TEST_CASE_METHOD(PagesFixture, "the first page's URL without its query is another page", "[items]") {
