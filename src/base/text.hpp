@@ -20,6 +20,9 @@ std::string lower_case(std::string_view text);
 /// with "…" behind it.
 std::string printable(std::string_view text, std::size_t limit = 200);
 
+/// Whether all of it is UTF-8 (RFC 3629: no overlong forms, no surrogates), as all that the journal keeps must be.
+bool is_utf8(std::string_view text);
+
 /// All but RFC 3986's unreserved characters as %XX.
 std::string percent_encoded(std::string_view text);
 

@@ -2,21 +2,11 @@
 
 #include <set>
 
-#include "base/append_text.hpp"
 #include "base/text.hpp"
 #include "items/records.hpp"
 
 namespace lockstep {
 namespace {
-
-bool is_utf8(std::string_view text) {
-    while (!text.empty()) {
-        const std::size_t length = utf8_length(text);
-        if (length == 0) return false;
-        text.remove_prefix(length);
-    }
-    return true;
-}
 
 constexpr std::size_t kMostFields = 10'000;
 

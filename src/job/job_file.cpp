@@ -102,6 +102,10 @@ std::expected<JobSpec, JobFileProblems> parse_job(std::string_view text, const s
         reading.findings.add_at(json.error().offset, "", std::move(what), std::move(advice));
         return std::unexpected(problems(file, reading.findings.sorted()));
     }
+    if (!is_utf8(directory)) {
+        reading.findings.add_general("the name of the directory " + printable(directory) + " is not UTF-8",
+                                     "the journal keeps what an open pair needs, this directory, too, as UTF-8");
+    }
     JobSpec job = read_job(reading, Place{&*json, ""}, options);
     if (reading.findings.count() != 0) return std::unexpected(problems(file, reading.findings.sorted()));
     job.file = file;

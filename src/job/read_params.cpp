@@ -26,7 +26,9 @@ void set_param(Findings& findings, Json& params, const std::string& name, const 
                              suggestion(name, names, "declare it in \"params\" with its default"));
         return;
     }
-    if (auto value = value_like(*declared, text)) {
+    if (!is_utf8(text)) {
+        findings.add_general("--set " + printable(name) + "=" + printable(text) + ": the value is not UTF-8");
+    } else if (auto value = value_like(*declared, text)) {
         params.set(name, std::move(*value));
     } else {
         findings.add_general("--set " + printable(name) + "=" + printable(text) + ": the parameter is " +

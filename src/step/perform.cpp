@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "step/action_end.hpp"
 #include "step/secret_keeper.hpp"
 
@@ -9,7 +10,7 @@ namespace lockstep {
 
 namespace {
 
-/// Error: the text names the output that is missing.
+/// Error: the text names the output that is missing, or that the journal could not keep as it is.
 Result<Json> outputs_of(const std::vector<NamedTemplate>& outputs, const Scope& scope) {
     Json result = Json::object();
     for (const NamedTemplate& output : outputs) {
@@ -18,6 +19,9 @@ Result<Json> outputs_of(const std::vector<NamedTemplate>& outputs, const Scope& 
             const std::string why = value ? output.value.source + " is null" : value.error().text;
             return fail(Failure::items, "the output \"" + output.name + "\" is missing (" + why + ")");
         }
+        // Later phases, after a crash, too, must get it as it came; a value that was parsed as JSON is UTF-8 in all its texts.
+        if (value->is_string() && !is_utf8(value->text))
+            return fail(Failure::items, "the output \"" + output.name + "\" is not UTF-8");
         result.set(output.name, std::move(*value));
     }
     return result;

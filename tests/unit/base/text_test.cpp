@@ -57,3 +57,12 @@ TEST_CASE("a name is letters, digits, '_' and '-', and begins with no digit", "[
     for (const char* name : {"a", "_", "ship-orders", "A1_b-C"}) CHECK(is_name(name));
     for (const char* name : {"", "1a", "-a", "a b", "a.b", "ä", "a/b", "a\n"}) CHECK_FALSE(is_name(name));
 }
+
+TEST_CASE("text is UTF-8 as a whole or not at all", "[text]") {
+    CHECK(is_utf8(""));
+    CHECK(is_utf8("caf\u00e9 \u20AC \U0001F600"));
+    for (const std::string_view text : {"caf\xE9", "\xE9.csv", "\xC0\x80", "\xED\xA0\x80", "\xE2\x82"}) {
+        INFO(printable(text));
+        CHECK_FALSE(is_utf8(text));
+    }
+}

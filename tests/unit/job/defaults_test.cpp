@@ -155,6 +155,7 @@ TEST_CASE("--set fills declared parameters and keeps their type", "[job]") {
     CHECK(refused("number", "x") == "a.json: --set number=x: the parameter is a number");
     CHECK(refused("number", "\"1\"") == "a.json: --set number=\"1\": the parameter is a number");
     CHECK(refused("flag", "yes") == "a.json: --set flag=yes: the parameter is true or false");
+    CHECK(refused("text", "caf\xE9") == "a.json: --set text=caf\\xe9: the value is not UTF-8");
     CHECK(refused("flga", "true") == "a.json: --set flga: the job has no such parameter; did you mean \"flag\"?");
     CHECK(errors_of(text).find("/params/must: the parameter \"must\" has no value") != std::string::npos);
 }

@@ -1,0 +1,52 @@
+"""What a later pass sends is what the first one would have sent, to the byte; what cannot be kept so is not begun, or in doubt."""
+
+import os
+import shutil
+import unittest
+
+from support import SystemTest
+
+
+class Unaltered(SystemTest):
+    def pair(self, first, second=None, **more):
+        steps = {"step": "s", "first": first, **({"second": second} if second else {})}
+        return self.write_job({"lockstep": 1, "job": "unaltered", "lock": str(self.lock), "key": "k", "steps": [steps], **more})
+
+    def noted(self):
+        path = self.root / "noted.log"
+        return path.read_bytes() if path.exists() else b""
+
+    def test_an_output_that_the_journal_could_not_keep_is_in_doubt_and_no_later_phase_is_sent_another(self):
+        first = {**self.command("sh", "-c", r"printf 'caf\351.csv'"), "outputs": {"f": "$stdout"}}
+        second = self.command("sh", "-c", 'test -e up || exit 75; printf %s "$1" >>noted.log', "sh", "$steps.s.first.outputs.f",
+                              notAppliedStatus=[75], retry={"maxAttempts": 1})
+        job = self.pair(first, second)
+        for _ in range(2):
+            result = self.run_job(job)
+            self.assertEqual(result.status, 1, result.err)
+            self.assertIn("parked 1", result.err)
+            (self.root / "up").touch()
+        self.assertIn('the output "f" is not UTF-8', self.lockstep("status", job, "--state-dir", self.state).out)
+        self.assertEqual(self.noted(), b"")
+
+    def test_a_parameter_that_the_journal_could_not_keep_is_refused_before_anything_begins(self):
+        job = self.pair(self.command("sh", "-c", "echo done >>noted.log", "sh", "{$params.a}"), params={"a": "x"}, key="{$params.a}")
+        result = self.run_job(job, "--set", os.fsdecode(b"a=caf\xe9"))
+        self.assertEqual(result.status, 78, result.err)
+        self.assertIn(r"--set a=caf\xe9: the value is not UTF-8", result.err)
+        self.assertEqual(self.noted(), b"")
+        self.assertFalse(self.state.exists())
+        self.assertEqual(self.run_job(job, "--set", "a=café").status, 0)
+
+    def test_nor_is_a_job_begun_in_a_directory_whose_name_could_not_be_kept(self):
+        directory = os.fsencode(self.root) + b"/caf\xe9"
+        os.mkdir(directory)
+        job = shutil.move(self.pair(self.command("touch", "begun")), os.fsdecode(directory + b"/job.json"))
+        result = self.run_job(job)
+        self.assertEqual(result.status, 78, result.err)
+        self.assertIn(r"caf\xe9 is not UTF-8", result.err)
+        self.assertEqual(os.listdir(directory), [b"job.json"])
+
+
+if __name__ == "__main__":
+    unittest.main()
