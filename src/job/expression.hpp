@@ -65,6 +65,7 @@ struct Answer {
     std::optional<int> exit_status;
     // both: the body, or stdout
     std::string body;
+    bool body_was_longer = false;  ///< only its beginning was kept: nothing that looks at it is to be believed
     /// The body as JSON, parsed at the first use; nullopt when it is none.
     const Json* body_json() const;
 

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "step/action_end.hpp"
+#include "step/command_run.hpp"
 #include "step/secret_keeper.hpp"
 
 namespace lockstep {
@@ -26,6 +27,20 @@ Result<Json> outputs_of(const std::vector<NamedTemplate>& outputs, const Scope& 
     }
     return result;
 }
+
+bool looks_at_stdout(const Expression& expression) { return expression.kind == Expression::Kind::stdout_text; }
+
+bool looks_at_stdout(const std::optional<Condition>& condition) {
+    return condition && std::ranges::any_of(condition->expressions(), [](const auto* used) { return looks_at_stdout(*used); });
+}
+
+bool looks_at_stdout(const std::vector<NamedTemplate>& outputs) {
+    const auto used_by = [](const Template::Part& part) { return part.is_expression && looks_at_stdout(part.expression); };
+    return std::ranges::any_of(outputs, [&](const auto& output) { return std::ranges::any_of(output.value.parts, used_by); });
+}
+
+/// Of a command whose stdout was not kept whole.
+std::string output_too_large() { return "its output is larger than " + std::to_string(kMostStdoutKept >> 20U) + " MiB"; }
 
 bool is_2xx(const Answer& answer) { return answer.status_code && *answer.status_code >= 200 && *answer.status_code < 300; }
 
@@ -63,6 +78,10 @@ class Judgement {
 
   private:
     Meaning of_answer() {
+        if (end_.answer.body_was_longer && phase_looks_at_stdout()) {
+            reason_ += ", but " + output_too_large();
+            return {};
+        }
         if (phase_.not_applied && phase_.not_applied->holds(scope_)) return claimed(Verdict::not_applied, *phase_.not_applied);
         if (phase_.refused && phase_.refused->holds(scope_)) return claimed(Verdict::refused, *phase_.refused);
         const Meaning plain = plain_meaning(phase_, end_.answer, traits_);
@@ -75,6 +94,11 @@ class Judgement {
         reason_ += ", but success (" + phase_.success->source() + ") " +
                    (success ? "does not hold" : "is not proven: " + success.error().text);
         return {};
+    }
+
+    bool phase_looks_at_stdout() const {
+        return looks_at_stdout(phase_.outputs) || looks_at_stdout(phase_.success) || looks_at_stdout(phase_.refused) ||
+               looks_at_stdout(phase_.not_applied);
     }
 
     Meaning claimed(Verdict verdict, const Condition& condition) {
@@ -109,13 +133,18 @@ namespace {
 
 /// An answer that can be believed when it says "there is no such thing": a 2xx, or exit status 0, that is JSON.
 bool is_plain_answer(const Answer& answer) {
-    return (is_2xx(answer) || answer.exit_status == 0) && answer.body_json() != nullptr;
+    return !answer.body_was_longer && (is_2xx(answer) || answer.exit_status == 0) && answer.body_json() != nullptr;
 }
 
 ProbeOutcome judge_probe(const ProbeSpec& spec, const ActionEnd& end, const Scope& scope) {
     ProbeOutcome outcome;
     outcome.reason = end.reason();
     if (!end.answered) return outcome;
+    const bool looks = looks_at_stdout(spec.outputs) || looks_at_stdout(spec.applied) || looks_at_stdout(spec.absent);
+    if (end.answer.body_was_longer && looks) {
+        outcome.reason += ": unclear, for " + output_too_large();
+        return outcome;
+    }
     const auto applied = spec.applied.evaluate(scope);
     if (applied && *applied) {
         auto outputs = outputs_of(spec.outputs, scope);

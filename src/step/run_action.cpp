@@ -90,6 +90,7 @@ ActionEnd of_status(CommandEnd&& command, const SecretKeeper& keeper) {
     }
     if (command.status.shell_status() != 0) end.detail = detail_of(last_line(command, keeper));
     end.answer.body = std::move(command.out);
+    end.answer.body_was_longer = command.out_was_longer;
     return end;
 }
 

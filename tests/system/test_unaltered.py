@@ -47,6 +47,16 @@ class Unaltered(SystemTest):
         self.assertIn(r"caf\xe9 is not UTF-8", result.err)
         self.assertEqual(os.listdir(directory), [b"job.json"])
 
+    def test_half_of_a_large_output_is_given_to_nobody(self):
+        first = {**self.command("sh", "-c", "head -c 17000000 /dev/zero | tr '\\000' x; echo END"), "outputs": {"f": "$stdout"}}
+        second = {"command": {"argv": ["sh", "-c", "wc -c >>noted.log"], "stdin": "$steps.s.first.outputs.f"}, "timeout": "20s",
+                  "inDoubt": ["park"]}
+        result = self.run_job(self.pair(first, second))
+        self.assertEqual(result.status, 1, result.err)
+        self.assertIn("its output is larger than 16 MiB", result.err)
+        self.assertTrue(result.out.endswith("xEND\n"), "passed on it is whole")
+        self.assertEqual(self.noted(), b"")
+
 
 if __name__ == "__main__":
     unittest.main()

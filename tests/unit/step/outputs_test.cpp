@@ -40,3 +40,55 @@ TEST_CASE("a header or a body that is not UTF-8 gives no output", "[http]") {
         CHECK(attempt.reason == "200 OK, but the output \"name\" is not UTF-8");
     }
 }
+
+TEST_CASE("where more of stdout came than is kept, nobody goes by its beginning", "[command][output]") {
+    Bench bench;
+    const std::string much = "head -c 16777217 /dev/zero";
+    PhaseSpec phase = script(much);
+    const auto is_in_doubt = [&] {
+        const Attempt attempt = bench.perform_once(phase, kPatient);
+        CHECK(attempt.reason == "exit status 0, but its output is larger than 16 MiB");
+        CHECK(attempt.outputs.members.empty());
+        return attempt.verdict == Verdict::in_doubt;
+    };
+    SECTION("not for an output") {
+        phase.outputs = named({{"all", "in {$stdout}"}});
+        CHECK(is_in_doubt());
+    }
+    SECTION("not for a condition") {
+        phase.refused = condition_of("$exitStatus == 1 || $stdout#/refused == null");
+        CHECK(is_in_doubt());
+        phase.refused.reset();
+        phase.success = condition_of("$stdout != 'failed'");
+        CHECK(is_in_doubt());
+    }
+    SECTION("and who does not look at it may print what he likes") {
+        phase.success = condition_of("$exitStatus == 0");
+        CHECK(bench.perform_once(phase, kPatient).verdict == Verdict::done);
+    }
+    SECTION("what is just kept is whole") {
+        phase = script("head -c 16777216 /dev/zero | tr '\\0' x");
+        phase.outputs = named({{"all", "$stdout"}});
+        const Attempt attempt = bench.perform_once(phase, kPatient);
+        CHECK(attempt.verdict == Verdict::done);
+        CHECK(attempt.outputs.find("all")->text.size() == 16777216);
+    }
+}
+
+TEST_CASE("a probe that looks at more stdout than is kept is unclear", "[probe][output]") {
+    Bench bench;
+    // Cut where it is, it would be JSON still, and say that nothing is there.
+    ProbeSpec spec{.action = shell(R"(printf '%-16777216s' '{"there": false}'; echo '{"there": true}')"),
+                   .applied = condition_of("$stdout#/there == true"),
+                   .absent = std::nullopt,
+                   .outputs = {},
+                   .timeout = 30s,
+                   .settle = std::nullopt};
+    const ProbeOutcome outcome = probe(spec, bench.scope, Millis{30'000}, bench.work);
+    CHECK(outcome.answer == ProbeOutcome::Answer::unclear);
+    CHECK(outcome.reason == "exit status 0: unclear, for its output is larger than 16 MiB");
+    spec.applied = condition_of("$exitStatus == 3");
+    CHECK(probe(spec, bench.scope, Millis{30'000}, bench.work).answer == ProbeOutcome::Answer::unclear);
+    spec.absent = condition_of("$exitStatus == 0");
+    CHECK(probe(spec, bench.scope, Millis{30'000}, bench.work).answer == ProbeOutcome::Answer::absent);
+}
