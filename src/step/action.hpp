@@ -105,7 +105,7 @@ std::string idempotency_key(std::string_view job, std::string_view item_key, std
 class SecretStore {
   public:
     explicit SecretStore(const std::map<std::string, SecretSpec, std::less<>>& specs);
-    /// The value now: the environment variable, or the file's content without its last newline.
+    /// The value now: the environment variable, or the content of the regular file without its last newline.
     /// Error: Failure::job_file, `secret "token" cannot be had: the environment variable SHOP_TOKEN is not set`.
     Result<std::string> resolve(std::string_view name) const;
     /// Whether all of them can be had now; the error of the first that cannot.

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,8 +27,12 @@ std::string cannot_be_had(std::string_view name) { return "secret \"" + std::str
 
 Result<std::string> read_secret_file(std::string_view name, const std::string& path) {
     const std::string what = cannot_be_had(name) + "file " + path;
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    // O_NONBLOCK: a fifo that nobody writes to must not hang us, with the lock held.
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!fd) return os_error(Failure::job_file, what);
+    struct stat about{};
+    if (::fstat(fd.get(), &about) != 0) return os_error(Failure::job_file, what);
+    if (!S_ISREG(about.st_mode)) return fail(Failure::job_file, cannot_be_had(name) + path + " is not a regular file");
     constexpr std::size_t kLargestSecret = 64 * 1024;
     std::string text;
     std::array<char, 4096> piece{};

@@ -57,6 +57,15 @@ class Unaltered(SystemTest):
         self.assertTrue(result.out.endswith("xEND\n"), "passed on it is whole")
         self.assertEqual(self.noted(), b"")
 
+    def test_a_secret_in_a_fifo_holds_up_no_run(self):
+        os.mkfifo(self.root / "fifo")
+        job = self.pair({"command": {"argv": ["touch", "begun"], "env": {"TOKEN": "{$secrets.t}"}}, "timeout": "20s", "inDoubt": ["park"]},
+                        secrets={"t": {"file": "fifo"}})
+        result = self.run_job(job)
+        self.assertIn(f'secret "t" cannot be had: {self.root}/fifo is not a regular file', result.err)
+        self.assertFalse((self.root / "begun").exists())
+        self.assert_nothing_left()
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,5 +1,8 @@
 // Rendering, describing, keys, pauses, secrets.
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <set>
 
 #include "step/redact.hpp"
@@ -262,4 +265,21 @@ TEST_CASE("a secret is hidden in the forms in which it is commonly echoed", "[se
     CHECK(redact_values("tok%6", {"token"}) == "tok%6");
     CHECK(redact_values("toke\\u006", {"token"}) == "toke\\u006");
     CHECK(redact_values("\\\\\\\\\\\\", {"\\\\\\\\"}) == "***\\\\");
+}
+
+TEST_CASE("a secret is read from a regular file, by whatever links, and nothing else is waited for", "[secrets]") {
+    const TemporaryDirectory directory;
+    const std::string fifo = directory / "fifo";
+    const std::string link = directory / "link";
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    REQUIRE(::symlink(directory.write("token", "s3cret").c_str(), link.c_str()) == 0);
+    const std::map<std::string, SecretSpec, std::less<>> specs = {
+        {"fifo", {"", fifo}}, {"directory", {"", directory.path()}}, {"device", {"", "/dev/zero"}}, {"link", {"", link}}};
+    const SecretStore store(specs);
+    // Without the guard this one would wait for ever.
+    CHECK(store.resolve("fifo").error().text == "secret \"fifo\" cannot be had: " + fifo + " is not a regular file");
+    CHECK(store.resolve("directory").error().text ==
+          "secret \"directory\" cannot be had: " + directory.path() + " is not a regular file");
+    CHECK(store.resolve("device").error().failure == Failure::job_file);
+    CHECK(store.resolve("link").value() == "s3cret");
 }
