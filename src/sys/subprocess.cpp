@@ -59,12 +59,24 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
     return result;
 }
 
-std::vector<std::string> program_candidates(const std::string& name) {
+/// PATH as the child will have it.
+std::string_view search_path(const SpawnRequest& request) {
+    constexpr std::string_view kName = "PATH=";
+    constexpr std::string_view kDefault = "/usr/bin:/bin";
+    if (!request.own_environment) {
+        const char* ours = std::getenv("PATH");
+        return ours != nullptr ? ours : kDefault;
+    }
+    for (const std::string_view entry : request.environment) {
+        if (entry.starts_with(kName)) return entry.substr(kName.size());
+    }
+    return kDefault;
+}
+
+std::vector<std::string> program_candidates(const std::string& name, std::string_view rest) {
     if (name.find('/') != std::string::npos) return {name};
     std::vector<std::string> candidates;
     if (name.empty()) return candidates;
-    const char* path = std::getenv("PATH");
-    std::string_view rest = path != nullptr ? path : "/usr/bin:/bin";
     while (true) {
         const std::size_t colon = rest.find(':');
         const std::string_view directory = rest.substr(0, colon);
@@ -195,7 +207,7 @@ std::unexpected<Error> cannot_start(const SpawnRequest& request, const ChildPlan
 Result<Subprocess> Subprocess::spawn(const SpawnRequest& request) {
     if (request.argv.empty()) return fail(Failure::os, "starting a command: it has no name", EINVAL);
     ChildPlan plan;
-    plan.programs = program_candidates(request.argv.front());
+    plan.programs = program_candidates(request.argv.front(), search_path(request));
     plan.argv = pointers(request.argv);
     plan.environment = request.own_environment ? pointers(request.environment) : std::vector<char*>{};
     if (!request.own_environment) {

@@ -13,7 +13,7 @@
 namespace lockstep {
 
 struct SpawnRequest {
-    std::vector<std::string> argv;         ///< argv[0] is looked up in PATH when it holds no slash
+    std::vector<std::string> argv;         ///< argv[0] is looked up in the child's PATH when it holds no slash
     std::vector<std::string> environment;  ///< NAME=VALUE; used only if `own_environment`
     bool own_environment = false;          ///< false: the child gets ours
     std::string cwd;                       ///< empty: ours
@@ -42,9 +42,9 @@ struct WaitStatus {
 class [[nodiscard]] Subprocess {
   public:
     /// Starts `argv` in a process group of its own; when this returns, exec has succeeded and the group exists. Any thread may
-    /// call it. A name without a slash is looked up in *our* PATH, a relative path with one is relative to `cwd`. Error:
-    /// Failure::os with errno_value ENOENT (not found), EACCES, ENOEXEC, … naming argv[0] (or cwd); nothing runs then. Source:
-    /// clone(2); why not posix_spawn(3): see subprocess.cpp.
+    /// call it. A name without a slash is looked up in the PATH of its own environment, as `PATH=… name` in a shell, a relative
+    /// path is relative to `cwd`. Error: Failure::os with errno_value ENOENT (not found), EACCES, ENOEXEC, … naming argv[0] (or
+    /// cwd); nothing runs then. Source: clone(2); why not posix_spawn(3): see subprocess.cpp.
     static Result<Subprocess> spawn(const SpawnRequest& request);
 
     pid_t pid() const { return pid_; }

@@ -57,6 +57,19 @@ class Unaltered(SystemTest):
         self.assertTrue(result.out.endswith("xEND\n"), "passed on it is whole")
         self.assertEqual(self.noted(), b"")
 
+    def test_the_dry_runs_line_and_the_run_find_the_same_program(self):
+        (self.root / "bin").mkdir()
+        program = self.root / "bin" / "lockstep-test-program"
+        program.write_text("#!/bin/sh\necho $0 >>noted.log\n")
+        program.chmod(0o755)
+        job = self.pair({"command": {"argv": [program.name], "env": {"PATH": f"{program.parent}:/usr/bin:/bin"}}, "timeout": "20s",
+                         "inDoubt": ["park"]})
+        line = self.run_job(job, "--dry-run").out.splitlines()[-1]
+        self.run_to_end("sh", "-c", line)
+        result = self.run_job(job)
+        self.assertEqual(result.status, 0, result.err)
+        self.assertEqual(self.noted().decode().split(), [str(program)] * 2)
+
     def test_a_secret_in_a_fifo_holds_up_no_run(self):
         os.mkfifo(self.root / "fifo")
         job = self.pair({"command": {"argv": ["touch", "begun"], "env": {"TOKEN": "{$secrets.t}"}}, "timeout": "20s", "inDoubt": ["park"]},

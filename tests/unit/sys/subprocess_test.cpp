@@ -4,11 +4,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <thread>
+
+#include "support/temporary_directory.hpp"
 
 using namespace lockstep;
 using namespace std::chrono_literals;
@@ -291,4 +294,26 @@ TEST_CASE("many threads may start children at once", "[subprocess][threads]") {
     }
     for (std::thread& thread : threads) thread.join();
     CHECK(right == 200);
+}
+
+TEST_CASE("a program is found in the PATH that its own environment names", "[subprocess]") {
+    const lockstep::testing::TemporaryDirectory directory;
+    const std::string program = directory.write("lockstep-test-program", "#!/bin/sh\necho found\n");
+    REQUIRE(::chmod(program.c_str(), 0755) == 0);
+    SpawnRequest request;
+    request.argv = {"lockstep-test-program"};
+    CHECK(Subprocess::spawn(request).error().errno_value == ENOENT);
+    request.own_environment = true;
+    request.environment = {"XPATH=/none", "PATH=/none:" + directory.path() + ":/usr/bin:/bin"};
+    CHECK(run(request).out == "found\n");
+    SECTION("and in no other") {
+        request.argv = {"sh", "-c", "true"};
+        request.environment = {"PATH=" + directory.path()};
+        CHECK(Subprocess::spawn(request).error().errno_value == ENOENT);
+    }
+    SECTION("in the system's directories if it names none") {
+        request.argv = {"sh", "-c", "echo found"};
+        request.environment = {};
+        CHECK(run(request).out == "found\n");
+    }
 }
