@@ -13,21 +13,41 @@ const std::string* HttpResponse::header(std::string_view name) const {
     return nullptr;
 }
 
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+    constexpr std::string_view kBlanks = " \t\r\n";
+    text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+    return text.substr(0, text.find_last_not_of(kBlanks) + 1);
+}
+
+}  // namespace
+
+/// A line that begins with a blank goes on with the header before it (RFC 9112 section 5.2: one blank for the fold), whatever
+/// it holds; behind no header it is left out.
 std::size_t take_header(char* data, std::size_t size, std::size_t count, void* user) {
     IncomingAnswer& incoming = *static_cast<IncomingAnswer*>(user);
     HttpResponse& response = incoming.response;
     std::string_view line(data, size * count);
-    while (!line.empty() && (line.back() == '\n' || line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
+    const bool goes_on = line.starts_with(' ') || line.starts_with('\t');
+    line = trimmed(line);
     const std::size_t colon = line.find(':');
+    if (goes_on) {
+        if (incoming.in_header && !line.empty()) {
+            std::string& value = response.headers.back().second;
+            value.append(value.empty() ? "" : " ").append(line);
+        }
+        return size * count;
+    }
+    incoming.in_header = false;
     if (line.empty()) {
         incoming.head_is_whole = true;
     } else if (line.starts_with("HTTP/")) {
         response.headers.clear();  // after an interim answer (1xx)
         incoming.head_is_whole = false;
     } else if (colon != std::string_view::npos) {
-        std::string_view value = line.substr(colon + 1);
-        value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
-        response.headers.emplace_back(line.substr(0, colon), value);
+        response.headers.emplace_back(line.substr(0, colon), trimmed(line.substr(colon + 1)));
+        incoming.in_header = true;
     }
     return size * count;
 }

@@ -11,6 +11,7 @@ namespace lockstep {
 struct IncomingAnswer {
     HttpResponse response;
     bool head_is_whole = false;  ///< the blank line behind the headers was there; libcurl takes an end before it for one
+    bool in_header = false;      ///< the line before was a header, or the rest of one
     bool too_large = false;
 };
 

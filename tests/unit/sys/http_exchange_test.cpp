@@ -209,3 +209,21 @@ TEST_CASE("several threads, each with a client, do not disturb each other", "[ht
     for (std::thread& thread : threads) thread.join();
     CHECK(right == 160);
 }
+
+TEST_CASE("a header that is folded over several lines is one header, a blank for each fold", "[http]") {
+    TestServer server([](const ServerRequest&) {
+        return ServerReply{
+            .status = 200,
+            .body = "whole",
+            .headers = {
+                {"X-A", "one\r\n two\r\n\tX-B: three \t"}, {"X-Empty", "\r\n   \r\n four"}, {"X-Last", "five\r\n \t "}}};
+    });
+    const HttpExchange exchange = new_client().exchange(request_to("GET", server.url("/")), kPatience, nullptr);
+    REQUIRE(exchange.answered);
+    REQUIRE(exchange.response.header("X-A") != nullptr);
+    CHECK(*exchange.response.header("X-A") == "one two X-B: three");
+    CHECK(exchange.response.header("X-B") == nullptr);
+    CHECK(*exchange.response.header("X-Empty") == "four");
+    CHECK(*exchange.response.header("X-Last") == "five");
+    CHECK(exchange.response.body == "whole");
+}
