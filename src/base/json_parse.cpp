@@ -1,5 +1,6 @@
 // Parsing: nlohmann/json decides what is JSON; a cursor that walks the same text in step with its events finds what the
-// library does not hand out: where each value stands and how each number was written.
+// library does not hand out: where each value stands and how each number was written. A number may be larger than any of its
+// types.
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -42,11 +43,14 @@ class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
         std::string_view what = error.what();
         if (const std::size_t colon = what.find(": "); colon != std::string_view::npos) what.remove_prefix(colon + 2);
         error_ = {std::string(what), position == 0 ? 0 : position - 1};
+        constexpr int kNumberOverflow = 406;
+        number_overflows_ = error.id == kNumberOverflow;
         return false;
     }
 
     Json root_;
     JsonSyntaxError error_;
+    bool number_overflows_ = false;  // JSON it is all the same, but more than a double can hold
 
   private:
     std::size_t skip_to_token() {
@@ -116,9 +120,54 @@ class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
 
 }  // namespace
 
+namespace {
+
+/// Of the number (RFC 8259 section 6) at the start of `text`; 0: there is none.
+std::size_t number_length(std::string_view text) {
+    const auto digits = [&](std::size_t at) { return std::min(text.find_first_not_of("0123456789", at), text.size()) - at; };
+    const auto is_at = [&](std::size_t at, std::string_view any) {
+        return at < text.size() && any.find(text[at]) != std::string_view::npos;
+    };
+    std::size_t at = is_at(0, "-") ? 1 : 0;
+    if (digits(at) == 0) return 0;
+    at += is_at(at, "0") ? 1 : digits(at);
+    if (is_at(at, ".") && digits(at + 1) > 0) at += 1 + digits(at + 1);
+    if (!is_at(at, "eE")) return at;
+    const std::size_t exponent = at + (is_at(at + 1, "+-") ? 2 : 1);
+    return digits(exponent) > 0 ? exponent + digits(exponent) : at;
+}
+
+/// The same text, each number in it made 0 (or -0), with blanks for what it was longer: the same JSON but for its numbers'
+/// size, every other character at its place, and what was no JSON still none.
+std::string with_small_numbers(std::string_view text) {
+    std::string small(text);
+    std::size_t at = 0;
+    while (at < text.size()) {
+        if (text[at] == '"') {
+            for (++at; at < text.size() && text[at] != '"'; ++at) at += text[at] == '\\' ? 1 : 0;
+            ++at;
+            continue;
+        }
+        const std::size_t length = number_length(text.substr(at));
+        if (length > 0) {
+            const std::size_t sign = text[at] == '-' ? 1 : 0;
+            std::fill_n(small.begin() + static_cast<std::ptrdiff_t>(at + sign), length - sign, ' ');
+            small[at + sign] = '0';
+        }
+        at += std::max<std::size_t>(length, 1);
+    }
+    return small;
+}
+
+}  // namespace
+
 std::expected<Json, JsonSyntaxError> parse_json(std::string_view text) {
     TreeBuilder builder(text);
-    const bool parsed = nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
+    bool parsed = nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
+    if (builder.number_overflows_) {
+        builder = TreeBuilder(text);
+        parsed = nlohmann::json::sax_parse(with_small_numbers(text), &builder);
+    }
     // The library takes a NUL between tokens for the end of the text: what stands behind it would be dropped unseen.
     const std::size_t nul = text.find('\0');
     if (nul != std::string_view::npos && (parsed || builder.error_.offset >= nul)) {

@@ -66,12 +66,15 @@ struct Answer {
     // both: the body, or stdout
     std::string body;
     bool body_was_longer = false;  ///< only its beginning was kept: nothing that looks at it is to be believed
-    /// The body as JSON, parsed at the first use; nullopt when it is none.
+    /// The body as JSON, parsed at the first use; nullptr when it is none.
     const Json* body_json() const;
+    /// Why it is none: "line 1, column 5: …", without a byte of the body. Only after body_json() was nullptr.
+    const std::string& why_no_json() const { return why_no_json_; }
 
   private:
     mutable bool parsed_ = false;
     mutable std::optional<Json> json_;
+    mutable std::string why_no_json_;
 };
 
 /// Outputs of one phase: an object.

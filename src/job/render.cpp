@@ -7,10 +7,26 @@
 
 namespace lockstep {
 
+namespace {
+
+/// What was read last is left out: it may be long, and hold a secret.
+std::string place_and_reason(std::string_view text, const JsonSyntaxError& error) {
+    const SourcePosition place = position_at(text, error.offset);
+    return "line " + std::to_string(place.line) + ", column " + std::to_string(place.column) + ": " +
+           error.what.substr(0, error.what.find("; last read:"));
+}
+
+}  // namespace
+
 const Json* Answer::body_json() const {
     if (!parsed_) {
         parsed_ = true;
-        if (auto parsed = parse_json(body)) json_ = std::move(*parsed);
+        auto parsed = parse_json(body);
+        if (parsed) {
+            json_ = std::move(*parsed);
+        } else {
+            why_no_json_ = body.empty() ? "it is empty" : place_and_reason(body, parsed.error());
+        }
     }
     return json_ ? &*json_ : nullptr;
 }
@@ -94,10 +110,20 @@ void append_doubling_dollars(std::string& out, std::string_view text) {
 
 enum class Form : std::uint8_t { text, template_again };
 
+/// What is said of an expression that has no value.
+std::string missing(const Expression& expression, const Scope& scope) {
+    const bool asks_for_json =
+        expression.has_pointer && (expression.kind == Kind::response_body || expression.kind == Kind::stdout_text);
+    if (!asks_for_json || scope.answer == nullptr || scope.answer->body_json() != nullptr)
+        return expression.source + " is missing";
+    const char* what = expression.kind == Kind::stdout_text ? "stdout" : "the body";
+    return expression.source + " is missing: " + what + " is not JSON: " + scope.answer->why_no_json();
+}
+
 Result<std::string> value_text(const Expression& expression, const Scope& scope) {
     if (expression.kind == Kind::secrets && scope.secret) return scope.secret(expression.name);
     const std::optional<Json> value = evaluate(expression, scope);
-    if (!value) return fail(Failure::items, expression.source + " is missing");
+    if (!value) return fail(Failure::items, missing(expression, scope));
     if (value->is_null()) return fail(Failure::items, expression.source + " is null");
     return to_plain_text(*value);
 }
@@ -141,7 +167,7 @@ Result<Json> render_value(const Template& text, const Scope& scope) {
     if (text.single_expression) {
         const Expression& expression = text.parts.front().expression;
         std::optional<Json> value = evaluate(expression, scope);
-        if (!value) return fail(Failure::items, expression.source + " is missing");
+        if (!value) return fail(Failure::items, missing(expression, scope));
         return std::move(*value);
     }
     Result<std::string> done = render_as(Form::text, text, scope, Quoting::none);

@@ -64,7 +64,7 @@ TEST_CASE("invalid UTF-8 in a string that is written becomes U+FFFD", "[json]") 
 
 TEST_CASE("what is not JSON is refused, with its place", "[json]") {
     for (const std::string_view text : {"", " ", "{", "[1,]", "{\"a\":1,}", "01", "+1", ".5", "1.", "nul", "'a'", "\"a",
-                                        "[1] x", "\"\x01\"", "\"\xFF\"", "\"\\ud800\"", "// c\n1", "NaN", "1e999"}) {
+                                        "[1] x", "\"\x01\"", "\"\xFF\"", "\"\\ud800\"", "// c\n1", "NaN", "1e999x"}) {
         INFO(text);
         const auto json = parse_json(text);
         REQUIRE_FALSE(json.has_value());
@@ -157,4 +157,30 @@ TEST_CASE("a place is counted in lines and code points", "[json]") {
     CHECK(at(text.find('x')) == "2:4");
     CHECK(at(text.size()) == "3:1");
     CHECK(at(text.size() + 10) == "3:1");
+}
+
+TEST_CASE("a number may be larger than any machine's, and keeps its source text", "[json]") {
+    const std::string digits(400, '7');
+    for (const std::string& number :
+         {std::string("1e400"), std::string("-1.5E+400"), digits, "-" + digits, digits + ".25e-3"}) {
+        INFO(number);
+        CHECK(parsed(number).text == number);
+        const std::string text = R"({"a\\":"1e400\"","n":[)" + number + R"(,0,-0,1.10,2e-3],"z":true})";
+        CHECK(to_text(parsed(text)) == text);
+        CHECK(parsed(text).find("z")->offset == text.find("true"));
+    }
+}
+
+TEST_CASE("beside a number that is too large, what is not JSON is refused as ever, at its place", "[json]") {
+    for (const std::string_view wrong :
+         {"01",      "-01",      "1-1e400",   "1e",     "1e+",     "1.", "1.e4",  ".5",  "+1",  "-",       "1e400 5",
+          "1e400.5", "1e-1e400", "1e--1e400", "01e400", "--1e400", "1x", "1\"\"", "nul", "\"a", "\"\xFF\""}) {
+        INFO(wrong);
+        const std::string plain = "[2e300," + std::string(wrong) + "]";
+        const std::string large = "[2e400," + std::string(wrong) + "]";
+        REQUIRE_FALSE(parse_json(large).has_value());
+        CHECK(parse_json(large).error().what.find("json.exception") == std::string::npos);
+        if (plain.find("400", 7) == std::string::npos)
+            CHECK(parse_json(large).error().offset == parse_json(plain).error().offset);
+    }
 }

@@ -92,3 +92,30 @@ TEST_CASE("a probe that looks at more stdout than is kept is unclear", "[probe][
     spec.absent = condition_of("$exitStatus == 0");
     CHECK(probe(spec, bench.scope, Millis{30'000}, bench.work).answer == ProbeOutcome::Answer::absent);
 }
+
+TEST_CASE("a body that is not JSON is told with the place and the reason, not as if a member were missing", "[http]") {
+    ServerReply reply{.status = 200};
+    TestServer server([&reply](const ServerRequest&) { return reply; });
+    Bench bench;
+    PhaseSpec phase = phase_of(http("POST", server.url("/orders")));
+    phase.outputs = named({{"id", "$response.body#/id"}});
+    const auto reason = [&](const std::string& body) {
+        reply.body = body;
+        const Attempt attempt = bench.perform_once(phase, kPatient);
+        CHECK(attempt.verdict == Verdict::in_doubt);
+        constexpr std::string_view kBefore =
+            "200 OK, but the output \"id\" is missing ($response.body#/id is missing: the body is not JSON: ";
+        REQUIRE(attempt.reason.starts_with(kBefore));
+        return attempt.reason.substr(kBefore.size());
+    };
+    CHECK(reason("") == "it is empty)");
+    CHECK(reason("{\"id\":\"caf\xE9\"}") ==
+          "line 1, column 12: syntax error while parsing value - invalid string: ill-formed UTF-8 byte)");
+    CHECK(reason("{\"id\":1}" + std::string(1, '\0')) == "line 1, column 9: there is a NUL byte in it)");
+    CHECK(reason(std::string(300, '[')) == "line 1, column 201: nested deeper than 200 levels)");
+    CHECK(reason("<html>s3cret").find("html") == std::string::npos);
+    reply.body = R"({"id": 1e400})";
+    const Attempt attempt = bench.perform_once(phase, kPatient);
+    CHECK(attempt.verdict == Verdict::done);
+    CHECK(to_text(attempt.outputs) == R"({"id":1e400})");
+}
