@@ -6,10 +6,10 @@
 #include <cstdio>
 
 #include "base/exit_status.hpp"
+#include "base/shell_words.hpp"
 #include "base/text.hpp"
 #include "cli/output.hpp"
 #include "convert/convert.hpp"
-#include "convert/shell_words.hpp"
 #include "sys/whole_file.hpp"
 
 namespace lockstep {

@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "convert/shell_words.hpp"
+#include "base/shell_words.hpp"
 
 namespace lockstep {
 

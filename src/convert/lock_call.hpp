@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/duration.hpp"
-#include "convert/shell_words.hpp"
+#include "base/shell_words.hpp"
 
 namespace lockstep {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "convert/shell_words.hpp"
+#include "base/shell_words.hpp"
 
 namespace lockstep {
 

@@ -19,6 +19,7 @@ struct ShellToken {
     std::string_view text;             ///< as it stands in the line; of a redirection, all of it
     std::size_t begin = 0;             ///< where that begins in the line
     std::optional<std::string> value;  ///< of a word without expansions: what the shell makes of it
+    std::string unquoted;              ///< of a word: without its quotes; expansions as they are written
 
     std::size_t end() const { return begin + text.size(); }
     bool is_op(std::string_view op) const { return kind == Kind::op && text == op; }
@@ -28,6 +29,10 @@ struct ShellToken {
 /// The tokens of a line, comments left out. nullopt: a quote or a substitution is not closed, or there is a here-document
 /// or a substituted process. The tokens point into `line`.
 std::optional<std::vector<ShellToken>> split_shell_line(std::string_view line);
+
+/// Those of a script as far as it can be read: what is not closed ends with the text, a substituted process is a part of a
+/// word, and the lines of a here-document are read like any others.
+std::vector<ShellToken> shell_tokens(std::string_view script);
 
 /// How much of a script a shell reads before it does the first line of it: quotes, substitutions, a backslash at the end and
 /// here-documents make it read on. The '\n' at the end is not counted; all of the text if no such end can be found.

@@ -1,6 +1,6 @@
 // A shell line as words and operators, with their places.
 
-#include "convert/shell_words.hpp"
+#include "base/shell_words.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -74,4 +74,20 @@ TEST_CASE("a line of a script ends where the shell has read enough to do it", "[
     }
     for (const std::string open : {"a 'b", "a $(b", "cat <<E", "a \\"})
         CHECK(first_line(open + "\nc\nd\n") == (open == "a \\" ? "a \\\nc" : open + "\nc\nd\n"));
+}
+
+TEST_CASE("of a script that is not closed, or goes on elsewhere, there are tokens as far as it goes", "[shell]") {
+    const auto unquoted = [](const std::string& script) {
+        std::string text;
+        for (const ShellToken& token : shell_tokens(script))
+            text +=
+                (text.empty() ? "" : "|") + (token.kind == ShellToken::Kind::word ? token.unquoted : std::string(token.text));
+        return text;
+    };
+    CHECK(unquoted("'a b' \"$(c \"d\")\"$'e'\\f ~/'g' \"`h`\"") == "a b|$(c \"d\")$ef|~/g|`h`");
+    CHECK(unquoted("a x<(b; c) > >(d 'e f') 2>&1 | g") == "a|x<(b; c)|> >(d 'e f')|2>&1|||g");
+    CHECK(unquoted("a <<E; b\nc\nE") == "a|<<E|;|b|\n|c|\n|E");
+    CHECK(unquoted("a; b 'c; d") == "a|;|b|c; d");
+    CHECK(unquoted("a $(b; c") == "a|$(b; c");
+    CHECK(unquoted("a >; b") == "a|>|;|b");
 }
