@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/shell_words.hpp"
+
 namespace lockstep {
 
 namespace {
 
-// Of two that begin alike the longer one first.
-constexpr std::string_view kRedirections[] = {"&>>", "&>", "<<<", "<<-", "<<", "<&", "<>", "<", ">>", ">&", ">|", ">"};
-constexpr std::string_view kOperators[] = {"&&", "||", "|&", "|", "&", ";;", ";", "\n", "(", ")"};
 constexpr std::string_view kOpening[] = {"{", "if", "while", "until", "for", "case"};
 constexpr std::string_view kClosing[] = {"}", "fi", "done", "esac"};
 constexpr std::string_view kPassedOver[] = {"then", "elif", "else", "do", "!", "time"};
@@ -17,12 +16,6 @@ constexpr std::string_view kPassedOver[] = {"then", "elif", "else", "do", "!", "
 template <std::size_t N>
 bool is_one_of(const std::string_view (&words)[N], std::string_view word) {
     return std::ranges::find(words, word) != std::end(words);
-}
-
-template <std::size_t N>
-std::string_view first_that_begins(const std::string_view (&words)[N], std::string_view text) {
-    const auto found = std::ranges::find_if(words, [&](std::string_view word) { return text.starts_with(word); });
-    return found != std::end(words) ? *found : "";
 }
 
 bool is_assignment(std::string_view word) {
@@ -33,22 +26,14 @@ bool is_assignment(std::string_view word) {
 
 class Reader {
   public:
-    explicit Reader(std::string_view script) : script_(script) {}
-
-    std::vector<ShellCommand> read() {
-        while (to_token()) {
-            const std::size_t begin = at_;
-            if (is_redirection()) {
-                redirection();
-                touch(begin);
-                current_.redirections += " " + std::string(script_.substr(begin, at_ - begin));
-            } else if (const std::string_view op = first_that_begins(kOperators, rest()); !op.empty()) {
-                at_ += op.size();
-                operator_read(op);
-            } else {
-                const std::string value = word();
-                word_read(value, begin);
-            }
+    std::vector<ShellCommand> read(std::string_view script) {
+        for (const ShellToken& token : shell_tokens(script)) {
+            if (token.kind == ShellToken::Kind::op)
+                operator_read(token.text);
+            else if (token.kind == ShellToken::Kind::word)
+                word_read(token);
+            else
+                redirection_read(token);
         }
         end_command("");
         return std::move(commands_);
@@ -63,121 +48,38 @@ class Reader {
         std::size_t list_begin = 0;  ///< of the list that it is in
     };
 
-    std::string_view rest() const { return script_.substr(at_); }
-
-    /// Past blanks, comments and line ends behind a backslash; whether anything is left.
-    bool to_token() {
-        for (; at_ < script_.size(); ++at_) {
-            if (script_[at_] == '#') at_ = std::min(script_.find('\n', at_), script_.size());
-            if (rest().starts_with("\\\n"))
-                ++at_;
-            else if (rest().empty() || (script_[at_] != ' ' && script_[at_] != '\t'))
-                break;
-        }
-        return at_ < script_.size();
-    }
-
-    bool is_redirection() const {
-        const std::string_view from = rest().substr(std::min(rest().find_first_not_of("0123456789"), rest().size()));
-        if (from.starts_with("&>")) return from.size() == rest().size();
-        return (from.starts_with('<') || from.starts_with('>')) && !from.substr(1).starts_with('(');
-    }
-
-    void redirection() {
-        at_ = script_.find_first_not_of("0123456789", at_);
-        at_ += first_that_begins(kRedirections, rest()).size();
-        if (to_token()) word();
-    }
-
-    /// To the word's end. What it is without quotes; expansions stay as they are written.
-    std::string word() {
-        std::string value;
-        while (at_ < script_.size()) {
-            const char c = script_[at_];
-            if (is_expansion() || rest().starts_with("<(") || rest().starts_with(">(")) {
-                value += to_close();
-            } else if (c == '\'' || c == '"' || c == '`') {
-                quoted(value);
-            } else if (c == '\\' && at_ + 1 < script_.size()) {
-                value += script_[at_ + 1];
-                at_ += 2;
-            } else if (std::string_view(" \t\n;&|()<>").contains(c)) {
-                break;
-            } else {
-                value += c;
-                ++at_;
-            }
-        }
-        return value;
-    }
-
-    /// Past the quote that ends what begins here.
-    void quoted(std::string& value) {
-        const char quote = script_[at_];
-        if (quote == '`') value += quote;
-        for (++at_; at_ < script_.size() && script_[at_] != quote;) {
-            if (quote == '"' && is_expansion()) {
-                value += to_close();
-                continue;
-            }
-            const bool escapes = quote != '\'' && script_[at_] == '\\' && at_ + 1 < script_.size();
-            if (escapes && std::string_view("$`\"\\\n").contains(script_[at_ + 1])) ++at_;
-            value += script_[at_++];
-        }
-        if (quote == '`') value += quote;
-        at_ = std::min(at_ + 1, script_.size());
-    }
-
-    bool is_expansion() const { return rest().starts_with("$(") || rest().starts_with("${"); }
-
-    /// Past the parenthesis or brace that closes the one behind the sign here; all of it, as it is written.
-    std::string_view to_close() {
-        const std::size_t from = at_++;
-        const char open = script_[at_];
-        std::string ignored;
-        for (int depth = 0; at_ < script_.size();) {
-            const char c = script_[at_];
-            if (c == '\'' || c == '"' || c == '`') {
-                quoted(ignored);
-                continue;
-            }
-            at_ = std::min(at_ + (c == '\\' ? 2 : 1), script_.size());
-            if (c == open) ++depth;
-            if (c == (open == '{' ? '}' : ')') && --depth == 0) break;
-        }
-        return script_.substr(from, at_ - from);
-    }
-
-    void touch(std::size_t begin) {
-        if (!begun_) current_.begin = begin;
+    void touch(const ShellToken& token) {
+        if (!begun_) current_.begin = token.begin;
         begun_ = true;
-        current_.end = at_;
+        current_.end = token.end();
     }
 
-    void word_read(const std::string& value, std::size_t begin) {
-        const std::string_view raw = script_.substr(begin, at_ - begin);
+    void redirection_read(const ShellToken& redirection) {
+        touch(redirection);
+        (current_.redirections += " ") += redirection.text;
+    }
+
+    void word_read(const ShellToken& word) {
+        if (!begun_ && is_one_of(kPassedOver, word.text)) return;
+        if (!begun_ && is_one_of(kOpening, word.text)) return open(false);
+        touch(word);
         if (current_.words.empty() && !current_.exec) {
-            if (is_one_of(kPassedOver, raw) && !begun_) return;
-            if (is_one_of(kOpening, raw) && !begun_) return open(false);
-            if (is_one_of(kClosing, raw)) closing_ = true;
-            if (is_assignment(raw)) {
-                touch(begin);
-                current_.assignments += std::string(raw) + " ";
+            if (is_one_of(kClosing, word.text)) closing_ = true;
+            if (is_assignment(word.text)) {
+                (current_.assignments += word.text) += " ";
                 return;
             }
-        }
-        touch(begin);
-        if (current_.words.empty() && raw == "exec" && !current_.exec) {
-            current_.exec = true;
+            if (word.text == "exec") {
+                current_.exec = true;
+                return;
+            }
+        } else if (current_.words.empty() && (word.text.starts_with('-') || name_follows_)) {
+            // exec -a NAME, -c, -l of bash
+            name_follows_ = word.text.starts_with('-') && word.text.ends_with('a');
             return;
         }
-        // exec -a NAME, -c, -l of bash
-        if (current_.words.empty() && current_.exec && (raw.starts_with('-') || name_follows_)) {
-            name_follows_ = raw.starts_with('-') && raw.ends_with('a');
-            return;
-        }
-        current_.words.push_back(value);
-        current_.program += " " + std::string(raw);
+        current_.words.push_back(word.unquoted);
+        (current_.program += " ") += word.text;
     }
 
     void operator_read(std::string_view op) {
@@ -224,8 +126,6 @@ class Reader {
         for (std::size_t i = group.first; i < commands_.size(); ++i) commands_[i].child = true;
     }
 
-    std::string_view script_;
-    std::size_t at_ = 0;
     std::vector<ShellCommand> commands_;
     ShellCommand current_;
     bool begun_ = false;          ///< current_ has a part already
@@ -238,6 +138,6 @@ class Reader {
 
 }  // namespace
 
-std::vector<ShellCommand> shell_commands(std::string_view script) { return Reader(script).read(); }
+std::vector<ShellCommand> shell_commands(std::string_view script) { return Reader().read(script); }
 
 }  // namespace lockstep
