@@ -79,8 +79,17 @@ Result<void> check_not_decided(JournalReader& reader, const Pair& pair) {
     return {};
 }
 
+/// The journal keeps UTF-8 only.
+Result<void> check_outputs(const ResolveArguments& arguments) {
+    for (const auto& [name, text] : arguments.outputs) {
+        if (!is_utf8(text)) return unclear("--output " + printable(name + "=" + text) + ": the value is not UTF-8");
+    }
+    return {};
+}
+
 /// Checks the decision as if it were applied now, and writes it down.
 Result<Decision> record(const ResolveArguments& arguments, const std::string& job) {
+    if (auto sound = check_outputs(arguments); !sound) return std::unexpected(std::move(sound.error()));
     const SqliteJournalOptions options{arguments.job.state_directory, job};
     auto reader = JournalReader::open(options);
     if (!reader) return std::unexpected(reader.error());
