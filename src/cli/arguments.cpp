@@ -24,14 +24,22 @@ int take_lines(int argc, char** argv, ConvertArguments& arguments) {
     return static_cast<int>(dashes - argv);
 }
 
-/// CLI11 says of a wrong word only that a command is required. @return "", or what is wrong
-std::string wrong_command(const CLI::App& app, int argc, char** argv) {
-    if (argc < 2 || argv[1][0] == '-') return "";
+int say_usage(const std::string& problem, const std::string& command) {
+    std::fprintf(stderr, "lockstep: %s\nTry: lockstep %s--help\n", problem.c_str(), command.c_str());
+    return to_int(ExitStatus::usage);
+}
+
+/// What CLI11 does not see, or says badly: of a wrong command only that one is required. @return the exit status, 0: go on
+int check_words(const CLI::App& app, int argc, char** argv) {
+    if (argc < 2 || argv[1][0] == '-') return 0;
     std::vector<std::string_view> names;
-    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
         names.push_back(command->get_name());
-    if (std::ranges::find(names, argv[1]) != names.end()) return "";
-    return "unknown command " + printable(argv[1]) + did_you_mean(argv[1], names);
+        if (names.back() != argv[1]) continue;
+        const std::string problem = options::empty_option(*command, argc - 2, argv + 2);
+        return problem.empty() ? 0 : say_usage(problem, command->get_name() + " ");
+    }
+    return say_usage("unknown command " + printable(argv[1]) + did_you_mean(argv[1], names), "");
 }
 
 /// Help or the version, which CLI11 hands over as an error with status 0.
@@ -79,19 +87,15 @@ Arguments parse_arguments(int argc, char** argv) {
     options::add_manual(app, text);
     static char help[] = "--help";
     if (argc == 2 && std::string_view(argv[1]) == "help") argv[1] = help;
-    if (const std::string problem = wrong_command(app, argc, argv); !problem.empty()) {
-        std::fprintf(stderr, "lockstep: %s\nTry: lockstep --help\n", problem.c_str());
-        return Finished{to_int(ExitStatus::usage)};
-    }
+    for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) options::refuse_empty_values(*command);
+    if (const int wrong = check_words(app, argc, argv); wrong != 0) return Finished{wrong};
     const auto used = [&] { return std::ranges::find_if(commands, [](const auto& one) { return one.first->parsed(); }); };
     try {
         app.parse(take_lines(argc, argv, convert), argv);
     } catch (const CLI::ParseError& problem) {
         if (problem.get_exit_code() == 0) return Finished{print_asked_for(app, problem)};
         const auto& met = app.get_subcommands();
-        const std::string name = met.empty() ? "" : met.front()->get_name() + " ";
-        std::fprintf(stderr, "lockstep: %s\nTry: lockstep %s--help\n", problem.what(), name.c_str());
-        return Finished{to_int(ExitStatus::usage)};
+        return Finished{say_usage(problem.what(), met.empty() ? "" : met.front()->get_name() + " ")};
     }
     if (!text.empty()) return Finished{print(text, 0)};
     return used() != commands.end() ? used()->second() : Finished{to_int(ExitStatus::usage)};

@@ -27,6 +27,15 @@ CLI::App* add_exec(CLI::App& app);
 /// `completion` and `manual`: each prints, when it is met, what it knows of all that was added before it.
 void add_manual(CLI::App& app, std::string& text);
 
+/// CLI11 takes "--lock=" as "--lock" and the next word for its value, whatever that is: "--dry-run" would be a lock's path, and
+/// the run a real one.
+/// @param argc,argv  what stands behind the command's name
+/// @return           "", or what is wrong with the first such word before "--"
+std::string empty_option(const CLI::App& command, int argc, char** argv);
+
+/// No option, and no positional word that may be left out, takes "" for a value. (The VALUE of a NAME=VALUE may be empty.)
+void refuse_empty_values(CLI::App& command);
+
 // ---- what several of them have in common ---------------------------------------------------------------------------------
 
 /// A duration as parse_duration() reads it; CLI::ValidationError naming the option for anything else.

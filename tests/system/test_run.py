@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import unittest
@@ -34,6 +35,52 @@ class CommandLine(ItemTest):
                 self.assertIn("--help", result.err)
         self.assertEqual(self.story(), [])
         self.assertFalse(self.state.exists())
+
+    def test_an_option_with_nothing_behind_its_equals_sign_takes_no_other_word_for_its_value(self):
+        job = self.article()
+        before = sorted(os.listdir(self.root))
+        state = ("--state-dir", self.state)
+        for words in (["run", job, *state, "--lock=", "--dry-run"], ["run", job, "--state-dir=", "--dry-run"], ["run", job, "--only=", "--dry-run"],
+                      ["loop", job, *state, "--set=", "--strict"], ["status", "--state-dir=", job], ["status", *state, "--lock=", job],
+                      ["locks", "--root=", "--json"], ["check", "--supervisord=", job], ["unlock", "--run=", "x"], ["init", "pair", "nn", "--write=", "--force"],
+                      ["init", "pair", "nn", "--force="], ["setup", "cron", job, "--user=", "--write"],
+                      ["run", job, *state, "--only", "--", "--lock=", "--dry-run"]):
+            with self.subTest(words=words):
+                [option] = [word for word in words if str(word).endswith("=")]
+                result = self.lockstep(*words)
+                self.assertEqual((result.status, result.out), (64, ""))
+                self.assertEqual(result.err, f"lockstep: {option} is empty: write a value behind it, or leave it out\nTry: lockstep {words[0]} --help\n")
+        self.assert_only_told(before)
+
+    def test_an_empty_value_is_none_that_was_left_out(self):
+        """"$STATE" without a STATE: the default journal does not know what the right one has done."""
+        job = self.article()
+        before = sorted(os.listdir(self.root))
+        # None would write into the default places, even if it were not refused.
+        for words in (["run", job, "--dry-run", "--state-dir", ""], ["run", job, "--dry-run", "--lock", ""], ["run", job, "--dry-run", "--only", ""],
+                      ["status", ""], ["status", job, "--state-dir", ""], ["history", job, "--lock", ""], ["convert", ""], ["check", job, "--systemd", ""],
+                      ["locks", "--state-dir", ""], ["init", "pair", "no name", "--write", ""],
+                      ["setup", "cron", job, "--write", ""], ["setup", "cron", job, "--user", ""], ["setup", "cron", job, "--program", ""]):
+            with self.subTest(words=words):
+                result = self.lockstep(*words)
+                self.assertEqual((result.status, result.out), (64, ""))
+                self.assertRegex(result.err, "^lockstep: [a-z-]+: it is empty: write a value, or leave it out\n")
+        self.assert_only_told(before)
+
+    def assert_only_told(self, before):
+        self.assertEqual([name for name in sorted(os.listdir(self.root)) if not re.fullmatch(r"(out|err)\.\d+", name)], before)
+
+    def test_a_parameter_may_be_empty_and_a_value_may_look_like_an_option_that_is(self):
+        job = json.loads(self.article().read_text())
+        job["params"] = {"a": "x"}
+        job["steps"][0]["first"]["command"] = ["echo", "<{$params.a}>"]
+        for words in (["--set", "a="], ["--set=a="]):
+            result = self.run_job(self.write_job(job), "--dry-run", *words)
+            self.assertEqual((result.status, result.err), (0, ""))
+            self.assertIn("echo '<>'", result.out)
+        result = self.run_job(self.write_job(job), "--dry-run", "--set", "a=--lock=")
+        self.assertIn("echo '<--lock=>'", result.out)
+        self.assertEqual(self.lockstep("convert", "--commands", "--", "true --lock=").status, 0)
 
     def test_under_log_format_json_what_is_wrong_with_the_job_file_is_a_line_an_error(self):
         job = self.root / "bad.json"
