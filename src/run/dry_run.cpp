@@ -44,6 +44,7 @@ class DryRun {
   private:
     ExitStatus every_item(ItemSource& items, Scope& scope) {
         ExitStatus status = ExitStatus::ok;
+        bool found = !options_.only;
         for (;;) {
             auto next = items.next();
             if (!next) return failed(next.error());
@@ -55,9 +56,11 @@ class DryRun {
             }
             const Item& item = std::get<Item>(**next);
             if (options_.only && item.key != *options_.only) continue;
+            found = true;
             status = graver(status, one_item(item, scope));
             if (auto said = say(); !said) return failed(said.error());
         }
+        if (!found) return failed({Failure::items, "no item has the key \"" + printable(*options_.only) + "\"", 0});
         return status;
     }
 

@@ -90,6 +90,13 @@ class Items(ItemTest):
         self.assertEqual(missing.status, 69, missing.err)
         self.assertIn('"zz"', missing.err)
 
+    def test_a_dry_run_says_like_a_real_one_that_no_item_has_the_key(self):
+        self.write("in.ndjson", '{"id":"a"}\n{"id":"b"}\n')
+        job = self.job_over({"ndjson": "in.ndjson"})
+        missing = self.run_job(job, "--dry-run", "--only", "zz")
+        self.assertEqual((missing.status, missing.out, missing.err), (69, "", 'lockstep: items: no item has the key "zz"\n'))
+        self.assertEqual(self.run_job(job, "--dry-run", "--only", "b").status, 0)
+
     def test_failed_items_do_not_stop_the_others_until_there_are_too_many(self):
         self.write("items.ndjson", "".join(f'{{"id": "i{n}"}}\n' for n in range(8)))
         script = '#!/bin/sh\necho "$1" >>done.log\nexit 3\n'
