@@ -90,6 +90,8 @@ std::string bash_script(const Manual& manual) {
            "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command='' with_value='' named='' at i "
            "seen=0\n"
            "    COMPREPLY=()\n"
+           // Readline divides --wait=1s into three words.
+           "    if [[ $cur == = ]]; then cur=''; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
            "    for ((at = 1; at < COMP_CWORD; ++at)); do\n"
            "        if [[ ${COMP_WORDS[at]} != -* ]]; then command=${COMP_WORDS[at]}; break; fi\n"
            "    done\n"
@@ -103,7 +105,10 @@ std::string bash_script(const Manual& manual) {
            "            return\n"
            "        elif [[ ${COMP_WORDS[i]} == -* ]]; then\n"
            "            [[ $command == exec && ${COMP_WORDS[i]} == --lock ]] && named=1\n"
-           "            [[ $with_value == *\" ${COMP_WORDS[i]} \"* ]] && ((++i))\n"
+           "            if [[ $with_value == *\" ${COMP_WORDS[i]} \"* ]]; then\n"
+           "                ((++i))\n"
+           "                [[ ${COMP_WORDS[i]} == = ]] && ((++i))\n"
+           "            fi\n"
            "        elif [[ $command == exec && ($named || $seen == 1) ]]; then\n"
            "            _lockstep_command $i\n"
            "            return\n"
@@ -152,8 +157,11 @@ std::string zsh_command(const CommandManual& command) {
             text += " \\\n                        '" + zsh_value(option) + "'";
             continue;
         }
-        for (const std::string& name : option.names)
-            text += " \\\n                        '*" + name + "[" + zsh_text(option.help) + "]" + zsh_value(option) + "'";
+        for (const std::string& name : option.names) {
+            const char* equals = name.starts_with("--") && !option.value.empty() ? "=" : "";
+            text +=
+                " \\\n                        '*" + name + equals + "[" + zsh_text(option.help) + "]" + zsh_value(option) + "'";
+        }
     }
     if (command.runs_a_command) text += " \\\n                        '*::command:_normal'";
     return text + "\n                    ;;\n";
@@ -208,7 +216,17 @@ std::string fish_option(const std::string& condition, const OptionManual& option
 }
 
 std::string fish_script(const Manual& manual) {
-    std::string text = "# fish completion for lockstep(1)\ncomplete -c lockstep -f\n";
+    std::string text =
+        "# fish completion for lockstep(1)\ncomplete -c lockstep -f\n"
+        // Of its own: __fish_complete_subcommand passes over words that look like options, also those of the command.
+        "function __lockstep_command\n"
+        "    set -l words (commandline -opc)\n"
+        "    set -l token (commandline -ct)\n"
+        "    set -l dashes (contains -i -- -- $words); or return\n"
+        "    set -e words[1..$dashes]\n"
+        "    set -q words[1]; and set words (string escape -- $words)\n"
+        "    complete -C \"$words $token\"\n"
+        "end\n";
     text += "complete -c lockstep -n __fish_use_subcommand -l help -d 'tell what there is'\n";
     text += "complete -c lockstep -n __fish_use_subcommand -l version -d 'tell which lockstep this is'\n";
     for (const CommandManual& command : manual.commands) {
@@ -225,10 +243,9 @@ std::string fish_script(const Manual& manual) {
                     : "";
             if (!silent) text += fish_option(condition + place, option);
         }
-        if (command.runs_a_command) {
-            text += "complete -c lockstep -n '" + condition + "; and contains -- -- (commandline -opc)' -x -a '(" +
-                    "__fish_complete_subcommand --fcs-skip=(math (contains -i -- -- (commandline -opc))))'\n";
-        }
+        if (command.runs_a_command)
+            text += "complete -c lockstep -n '" + condition +
+                    "; and contains -- -- (commandline -opc)' -x -a '(__lockstep_command)'\n";
     }
     return text;
 }

@@ -99,6 +99,13 @@ class Completions(SystemTest):
         self.assertIn("sleep", self.bash("lockstep", "exec", "x", "--", "slee"))
         self.assertIn("sleep", self.bash("lockstep", "exec", "x", "slee"))
 
+    def test_bash_completes_a_value_behind_an_equals_sign(self):
+        (self.root / "ship.json").touch()
+        self.assertEqual(self.bash("lockstep", "run", "--log-format", "="), {"text", "json"})
+        self.assertEqual(self.bash("lockstep", "run", "--log-format", "=", "j"), {"json"})
+        self.assertEqual(self.bash("lockstep", "setup", "--user", "=", "me", "s"), {"systemd", "supervisord"})
+        self.assertIn("sleep", self.bash("lockstep", "exec", "--wait", "=", "1s", "x", "slee"))
+
     def test_no_option_of_ours_is_offered_behind_the_dashes_or_to_the_command(self):
         (self.root / "ship.json").touch()
         for words in (["exec", "x", "--"], ["exec", "x", "--", "./script"], ["exec", "x", "./script"], ["exec", "--lock", "x", "./script"],
@@ -112,7 +119,7 @@ class Completions(SystemTest):
     @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
     def test_fish(self):
         def fish(line):
-            done = self.run_to_end("fish", "--no-config", "-c", "source $argv[1]; complete -C $argv[2]", self.script("fish"), line)
+            done = self.run_to_end("fish", "--no-config", "-c", "source $argv[1]; complete -c ls -l all; complete -C $argv[2]", self.script("fish"), line)
             self.assertEqual(done.err, "")
             return {text.split("\t")[0] for text in done.out.splitlines()}
         self.assertEqual(fish("lockstep re"), {"resolve"})
@@ -121,6 +128,12 @@ class Completions(SystemTest):
         self.assertLessEqual({"systemd", "supervisord"}, fish("lockstep setup s"))
         self.assertEqual(fish("lockstep setup cron syst"), set())
         self.assertEqual({word for word in fish("lockstep exec x -- --w") if word == "--wait"}, set())
+        (self.root / "ship.json").touch()
+        for ours in ("x", "--quiet x", "--wait 1s x", "--wait=1s x", "--lock x --lock y"):
+            with self.subTest(ours=ours):
+                self.assertIn("ship.json", fish(f"lockstep exec {ours} -- cat sh"))
+                self.assertIn("--all", fish(f"lockstep exec {ours} -- ls --al"))
+                self.assertIn("sleep", fish(f"lockstep exec {ours} -- slee"))
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
     def test_zsh(self):
@@ -138,6 +151,8 @@ class Completions(SystemTest):
             zpty -r inner text "*convert*" && print -r -- command
             zpty -w -n inner $'\x15'"lockstep setup syst"$'\t'
             zpty -r inner text "*systemd*" && print -r -- word
+            zpty -w -n inner $'\x15'"lockstep run --log-format=js"$'\t'
+            zpty -r inner text "*=json*" && print -r -- value
             zpty -w -n inner $'\x15'"lockstep exec --wai"$'\t'
             zpty -r inner text "*--wait*" && print -r -- ours
             zpty -w -n inner $'\x15'"lockstep exec x -- cat --wai"$'\t'
@@ -146,7 +161,7 @@ class Completions(SystemTest):
             zpty -d inner
         '''
         done = self.run_to_end("zsh", "-f", "-c", code, "zsh", script, deadline=60)
-        self.assertEqual(done.out.split(), ["option", "command", "word", "ours", "no", "option"], done.err)
+        self.assertEqual(done.out.split(), ["option", "command", "word", "value", "ours", "no", "option"], done.err)
 
 
 if __name__ == "__main__":
