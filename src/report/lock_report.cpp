@@ -231,7 +231,7 @@ std::string waiters_text(const LockView& lock) {
 
 std::string rmdir_advice(const LockView& lock) {
     if (lock.problem) return "";
-    const std::string command = "rmdir " + printable(shell_quoted(lock.path), 4096);
+    const std::string command = "rmdir " + shell_quoted_line(lock.path);
     if (lock.state == LockState::foreign)
         return "nothing tells whether its owner lives: when you are sure that it does not, " + command;
     const bool without_record = lock.state == LockState::unknown && !lock.record && lock.readers.empty() && lock.changed_ms > 0;
@@ -244,8 +244,8 @@ std::string unlock_command_line(const LockView& lock) {
     const bool ours = lock.owner == ::geteuid();
     // sudo keeps no LOCKSTEP_LOCK_ROOT: there the path says it.
     const std::string name = ours ? lock_name(lock.path) : lock.path;
-    return (ours ? "" : "sudo -u " + sudo_name(lock.owner) + " ") + "lockstep unlock " +
-           printable(shell_quoted(name), kLongestText) + " --run " + printable(shell_quoted(run));
+    return (ours ? "" : "sudo -u " + sudo_name(lock.owner) + " ") + "lockstep unlock " + shell_quoted_line(name) + " --run " +
+           shell_quoted_line(run);
 }
 
 }  // namespace lockstep

@@ -11,6 +11,15 @@ from support import LOCKSTEP, as_root, wait_until
 
 
 class Unlocking(LocksTest):
+    def test_the_command_to_type_next_can_be_typed_whatever_the_lock_is_called(self):
+        lock = self.root / "a\nb.lock"
+        holder = self.hold(lock)
+        refused = self.lockstep("unlock", lock)
+        self.assertEqual(refused.status, 64, refused.err)
+        self.assertIn("lockstep unlock $'" + str(lock).replace("\n", "\\n") + "' --run ", refused.err)
+        holder.let_go()
+        self.assertEqual(holder.wait(), 0)
+
     def test_what_is_left_behind_goes_when_its_run_is_named(self):
         run = self.leave_behind()
         result = self.unlock(self.lock, "--run", run)
