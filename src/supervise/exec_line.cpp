@@ -125,7 +125,7 @@ std::vector<std::string> exec_words(std::string_view line, const std::string& un
     bool expands = true;
     for (; !line.empty() && std::string_view("@-:+!").contains(line.front()); line.remove_prefix(1))
         expands = expands && line.front() != ':';
-    const std::vector<std::string> written = words_of(line, unit);
+    std::vector<std::string> written = words_of(line, unit);
     if (!expands) return written;
     std::vector<std::string> words;
     for (const std::string& word : written) {

@@ -117,9 +117,10 @@ class AsyncBackend final : public Backend {
 
     void finish(Millis patience) override {
         Outlet* const out = stdout_.load(std::memory_order_acquire);
-        if (out != nullptr) out->drain(patience);
+        const bool has_two = out != nullptr && out != &stderr_;
+        if (has_two) out->drain(patience);
         stderr_.drain(patience);
-        const std::size_t lost = stderr_.lost() + (out != nullptr ? out->lost() : 0);
+        const std::size_t lost = stderr_.lost() + (has_two ? out->lost() : 0);
         if (lost == 0) return;
         const std::string what = fmt::format("{} {} of the log and of commands' output, which nobody read in time", lost,
                                              lost == 1 ? "piece" : "pieces");
@@ -130,21 +131,23 @@ class AsyncBackend final : public Backend {
     /// One of its own, so that a reader of stdout who sleeps keeps no line from stderr; made when it is first wanted.
     Outlet& stdout_outlet() {
         std::call_once(stdout_looked_at_, [this] {
-            if (are_one(STDOUT_FILENO, STDERR_FILENO)) return;
+            Outlet* outlet = &stderr_;
             try {
-                stdout_.store(new Outlet(kStdoutQueueLength), std::memory_order_release);
-            } catch (const std::system_error&) {  // no thread to be had: it shares stderr's
+                if (!are_one(STDOUT_FILENO, STDERR_FILENO)) outlet = new Outlet(kStdoutQueueLength);
+            } catch (const std::system_error& problem) {
+                line(Level::debug, fmt::format("starting a thread for stdout: {}; it shares that of the log", problem.what()),
+                     {});
             }
+            stdout_.store(outlet, std::memory_order_release);
         });
-        Outlet* const own = stdout_.load(std::memory_order_acquire);
-        return own != nullptr ? *own : stderr_;
+        return *stdout_.load(std::memory_order_acquire);
     }
 
     Level level_;
     LineFormat format_;
     Outlet stderr_{kQueueLength};
     std::once_flag stdout_looked_at_;
-    std::atomic<Outlet*> stdout_ = nullptr;
+    std::atomic<Outlet*> stdout_ = nullptr;  // until somebody writes there
 };
 
 }  // namespace
