@@ -228,6 +228,16 @@ std::vector<ShellToken> shell_tokens(std::string_view script) {
     return splitter.take_tokens();
 }
 
+bool is_assignment(const ShellToken& word) {
+    constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+    constexpr std::string_view kInName = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789.";
+    std::string_view rest = word.text;
+    if (rest.empty() || !kLetters.contains(rest.front())) return false;
+    rest.remove_prefix(std::min(rest.find_first_not_of(kInName), rest.size()));
+    if (rest.starts_with('[')) rest.remove_prefix(std::min(rest.find(']'), rest.size() - 1) + 1);
+    return rest.starts_with('=') || rest.starts_with("+=");
+}
+
 std::size_t shell_line_length(std::string_view script) { return Splitter(script).first_line(); }
 
 }  // namespace lockstep

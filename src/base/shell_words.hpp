@@ -34,6 +34,9 @@ std::optional<std::vector<ShellToken>> split_shell_line(std::string_view line);
 /// word, and the lines of a here-document are read like any others.
 std::vector<ShellToken> shell_tokens(std::string_view script);
 
+/// NAME=…, NAME+=… or NAME[…]=…: as the first words of a command some shell takes these for variables (NAME.NAME: ksh93).
+bool is_assignment(const ShellToken& word);
+
 /// How much of a script a shell reads before it does the first line of it: quotes, substitutions, a backslash at the end and
 /// here-documents make it read on. The '\n' at the end is not counted; all of the text if no such end can be found.
 std::size_t shell_line_length(std::string_view script);

@@ -17,11 +17,6 @@ constexpr std::array<std::string_view, 27> kBefore = {
 
 bool is_before(std::string_view name) { return std::ranges::find(kBefore, name) != kBefore.end(); }
 
-bool is_assignment(const ShellToken& word) {
-    const std::size_t equals = word.text.find('=');
-    return equals != std::string_view::npos && equals > 0 && word.text.find_first_of("'\"$/-.", 0) > equals;
-}
-
 /// "10", "30s": what timeout(1) and nice(1) are given.
 bool is_amount(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789.smhd") == std::string_view::npos && text.front() <= '9';

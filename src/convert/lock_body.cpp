@@ -27,8 +27,6 @@ bool may_assign(const ShellToken& token) {
     return !token.value && (token.text.contains("$((") || (token.text.contains("${") && token.text.contains('=')));
 }
 
-bool is_assignment(const ShellToken& word) { return word.text.substr(0, word.text.find_first_of("'\"$")).contains('='); }
-
 /// The words behind those of the shell that only say whether a command is done.
 std::span<const ShellToken> done_by(const SimpleCommand& command) {
     constexpr std::array<std::string_view, 12> kConditions = {"if",    "then",  "elif", "else", "fi", "!",

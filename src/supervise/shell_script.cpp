@@ -1,7 +1,6 @@
 #include "supervise/shell_script.hpp"
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/shell_words.hpp"
 
@@ -16,12 +15,6 @@ constexpr std::string_view kPassedOver[] = {"then", "elif", "else", "do", "!", "
 template <std::size_t N>
 bool is_one_of(const std::string_view (&words)[N], std::string_view word) {
     return std::ranges::find(words, word) != std::end(words);
-}
-
-bool is_assignment(std::string_view word) {
-    const std::size_t equals = word.find('=');
-    return equals != std::string_view::npos && equals > 0 && std::isdigit(static_cast<unsigned char>(word.front())) == 0 &&
-           std::ranges::all_of(word.substr(0, equals), [](unsigned char c) { return c == '_' || std::isalnum(c) != 0; });
 }
 
 class Reader {
@@ -65,7 +58,7 @@ class Reader {
         touch(word);
         if (current_.words.empty() && !current_.exec) {
             if (is_one_of(kClosing, word.text)) closing_ = true;
-            if (is_assignment(word.text)) {
+            if (is_assignment(word)) {
                 (current_.assignments += word.text) += " ";
                 return;
             }

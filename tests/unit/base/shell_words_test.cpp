@@ -91,3 +91,19 @@ TEST_CASE("of a script that is not closed, or goes on elsewhere, there are token
     CHECK(unquoted("a $(b; c") == "a|$(b; c");
     CHECK(unquoted("a >; b") == "a|>|;|b");
 }
+
+TEST_CASE("an assignment is a name, perhaps with a subscript, and an equals sign", "[shell]") {
+    const auto assigns = [](std::string_view word) {
+        const auto tokens = shell_tokens(word);
+        REQUIRE(tokens.size() == 1);
+        return is_assignment(tokens.front());
+    };
+    for (const char* word : {"A=1", "_a2=", "PATH+=:/x", "list[0]=x", "A='b c'", "a.b=/x"}) {
+        INFO(word);
+        CHECK(assigns(word));
+    }
+    for (const char* word : {"A", "=1", "2a=1", "--lock=x", "./a=b", "'A'=1", "$A=1", "a/b=c", "list[0", "a]=b"}) {
+        INFO(word);
+        CHECK_FALSE(assigns(word));
+    }
+}
