@@ -25,7 +25,7 @@ class OutletSink final : public spdlog::sinks::base_sink<std::mutex> {
     /// Until `done()` holds: true; or until for `patience` nothing has left: false.
     template <class Done>
     bool wait_while_moving(Millis patience, const Done& done) {
-        std::unique_lock lock(mutex_);
+        std::unique_lock lock(moves_mutex_);
         for (;;) {
             const std::uint64_t seen = moves_;
             if (done()) return true;
@@ -34,11 +34,11 @@ class OutletSink final : public spdlog::sinks::base_sink<std::mutex> {
     }
     /// Has anything left since the last wait in vain?
     bool is_stuck() const {
-        const std::lock_guard lock(mutex_);
+        const std::lock_guard lock(moves_mutex_);
         return stuck_at_ == moves_;
     }
     void found_stuck() {
-        const std::lock_guard lock(mutex_);
+        const std::lock_guard lock(moves_mutex_);
         stuck_at_ = moves_;
     }
     bool is_flushed() const { return flushed_; }  // inside wait_while_moving()
@@ -47,9 +47,7 @@ class OutletSink final : public spdlog::sinks::base_sink<std::mutex> {
     void sink_it_(const spdlog::details::log_msg& message) override {
         write_all(message.level == kToStdout ? STDOUT_FILENO : STDERR_FILENO, {message.payload.data(), message.payload.size()});
     }
-    void flush_() override {
-        move([this] { flushed_ = true; });
-    }
+    void flush_() override { has_moved(true); }
 
     /// Writes all of it, or as much as the descriptor ever takes.
     void write_all(int fd, std::string_view text) {
@@ -64,18 +62,17 @@ class OutletSink final : public spdlog::sinks::base_sink<std::mutex> {
                 break;  // EPIPE, ENOSPC, EIO: the text is lost, the work goes on
             }
         }
-        move([] {});
+        has_moved(false);
     }
 
-    template <class Change>
-    void move(const Change& change) {
-        const std::lock_guard lock(mutex_);
-        change();
+    void has_moved(bool flushed) {
+        const std::lock_guard lock(moves_mutex_);
+        flushed_ = flushed_ || flushed;
         ++moves_;
         moved_.notify_all();
     }
 
-    mutable std::mutex mutex_;
+    mutable std::mutex moves_mutex_;  // guards all of the following; never held while something is written
     std::condition_variable moved_;
     std::uint64_t moves_ = 1;
     std::uint64_t stuck_at_ = 0;
