@@ -208,9 +208,8 @@ LockCallResult read_s6_setlock(Words words) {
 }
 
 constexpr char kForCaller[] =
-    "the lock is taken by the caller, before chpst -u changes the user: chpst took it as that user, and as that user nobody "
-    "can "
-    "take it any more";
+    "the lock is taken by the caller, before chpst -u changes the user: chpst took it as that user, and as that user "
+    "nobody can take it any more";
 
 /// All of chpst's options but the lock stay where they are, and are now done behind it.
 LockCallResult read_chpst(Words words) {

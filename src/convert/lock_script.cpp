@@ -19,8 +19,7 @@ constexpr char kShapes[] =
     "UNLOCK · if LOCK; then COMMAND; UNLOCK; fi · until LOCK; do sleep N; done; COMMAND; UNLOCK";
 constexpr char kWithoutLock[] =
     "of LOCK && COMMAND, what stands behind a || or a ; is done without the lock, too: put { } around what belongs under it, "
-    "or "
-    "write lockstep exec NAME -- COMMAND || … by hand";
+    "or write lockstep exec NAME -- COMMAND || … by hand";
 
 /// Reads the words of a script from one place on; each function moves on only if it finds what it looks for.
 class ScriptReader {

@@ -35,11 +35,9 @@ class ConditionParser {
         skip_space();
         if (at_ < source_.size()) return unexpected_text("&&, || or the end belongs");
         if (const ConditionNode* value = bare_value(*tree)) {
-            const bool is_literal = value->op == Op::literal;
-            at_ = is_literal ? value->offset : value->expression.offset;
-            return error(
-                (is_literal ? printable(to_text(value->value)) : value->expression.source) + " is a value, not a condition",
-                "compare it with something, as in $statusCode == 200");
+            at_ = value->offset;
+            const std::string text = value->op == Op::literal ? printable(to_text(value->value)) : value->expression.source;
+            return error(text + " is a value, not a condition", "compare it with something, as in $statusCode == 200");
         }
         return tree;
     }
@@ -140,7 +138,7 @@ class ConditionParser {
             return std::unexpected(std::move(parsed.error()));
         }
         parsed->offset = start;
-        return ConditionNode{Op::expression, std::move(*parsed), {}, {}};
+        return ConditionNode{Op::expression, std::move(*parsed), {}, {}, start};
     }
 
     /// 'text', a quote inside it doubled.

@@ -25,7 +25,7 @@ struct ConditionNode {
     Expression expression;                ///< Op::expression
     Json value;                           ///< Op::literal
     std::vector<ConditionNode> children;  ///< one for a negation, two for a comparison, two or more for && and ||
-    std::size_t offset = 0;               ///< Op::literal: where it begins in the source
+    std::size_t offset = 0;               ///< of an expression or a literal: where it begins in the source
 };
 
 /// The node as a condition: true or false, or the comparison that could not be made.
