@@ -54,7 +54,7 @@ constexpr const char* kExitStatus[][2] = {
     {"0", "all done, or a loop that was stopped; exec: the command's own"},
     {"1", "some items failed or are parked; check: a stop would be cut, or a success is overdue"},
     {"64", "a wrong command line"},
-    {"66", "there is no such job file"},
+    {"66", "there is no such job file; status NAME: neither a journal nor a lock has that name"},
     {"69", "the items could not be had"},
     {"70", "the guardian was killed"},
     {"71", "no process or descriptor could be had"},

@@ -12,13 +12,19 @@ namespace {
 
 int exit_status(const JobStatus& status) { return to_int(status.parked.empty() ? ExitStatus::ok : ExitStatus::some_failed); }
 
+/// A name with neither a journal nor a lock is most likely misspelt: for monitoring that must not look like "all is well".
+bool is_unknown(const ChosenJob& job, const JobStatus& status) {
+    return !job.has_file && !status.has_journal && status.lock.state == LockState::free;
+}
+
 int one_job(const StatusArguments& arguments) {
     const auto job = choose_job(arguments.job);
     if (!job) return job.error();
     const auto status = job_status({job->name, job->lock, arguments.job.state_directory, job->has_file, job->expect_every});
     if (!status) return report_error(status.error());
     const std::int64_t now = wall_now_ms();
-    return print(arguments.json ? to_text(status_json(*status, now)) + "\n" : status_text(*status, now), exit_status(*status));
+    const int result = is_unknown(*job, *status) ? to_int(ExitStatus::no_job_file) : exit_status(*status);
+    return print(arguments.json ? to_text(status_json(*status, now)) + "\n" : status_text(*status, now), result);
 }
 
 /// Every job that has a journal in the state directory; each at the lock that its journal names.

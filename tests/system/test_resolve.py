@@ -155,7 +155,7 @@ class Status(ResolveTest):
         self.assertEqual(self.status("pay")["lastSuccess"]["done"], 1)
         result = self.lockstep("status", "--state-dir", self.state, "--json")
         self.assertEqual((result.status, [each["job"] for each in json.loads(result.out)]), (0, ["pay"]), result.err)
-        unknown = self.status("never-ran")
+        unknown = self.status("never-ran", expected=66)
         self.assertFalse(unknown["hasJournal"])
         self.assertEqual(sorted(path.name for path in self.state.glob("never*")), [])
         self.assertEqual(self.lockstep("status", "no such name").status, 64)
@@ -337,6 +337,14 @@ class History(ResolveTest):
     def test_a_job_that_never_ran_has_none(self):
         result = self.lockstep("history", "never-ran", "--state-dir", self.state)
         self.assertEqual(result.status, 74, result.err)
+        self.assertFalse(self.state.exists())
+
+    def test_a_name_that_nothing_is_known_of_is_no_job_whose_state_is_well(self):
+        status = self.lockstep("status", "never-ran", "--state-dir", self.state)
+        self.assertEqual(status.status, 66, status.err)
+        self.assertIn("it never ran with this state directory", status.out)
+        self.assertEqual(self.lockstep("status", "never-ran", "--state-dir", self.state, "--json").status, 66)
+        self.assertEqual(self.lockstep("status", self.job(), "--state-dir", self.state).status, 0)
         self.assertFalse(self.state.exists())
 
 
