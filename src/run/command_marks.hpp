@@ -6,7 +6,7 @@
 #include <mutex>
 
 #include "lock/directory_lock.hpp"
-#include "run/front.hpp"
+#include "run/command_table.hpp"
 #include "step/action.hpp"
 
 namespace lockstep {

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "run/front.hpp"
+#include "run/command_table.hpp"
 #include "sys/stop_signals.hpp"
 #include "sys/unique_fd.hpp"
 

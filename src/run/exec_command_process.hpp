@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "run/front.hpp"
+#include "run/guardian_link.hpp"
 
 namespace lockstep {
 

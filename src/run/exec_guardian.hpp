@@ -4,7 +4,7 @@
 
 #include "run/exec_options.hpp"
 #include "run/exec_progress.hpp"
-#include "run/front.hpp"
+#include "run/guardian_link.hpp"
 
 namespace lockstep {
 

@@ -6,70 +6,15 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include <cstring>
+#include <array>
 
+#include "base/error.hpp"
 #include "base/exit_status.hpp"
 #include "base/text_buffer.hpp"
 #include "sys/log.hpp"
 #include "sys/standard_streams.hpp"
 
 namespace lockstep {
-
-void CommandTable::add(pid_t pid) noexcept {
-    for (auto& slot : pids_) {
-        pid_t expected = 0;
-        if (slot.compare_exchange_strong(expected, pid)) return;
-    }
-}
-
-void CommandTable::remove(pid_t pid) noexcept {
-    for (auto& slot : pids_) {
-        pid_t expected = pid;
-        if (slot.compare_exchange_strong(expected, 0)) return;
-    }
-}
-
-bool CommandTable::contains(pid_t pid) const noexcept {
-    for (const auto& slot : pids_) {
-        if (slot.load() == pid) return true;
-    }
-    return false;
-}
-
-bool CommandTable::empty() const noexcept {
-    for (const auto& slot : pids_) {
-        if (slot.load() != 0) return false;
-    }
-    return true;
-}
-
-std::size_t CommandTable::read(std::span<pid_t> pids) const noexcept {
-    std::size_t count = 0;
-    for (const auto& slot : pids_) {
-        const pid_t pid = slot.load();
-        if (pid != 0 && count < pids.size()) pids[count++] = pid;
-    }
-    return count;
-}
-
-void GuardianLink::tell(std::string_view text) const noexcept {
-    if (listened_to && !text.empty() && text.size() <= kLongestMessage)
-        ::send(socket.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-void CommandTable::signal_groups(int signal) const noexcept {
-    for (const auto& slot : pids_) {
-        if (const pid_t pid = slot.load(); pid != 0) ::kill(-pid, signal);
-    }
-}
-
-std::optional<StopNotice> read_notice(int socket) {
-    StopNotice notice;
-    const ssize_t length = ::recv(socket, &notice, sizeof notice, MSG_DONTWAIT);
-    if (length == static_cast<ssize_t>(sizeof notice)) return notice;
-    if (length == 0 || (length < 0 && errno == ECONNRESET)) return StopNotice::front_died();
-    return std::nullopt;
-}
 
 namespace {
 

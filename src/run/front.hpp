@@ -4,60 +4,21 @@
 
 #include <sys/types.h>
 
-#include <array>
-#include <atomic>
-#include <cstddef>
-#include <optional>
-#include <span>
 #include <string_view>
 
-#include "base/error.hpp"
+#include "run/command_table.hpp"
+#include "run/guardian_link.hpp"
 #include "run/job_terminal.hpp"
 #include "sys/stop_signals.hpp"
 #include "sys/unique_fd.hpp"
 
 namespace lockstep {
 
-/// The commands that run right now, in memory that front and guardian share: if the guardian is killed, the front still knows
-/// which orphans to wait for.
-class CommandTable {
-  public:
-    void add(pid_t pid) noexcept;
-    void remove(pid_t pid) noexcept;
-    bool contains(pid_t pid) const noexcept;
-    bool empty() const noexcept;
-    /// Those that run, as many of them as there is room for. @return how many that are
-    std::size_t read(std::span<pid_t> pids) const noexcept;
-    /// To the process group of each.
-    void signal_groups(int signal) const noexcept;
-
-    /// More commands at once than this are run all the same; only the front would not wait for them.
-    static constexpr std::size_t kSlots = 255;
-
-  private:
-    std::array<std::atomic<pid_t>, kSlots> pids_;  // zero from the beginning
-    static_assert(std::atomic<pid_t>::is_always_lock_free);
-};
-
 /// Who hears, in the front, what the guardian has to tell the world outside.
 class FrontListener {
   public:
     virtual ~FrontListener() = default;
     virtual void told(const char* text) = 0;
-};
-
-/// The guardian's end of what connects the two.
-struct GuardianLink {
-    UniqueFd socket;  ///< StopNotice messages; end of file: the front is dead
-    CommandTable* commands = nullptr;
-    InheritedSignals inherited;
-    bool listened_to = false;         ///< the front has a FrontListener
-    JobTerminal* terminal = nullptr;  ///< of `exec --interactive`: to be given to the command
-
-    /// For the front's listener: at most kLongestMessage bytes. Never waits; what a front that is dead or stopped does not take
-    /// is lost.
-    void tell(std::string_view text) const noexcept;
-    static constexpr std::size_t kLongestMessage = 1000;
 };
 
 /// How the front says what only it knows: that its guardian was killed, or could not be started.
@@ -90,8 +51,5 @@ int run_in_guardian(const InheritedSignals& inherited, const char* name, int (*g
 /// The front's part of it, for a guardian that was started already.
 int wait_for_guardian(const InheritedSignals& inherited, const char* name, UniqueFd socket, CommandTable& commands,
                       pid_t guardian, const FrontDuties& duties = {});
-
-/// Reads the next stop request from the front, or nullopt if none is waiting.
-std::optional<StopNotice> read_notice(int socket);
 
 }  // namespace lockstep

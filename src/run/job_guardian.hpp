@@ -2,7 +2,7 @@
 // The guardian of `run` and `loop`: its main thread reads signals and what the front passes on, and decides what they mean;
 // a Runner in a thread beside it does the work.
 
-#include "run/front.hpp"
+#include "run/guardian_link.hpp"
 #include "run/run_options.hpp"
 
 namespace lockstep {

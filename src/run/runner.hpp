@@ -6,7 +6,7 @@
 #include <string>
 
 #include "run/command_marks.hpp"
-#include "run/front.hpp"
+#include "run/command_table.hpp"
 #include "run/pass_tally.hpp"
 #include "run/run_options.hpp"
 #include "sys/shutdown_delay.hpp"

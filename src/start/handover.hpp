@@ -1,8 +1,8 @@
 #pragma once
 // What the plain road has done when it hands over to the program: the guardian's half of `exec`, from some point on.
 
+#include "run/command_table.hpp"
 #include "run/exec_progress.hpp"
-#include "run/front.hpp"
 #include "sys/stop_signals.hpp"
 
 namespace lockstep::start {

@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "lock/own_identity.hpp"
-#include "run/front.hpp"
+#include "run/command_table.hpp"
 
 namespace lockstep::start {
 
