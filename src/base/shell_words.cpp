@@ -1,6 +1,7 @@
 #include "base/shell_words.hpp"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -236,6 +237,21 @@ bool is_assignment(const ShellToken& word) {
     rest.remove_prefix(std::min(rest.find_first_not_of(kInName), rest.size()));
     if (rest.starts_with('[')) rest.remove_prefix(std::min(rest.find(']'), rest.size() - 1) + 1);
     return rest.starts_with('=') || rest.starts_with("+=");
+}
+
+bool opens_group(const ShellToken& word) {
+    constexpr std::array<std::string_view, 6> kWords = {"{", "if", "for", "while", "until", "case"};
+    return std::ranges::find(kWords, word.text) != kWords.end();
+}
+
+bool closes_group(const ShellToken& word) {
+    constexpr std::array<std::string_view, 4> kWords = {"}", "fi", "done", "esac"};
+    return std::ranges::find(kWords, word.text) != kWords.end();
+}
+
+bool command_follows(const ShellToken& word) {
+    constexpr std::array<std::string_view, 9> kWords = {"{", "if", "while", "until", "then", "else", "elif", "do", "!"};
+    return std::ranges::find(kWords, word.text) != kWords.end();
 }
 
 std::size_t shell_line_length(std::string_view script) { return Splitter(script).first_line(); }

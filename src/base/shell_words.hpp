@@ -37,6 +37,13 @@ std::vector<ShellToken> shell_tokens(std::string_view script);
 /// NAME=…, NAME+=… or NAME[…]=…: as the first words of a command some shell takes these for variables (NAME.NAME: ksh93).
 bool is_assignment(const ShellToken& word);
 
+/// Of a word that a command begins with: one that a compound command begins with, as `{` and `if` (2.9.4).
+bool opens_group(const ShellToken& word);
+/// One that ends it, as `}` and `fi`.
+bool closes_group(const ShellToken& word);
+/// One behind which a command begins: `if`, `then`, `{`, `!`, …; not `for` and `case`, which names follow.
+bool command_follows(const ShellToken& word);
+
 /// How much of a script a shell reads before it does the first line of it: quotes, substitutions, a backslash at the end and
 /// here-documents make it read on. The '\n' at the end is not counted; all of the text if no such end can be found.
 std::size_t shell_line_length(std::string_view script);

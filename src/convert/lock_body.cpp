@@ -29,10 +29,8 @@ bool may_assign(const ShellToken& token) {
 
 /// The words behind those of the shell that only say whether a command is done.
 std::span<const ShellToken> done_by(const SimpleCommand& command) {
-    constexpr std::array<std::string_view, 12> kConditions = {"if",    "then",  "elif", "else", "fi", "!",
-                                                              "while", "until", "do",   "done", "{",  "}"};
     std::span<const ShellToken> words = command.words;
-    while (!words.empty() && is_one_of(words.front(), kConditions)) words = words.subspan(1);
+    while (!words.empty() && (command_follows(words.front()) || closes_group(words.front()))) words = words.subspan(1);
     return words;
 }
 
@@ -77,9 +75,6 @@ bool is_expanded_under_lock(const ShellToken& word) {
 }  // namespace
 
 bool goes_on_without_lock(Tokens body) {
-    constexpr std::array<std::string_view, 6> kOpens = {"{", "if", "for", "while", "until", "case"};
-    constexpr std::array<std::string_view, 4> kCloses = {"}", "fi", "done", "esac"};
-    constexpr std::array<std::string_view, 5> kBetween = {"then", "else", "elif", "do", "!"};
     int depth = 0;
     bool begins = true;  // the next word begins a command: only there it may be one of the shell's own
     for (const ShellToken& token : body) {
@@ -88,9 +83,8 @@ bool goes_on_without_lock(Tokens body) {
             if (depth <= 0 && ends_and_list(token)) return true;
             begins = true;
         } else if (token.kind == ShellToken::Kind::word && begins) {
-            const bool opens = is_one_of(token, kOpens);
-            depth += opens ? 1 : is_one_of(token, kCloses) ? -1 : 0;
-            begins = (opens && token.text != "for" && token.text != "case") || is_one_of(token, kBetween);
+            depth += opens_group(token) ? 1 : closes_group(token) ? -1 : 0;
+            begins = command_follows(token);
         }
     }
     return false;

@@ -1,21 +1,10 @@
 #include "supervise/shell_script.hpp"
 
-#include <algorithm>
-
 #include "base/shell_words.hpp"
 
 namespace lockstep {
 
 namespace {
-
-constexpr std::string_view kOpening[] = {"{", "if", "while", "until", "for", "case"};
-constexpr std::string_view kClosing[] = {"}", "fi", "done", "esac"};
-constexpr std::string_view kPassedOver[] = {"then", "elif", "else", "do", "!", "time"};
-
-template <std::size_t N>
-bool is_one_of(const std::string_view (&words)[N], std::string_view word) {
-    return std::ranges::find(words, word) != std::end(words);
-}
 
 class Reader {
   public:
@@ -53,11 +42,11 @@ class Reader {
     }
 
     void word_read(const ShellToken& word) {
-        if (!begun_ && is_one_of(kPassedOver, word.text)) return;
-        if (!begun_ && is_one_of(kOpening, word.text)) return open(false);
+        if (!begun_ && opens_group(word)) return open(false);
+        if (!begun_ && (command_follows(word) || word.text == "time")) return;
         touch(word);
         if (current_.words.empty() && !current_.exec) {
-            if (is_one_of(kClosing, word.text)) closing_ = true;
+            if (closes_group(word)) closing_ = true;
             if (is_assignment(word)) {
                 (current_.assignments += word.text) += " ";
                 return;
