@@ -37,7 +37,7 @@ struct Pair {
     std::int64_t changed_ms = 0;     ///< wall clock
 };
 
-/// Why a pass ended that went through all items.
+/// Why a pass ended that went through all items and left none of them failed, parked, open or undone.
 inline constexpr std::string_view kAllItemsDone = "all items done";
 
 /// What a pass came to, in items; a line of `history`.

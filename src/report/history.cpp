@@ -21,13 +21,6 @@ std::string counted(const PassTotals& totals) {
     return text;
 }
 
-/// The journal's word for a pass that came to the end of its items says nothing of how they fared; what is told must.
-std::string why_it_ended(const PassLine& line) {
-    const PassTotals& totals = line.totals;
-    const bool all_well = totals.failed + totals.parked + totals.open + totals.left == 0;
-    return line.ended_because == kAllItemsDone && !all_well ? "gone through all items" : line.ended_because;
-}
-
 /// By the wall clock, which may have been set back meanwhile.
 std::int64_t duration_ms(const PassLine& line) { return std::max<std::int64_t>(0, line.ended_ms - line.totals.begun_ms); }
 
@@ -74,7 +67,7 @@ Json history_json(const History& history) {
 std::string pass_text(const PassLine& line) {
     return format_local(line.totals.begun_ms) + ", run " + line.run_id + " pass " + std::to_string(line.pass) + ": " +
            counted(line.totals) + " in " + describe_duration(Millis{duration_ms(line)}) + ": " +
-           printable(why_it_ended(line), 600);
+           printable(line.ended_because, 600);
 }
 
 Json pass_json(const PassLine& line) {

@@ -63,7 +63,7 @@ Result<void> Pass::open_source(Workbench& bench) {
 
 void Pass::conclude() {
     const PassTotals& totals = tally_.result().totals;
-    if (totals.failed + totals.parked + totals.open > 0) tally_.some_failed();
+    tally_.judge_items();
     if (context_.stop.requested.fired() && (totals.left > 0 || !exhausted_))
         end_with(ExitStatus::try_again, "stopped with work left");
     if (only_ && !only_found_ && exhausted_) {

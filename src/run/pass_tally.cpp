@@ -110,6 +110,14 @@ void PassTally::count_cut(Journal& journal) {
     count_left(cut_.size());
 }
 
+void PassTally::judge_items() {
+    const PassTotals& totals = result_.totals;
+    const bool some_failed = totals.failed + totals.parked + totals.open > 0;
+    if (some_failed) result_.status = graver(result_.status, ExitStatus::some_failed);
+    if ((some_failed || totals.left > 0) && result_.ended_because == kAllItemsDone)
+        result_.ended_because = "gone through all items";
+}
+
 void PassTally::end_with(ExitStatus status, const std::string& because) {
     if (result_.status == ExitStatus::ok || graver(status, result_.status) != result_.status) result_.ended_because = because;
     result_.status = graver(status, result_.status);

@@ -65,8 +65,8 @@ class PassTally {
     /// Of errors the first.
     void end_with(Error error);
 
-    /// At the end: not every item is as it should be.
-    void some_failed() { result_.status = graver(result_.status, ExitStatus::some_failed); }
+    /// At the end: is every item as it should be?
+    void judge_items();
     /// At the end: one item was asked for, and that is no success that anybody waits for.
     void only_one_item() {
         if (result_.ended_because == kAllItemsDone) result_.ended_because = "only the item that was named";

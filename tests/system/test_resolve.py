@@ -327,7 +327,8 @@ class History(ResolveTest):
         self.assertEqual([(each["done"], each["failed"]) for each in passes], [(0, 1), (1, 0)])
         self.assertEqual(passes[0]["skipped"], 1)
         self.assertEqual(passes[0]["command"], "run")
-        self.assertTrue(passes[0]["endedBecause"])
+        ends = [each["endedBecause"] for each in passes]
+        self.assertEqual(ends, ["gone through all items", "only the item that was named"])
         self.assertNotEqual(passes[0]["run"], passes[1]["run"])
         limited = json.loads(self.lockstep("history", "pay", "--state-dir", self.state, "--json", "--limit", "1").out)
         self.assertEqual(limited["passes"], passes[:1])

@@ -129,11 +129,8 @@ TEST_CASE("the last success is the last pass that went through all items and in 
     const Place place;
     place.fill();
     place.end_pass(1, {.begun_ms = 1000, .done = 2}, "all items done");
-    place.end_pass(2, {.begun_ms = 2000, .done = 3, .failed = 1}, "all items done");
+    place.end_pass(2, {.begun_ms = 2000, .done = 3, .failed = 1}, "gone through all items");
     place.end_pass(3, {.begun_ms = 3000}, "the items could not be had");
-    const auto history = job_history(place.options(), 20);
-    REQUIRE(history);
-    CHECK(contains(history_text(*history), ": gone through all items\n"));
     const JobStatus status = place.status();
     REQUIRE(status.last_success.has_value());
     CHECK(status.last_success->pass == 1);
