@@ -44,6 +44,9 @@ class JournalReader {
 
     /// Open, parked, or owing steps; oldest first.
     Result<std::vector<Pair>> unfinished();
+    /// Neither done nor unfinished: a pass that lists their items tries them again. Newest first.
+    Result<std::vector<Pair>> failed(std::int64_t limit);
+    Result<std::int64_t> failed_count();
     /// The pairs of all steps of one item.
     Result<std::vector<Pair>> pairs_of(const std::string& item_key);
     /// Newest first.

@@ -36,6 +36,8 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 constexpr std::string_view kFind = LOCKSTEP_PAIR_COLUMNS "WHERE item_key = ?1 AND step = ?2";
 constexpr std::string_view kOfItem = LOCKSTEP_PAIR_COLUMNS "WHERE item_key = ?1 ORDER BY pairs.id";
 constexpr std::string_view kUnfinished = LOCKSTEP_PAIR_COLUMNS "WHERE unfinished = 1 ORDER BY pairs.begun_ms, pairs.id";
+constexpr std::string_view kFailed =
+    LOCKSTEP_PAIR_COLUMNS "WHERE unfinished = 0 AND state <> 'done' ORDER BY changed_ms DESC, pairs.id DESC LIMIT ?1";
 #undef LOCKSTEP_PAIR_COLUMNS
 
 constexpr std::string_view kMarkDecision = "UPDATE decisions SET applied_ms = ?2, outcome = ?3 WHERE id = ?1";
@@ -132,7 +134,7 @@ Result<PairReader> PairReader::create(SqliteDb& db) {
         fmt::format("SELECT {} FROM decisions WHERE applied_ms IS NULL ORDER BY id", kDecisionColumns);
     for (const auto& [statement, sql] :
          {std::pair{&reader.find_, kFind}, std::pair{&reader.of_item_, kOfItem}, std::pair{&reader.unfinished_, kUnfinished},
-          std::pair{&reader.decisions_, std::string_view(decisions)}}) {
+          std::pair{&reader.failed_, kFailed}, std::pair{&reader.decisions_, std::string_view(decisions)}}) {
         if (auto prepared = prepare_into(db, *statement, sql); !prepared) return std::unexpected(std::move(prepared.error()));
     }
     return reader;
@@ -188,6 +190,8 @@ Result<std::vector<Pair>> PairReader::all(Statement& statement, std::string_view
 }
 
 Result<std::vector<Pair>> PairReader::unfinished() { return all(unfinished_, "reading pairs"); }
+
+Result<std::vector<Pair>> PairReader::failed(std::int64_t limit) { return all(failed_.bind(1, limit), "reading what failed"); }
 
 Result<std::vector<Pair>> PairReader::of_item(const std::string& item_key) {
     return all(of_item_.bind(1, item_key), "reading pairs");

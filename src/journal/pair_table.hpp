@@ -68,6 +68,7 @@ class PairReader {
     Result<std::optional<Pair>> find(const std::string& item_key, const std::string& step);
     Result<std::vector<Pair>> of_item(const std::string& item_key);
     Result<std::vector<Pair>> unfinished();
+    Result<std::vector<Pair>> failed(std::int64_t limit);
     Result<std::vector<Decision>> pending_decisions();
 
   private:
@@ -79,6 +80,7 @@ class PairReader {
     Statement find_;
     Statement of_item_;
     Statement unfinished_;
+    Statement failed_;
     Statement decisions_;
 };
 

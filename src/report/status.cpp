@@ -1,5 +1,7 @@
 #include "report/status.hpp"
 
+#include <iterator>
+
 #include "base/text.hpp"
 #include "report/expectation.hpp"
 #include "report/history.hpp"
@@ -21,6 +23,12 @@ Result<void> read_journal(JournalReader& reader, bool has_file, JobStatus& statu
     for (Pair& pair : *unfinished) {
         (pair.state == PairState::parked ? status.parked : status.open).push_back(std::move(pair));
     }
+    auto failed = reader.failed(kFailedShown);
+    if (!failed) return std::unexpected(failed.error());
+    status.failed = std::move(*failed);
+    const auto failed_count = reader.failed_count();
+    if (!failed_count) return std::unexpected(failed_count.error());
+    status.failed_count = *failed_count;
     auto success = reader.last_success();
     if (!success) return std::unexpected(success.error());
     status.last_success = std::move(*success);
@@ -37,9 +45,12 @@ Expectation expectation(const JobStatus& status) {
     return {status.expect_every, status.last_success ? std::optional(status.last_success->ended_ms) : std::nullopt};
 }
 
-std::string pairs_text(const std::vector<Pair>& pairs, const std::string& title, const PairOwner& owner, std::int64_t now_ms) {
+std::string pairs_text(const std::vector<Pair>& pairs, std::int64_t count, const std::string& title, const PairOwner& owner,
+                       std::int64_t now_ms) {
     if (pairs.empty()) return "";
-    std::string text = "  " + title + ": " + std::to_string(pairs.size()) + "\n";
+    const auto shown = static_cast<std::int64_t>(pairs.size());
+    std::string text = "  " + title + ": " + std::to_string(count) +
+                       (shown < count ? "; the newest " + std::to_string(shown) : std::string()) + "\n";
     for (const Pair& pair : pairs) text += pair_text(pair, owner, now_ms);
     return text;
 }
@@ -82,10 +93,11 @@ std::string status_text(const JobStatus& status, std::int64_t now_ms) {
     if (status.expect_every) text += "  " + expectation_text(expectation(status), now_ms) + "\n";
     const bool held = status.lock.state == LockState::held;
     const PairOwner owner{status.job, status.state_directory};
-    text += pairs_text(status.parked, "parked, waiting for a person", owner, now_ms);
-    text += pairs_text(status.open,
+    text += pairs_text(status.parked, std::ssize(status.parked), "parked, waiting for a person", owner, now_ms);
+    text += pairs_text(status.open, std::ssize(status.open),
                        held ? "open, in the hands of the run that holds the lock" : "open, settled first by the next pass",
                        owner, now_ms);
+    text += pairs_text(status.failed, status.failed_count, "failed, tried again by a pass that lists them", owner, now_ms);
     if (!status.waiting.empty()) text += "  decided, applied at the next pass: " + std::to_string(status.waiting.size()) + "\n";
     for (const DecisionLine& line : status.waiting) text += "    " + decision_text(line) + "\n";
     if (status.parked.empty() && status.open.empty()) text += "  nothing is open, nothing is parked\n";
@@ -103,6 +115,8 @@ Json status_json(const JobStatus& status, std::int64_t now_ms) {
     add_expectation(json, expectation(status), now_ms);
     json.set("parked", pairs_json(status.parked, now_ms));
     json.set("open", pairs_json(status.open, now_ms));
+    json.set("failedPairs", Json::of_number(status.failed_count));
+    json.set("failed", pairs_json(status.failed, now_ms));
     Json& waiting = json.set("decided", Json::array());
     for (const DecisionLine& line : status.waiting) waiting.push(decision_json(line));
     return json;

@@ -19,6 +19,9 @@ struct StatusQuery {
     std::optional<Millis> expect_every = std::nullopt;  ///< of the job file
 };
 
+/// There may be thousands, and one cause for all of them.
+inline constexpr std::int64_t kFailedShown = 20;
+
 struct JobStatus {
     std::string job;
     std::string state_directory;  ///< as it was asked for
@@ -30,6 +33,8 @@ struct JobStatus {
     std::optional<Millis> expect_every;
     std::vector<Pair> parked;
     std::vector<Pair> open;
+    std::vector<Pair> failed;           ///< the newest kFailedShown of them
+    std::int64_t failed_count = 0;      ///< of all
     std::vector<DecisionLine> waiting;  ///< decisions that the next pass applies
 };
 

@@ -20,7 +20,7 @@ std::string summary_text(const PassResult& result, Millis elapsed) {
                             shell_quoted_line(result.first_not_tried));
     }
     const std::int64_t others = result.told_before - result.not_tried;
-    if (others > 0) text += fmt::format("; {} told of before (status, or --log-level debug, tells again)", others);
+    if (others > 0) text += fmt::format("; {} told of before (status tells of items again, --log-level debug of records, too)", others);
     return text;
 }
 

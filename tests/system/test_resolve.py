@@ -335,6 +335,22 @@ class History(ResolveTest):
         text = self.lockstep("history", "pay", "--state-dir", self.state).out
         self.assertEqual([f"run {each['run']} pass 1" in line for each, line in zip(passes, text.splitlines())], [True, True])
 
+    def test_the_status_tells_of_what_failed_with_its_last_answer_until_it_is_done(self):
+        job = self.job(items=("i1", "i2"), second=False)
+        self.mode("first", "refused")
+        self.assertEqual(self.run_job(job).status, 1)
+        status = self.status(job)
+        self.assertEqual((status["failedPairs"], sorted(pair["item"] for pair in status["failed"])), (2, ["i1", "i2"]))
+        self.assertEqual({pair["state"] for pair in status["failed"]}, {"first-refused"})
+        self.assertIn("exit status 3", status["failed"][0]["lastAnswer"])
+        text = self.lockstep("status", "pay", "--state-dir", self.state).out
+        self.assertRegex(text, r"(?m)^  failed, tried again by a pass that lists them: 2$")
+        self.mode("first", None)
+        self.assertEqual(self.run_job(job, "--only", "i1").status, 0)
+        self.assertEqual([pair["item"] for pair in self.status(job)["failed"]], ["i2"])
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.status(job)["failedPairs"], 0)
+
     def test_a_job_that_never_ran_has_none(self):
         result = self.lockstep("history", "never-ran", "--state-dir", self.state)
         self.assertEqual(result.status, 74, result.err)
