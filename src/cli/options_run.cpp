@@ -34,13 +34,12 @@ void add_log_options(CLI::App& command, RunOptions& options) {
     add_state_directory(command, options.state_directory);
 }
 
-void add_wait_option(CLI::App& command, RunOptions& options) {
-    command
+CLI::Option* add_wait_option(CLI::App& command, RunOptions& options) {
+    return command
         .add_option_function<std::string>(
             "-w,--wait",
             [&options](const std::string& text) {
-                options.wait_forever = text == "forever";
-                if (!options.wait_forever) options.wait = duration("--wait", text);
+                options.wait = text == "forever" ? std::nullopt : std::optional(duration("--wait", text));
             },
             "wait so long for a busy lock (default: not at all)")
         ->type_name("D|forever");
@@ -75,8 +74,11 @@ void add_coalesce_option(CLI::App& command, RunOptions& options) {
 CLI::App* add_run(CLI::App& app, RunArguments& arguments) {
     CLI::App* run = app.add_subcommand("run", "Make one pass: take the lock, carry out every item's pairs, give the lock back");
     add_pass_options(*run, arguments);
-    add_wait_option(*run, arguments.options);
+    const CLI::Option* const wait = add_wait_option(*run, arguments.options);
     add_coalesce_option(*run, arguments.options);
+    run->parse_complete_callback([&arguments, wait] {
+        if (arguments.options.coalesce && wait->count() == 0) arguments.options.wait = std::nullopt;
+    });
     run->add_option("--only", arguments.options.only, "carry out only the item with this key")->type_name("KEY");
     run->add_flag("--dry-run", arguments.dry_run,
                   "print every request as a curl line; send nothing, run nothing, take no lock");

@@ -78,7 +78,6 @@ int run_command(const InheritedSignals& inherited, RunArguments& arguments) {
     FrontDuties duties{.voice = voice ? &*voice : nullptr};
     if (arguments.max_concurrency) job->max_concurrency = *arguments.max_concurrency;
     if (options.quiet && options.log_level < log::Level::warning) options.log_level = log::Level::warning;
-    if (options.coalesce && options.wait.count() == 0) options.wait_forever = true;
     if (options.loop) {
         const auto wrong = [&](const std::string& line) {
             voice ? voice->say(line) : log::plain("lockstep: " + job->name + ": " + line);

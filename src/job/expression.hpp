@@ -24,7 +24,7 @@ struct Expression {
         inputs,           ///< $inputs.NAME — and a pointer behind '#': $inputs.address#/city
         params,           ///< $params.NAME
         run_id,           ///< $run.id
-        run_date,         ///< $run.date: the local date of the run's start, YYYY-MM-DD
+        run_date,         ///< $run.date: the local date on which the run began, of a loop each pass, YYYY-MM-DD
         secrets,          ///< $secrets.NAME
         idempotency_key,  ///< $idempotencyKey
         status_code,      ///< $statusCode

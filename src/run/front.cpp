@@ -88,7 +88,8 @@ class Front {
     void reap() {
         int status = 0;
         const int flags = terminal_ != nullptr ? WNOHANG | WUNTRACED : WNOHANG;
-        for (pid_t pid = 0; (pid = ::waitpid(-1, &status, flags)) > 0;) {
+        pid_t pid = 0;
+        while ((pid = ::waitpid(-1, &status, flags)) > 0) {
             if (WIFSTOPPED(status)) {
                 stop_with(pid, WSTOPSIG(status));
             } else if (pid == guardian_) {
@@ -99,7 +100,7 @@ class Front {
                 command_ended(pid);
             }
         }
-        no_children_ = errno == ECHILD;
+        no_children_ = pid < 0 && errno == ECHILD;
         if (WIFSIGNALED(guardian_status_)) forget_the_reaped();
     }
 

@@ -8,6 +8,17 @@
 
 namespace lockstep {
 
+void PassResult::end_with(ExitStatus reason, const std::string& because) {
+    if (status == ExitStatus::ok || graver(reason, status) != status) ended_because = because;
+    status = graver(reason, status);
+}
+
+void PassResult::end_with(Error problem) {
+    if (error) return;
+    end_with(exit_status_of(problem.failure), problem.text);
+    error = std::move(problem);
+}
+
 std::string summary_text(const PassResult& result, Millis elapsed) {
     const PassTotals& totals = result.totals;
     std::string text = fmt::format("done {}, failed {}, parked {}, left {}{} in {}", totals.done, totals.failed, totals.parked,
@@ -20,7 +31,8 @@ std::string summary_text(const PassResult& result, Millis elapsed) {
                             shell_quoted_line(result.first_not_tried));
     }
     const std::int64_t others = result.told_before - result.not_tried;
-    if (others > 0) text += fmt::format("; {} told of before (status tells of items again, --log-level debug of records, too)", others);
+    if (others > 0)
+        text += fmt::format("; {} told of before (status tells of items again, --log-level debug of records, too)", others);
     return text;
 }
 
@@ -116,17 +128,6 @@ void PassTally::judge_items() {
     if (some_failed) result_.status = graver(result_.status, ExitStatus::some_failed);
     if ((some_failed || totals.left > 0) && result_.ended_because == kAllItemsDone)
         result_.ended_because = "gone through all items";
-}
-
-void PassTally::end_with(ExitStatus status, const std::string& because) {
-    if (result_.status == ExitStatus::ok || graver(status, result_.status) != result_.status) result_.ended_because = because;
-    result_.status = graver(status, result_.status);
-}
-
-void PassTally::end_with(Error error) {
-    if (result_.error) return;
-    end_with(exit_status_of(error.failure), error.text);
-    result_.error = std::move(error);
 }
 
 }  // namespace lockstep

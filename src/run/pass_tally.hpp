@@ -29,6 +29,11 @@ struct PassResult {
     bool uneventful = false;                ///< busy, or stopped before it began: nobody needs to be told
     bool left_uncounted = false;            ///< there may be more left: the source was not read to its end
     bool begun = true;                      ///< false: there was no pass (busy, stopped before, no journal)
+
+    /// The gravest of the reasons is the one that is told.
+    void end_with(ExitStatus status, const std::string& because);
+    /// Of errors the first.
+    void end_with(Error error);
 };
 
 /// "done 40, failed 1, parked 0, left 0 in 12s", and what else there is to say.
@@ -60,10 +65,8 @@ class PassTally {
     /// run finds those pairs half done.
     void count_cut(Journal& journal);
 
-    /// The gravest of the reasons is the one that is told.
-    void end_with(ExitStatus status, const std::string& because);
-    /// Of errors the first.
-    void end_with(Error error);
+    void end_with(ExitStatus status, const std::string& because) { result_.end_with(status, because); }
+    void end_with(Error error) { result_.end_with(std::move(error)); }
 
     /// At the end: is every item as it should be?
     void judge_items();

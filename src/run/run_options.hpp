@@ -14,10 +14,9 @@ namespace lockstep {
 
 struct RunOptions {
     bool loop = false;
-    bool wait_forever = false;
-    Millis wait{0};
-    bool coalesce = false;  ///< of all runs that find the job busy only one waits; wait_forever or wait say how long
-    Millis pause{0};        ///< loop: between the end of a pass and the start of the next
+    std::optional<Millis> wait = Millis{0};  ///< for a busy lock; nullopt: for ever, as a loop does in any case
+    bool coalesce = false;                   ///< of all runs that find the job busy only one waits
+    Millis pause{0};                         ///< loop: between the end of a pass and the start of the next
     std::optional<std::string> only;
     std::string state_directory;
     int busy_status = to_int(ExitStatus::try_again);

@@ -24,8 +24,7 @@ Runner::Runner(const JobSpec& job, const RunOptions& options, std::string run_id
       delay_(delay),
       activity_(static_cast<std::size_t>(job.max_concurrency), begun),
       secrets_(job.secrets),
-      run_id_(std::move(run_id)),
-      run_date_(run_date_now()) {}
+      run_id_(std::move(run_id)) {}
 
 ExitStatus Runner::run() {
     const auto journal = sqlite_journal_path({options_.state_directory, job_.name});
@@ -76,12 +75,13 @@ PassResult Runner::failed(const Error& error) const {
 
 PassResult Runner::one_pass() {
     const MonotonicTime started = monotonic_now();
+    pass_date_ = run_date_now();
     PassResult result = locked_pass();
     const auto elapsed = std::chrono::duration_cast<Millis>(monotonic_now() - started);
     if (result.begun) say_summary(result, elapsed);
     if (result.uneventful) return result;
     CommandMarks marks(nullptr, commands_);
-    send_notices({job_, run_id_, run_date_, passes_, result, elapsed}, secrets_, stop_, marks);
+    send_notices({job_, run_id_, pass_date_, passes_, result, elapsed}, secrets_, stop_, marks);
     return result;
 }
 
@@ -99,7 +99,7 @@ PassResult Runner::locked_pass() {
     }
     if (auto released = lock->release(); !released) {
         log::error("{}", released.error().text);
-        result.status = graver(result.status, ExitStatus::lock);
+        result.end_with(ExitStatus::lock, released.error().text);
     }
     if (delay_ != nullptr) delay_->hold(false);
     return result;
@@ -127,8 +127,8 @@ Result<DirectoryLock> Runner::acquire() {
         slot = std::move(*taken);
     }
     LockWait wait;
-    wait.forever = options_.wait_forever || options_.loop;
-    wait.limit = options_.wait;
+    wait.forever = !options_.wait || options_.loop;
+    wait.limit = options_.wait.value_or(Millis{0});
     wait.wake_fd = stop_.requested.fd();
     wait.on_wait = [this](const std::string& holder) {
         log::info("waiting for the lock: {}", holder);
@@ -161,21 +161,16 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
     auto journal = open_sqlite_journal({options_.state_directory, job_.name, prune});
     if (!journal) return failed(journal.error());
     CommandMarks marks(&lock, commands_);
-    PassContext context{job_,      run_id_,       run_date_,        **journal,        lock, stop_, secrets_,
+    PassContext context{job_,      run_id_,       pass_date_,       **journal,        lock, stop_, secrets_,
                         activity_, options_.only, shield_commands_, std::move(*ended)};
 
-    PassResult result;
     RunStart start{run_id_, started_ms_, ::getpid(), record_.host, options_.loop ? "loop" : "run", lock.path(), 0};
     if (job_.expect_every) start.expect_every_ms = job_.expect_every->count();
     // At every pass: the journal may be another by now, made anew or pruned by a run that came in between.
-    auto begun = (*journal)->begin_run(start);
-    if (begun) result = Pass(context, marks, passes_).run();
-    if (auto closed = (*journal)->close(); begun) begun = closed;
-    if (!begun && !result.error) result.error = begun.error();
-    if (result.error) {
-        result.status = graver(result.status, exit_status_of(result.error->failure));
-        log::error("{}", result.error->text);
-    }
+    if (auto begun = (*journal)->begin_run(start); !begun) return failed(begun.error());
+    PassResult result = Pass(context, marks, passes_).run();
+    if (auto closed = (*journal)->close(); !closed) result.end_with(std::move(closed.error()));
+    if (result.error) log::error("{}", result.error->text);
     return result;
 }
 

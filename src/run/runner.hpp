@@ -59,8 +59,8 @@ class Runner {
     ActivityBoard activity_;
     SecretStore secrets_;
     const std::string run_id_;
-    const std::string run_date_;
     std::string journal_path_;
+    std::string pass_date_;  ///< when the pass fell due: a loop goes on for days
     std::int64_t passes_ = 0;
     std::int64_t started_ms_ = 0;     ///< wall clock, of the first pass
     bool one_waits_already_ = false;  ///< with --coalesce: why the last pass was none

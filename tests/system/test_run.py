@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import time
 import unittest
 
 from item_jobs import ItemTest
@@ -249,6 +250,19 @@ class CommandLine(ItemTest):
         self.assertEqual(process.wait(), 0)
         self.assertEqual(self.assert_whole_pairs(), 1)
         self.assert_nothing_left(self.lock, self.root / "other.lock")
+
+    def test_a_loop_that_runs_past_midnight_takes_the_new_day_for_what_it_is(self):
+        job = self.write_job({"lockstep": 1, "job": "daily", "lock": str(self.lock), "every": "100ms", "key": "$run.date",
+                              "steps": [{"step": "note", "first": self.command("sh", "-c", "echo $$1 >>days", "sh", "$run.date")}]})
+        seconds = int(time.time()) % 86400
+        ahead = (86400 - 3 - seconds) % 86400  # then it is three seconds to midnight
+        zone = f"LCL-{ahead // 3600}:{ahead // 60 % 60:02}:{ahead % 60:02}"
+        loop = self.start_lockstep("loop", job, "--state-dir", self.state, env=self.environment(TZ=zone))
+        days = self.root / "days"
+        wait_until(lambda: days.exists() and len(days.read_text().splitlines()) == 2, "the second day's pass")
+        loop.send(signal.SIGTERM)
+        self.assertEqual(loop.wait(), 0)
+        self.assertEqual(len(set(days.read_text().split())), 2)
 
     def test_a_loop_whose_journal_is_taken_away_has_a_history_again_from_its_next_pass_on(self):
         job = self.article(0, pause="10ms")

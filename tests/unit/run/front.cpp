@@ -98,6 +98,38 @@ TEST_CASE("the front waits for no command that a killed guardian had reaped, tho
     ::close(pipe_ends[1]);
 }
 
+TEST_CASE("the front outlives the commands of a killed guardian, though another of its processes ends meanwhile", "[front]") {
+    int pipe_ends[2];
+    REQUIRE(::pipe(pipe_ends) == 0);
+    const int status = run_front(
+        [](GuardianLink& link, void* context) {
+            const pid_t guardian = ::getpid();
+            const pid_t daemon = ::fork();
+            if (daemon == 0) {
+                while (::getppid() == guardian) ::poll(nullptr, 0, 1);
+                ::poll(nullptr, 0, 50);  // the front has seen to the guardian's death by now
+                ::_exit(0);
+            }
+            const pid_t command = ::fork();
+            if (command == 0) {
+                while (::kill(daemon, 0) == 0) ::poll(nullptr, 0, 1);
+                ::poll(nullptr, 0, 50);
+                ::_exit(::write(*static_cast<int*>(context), "x", 1) == 1 ? 0 : 1);
+            }
+            const pid_t reaped = ::fork();
+            if (reaped == 0) ::_exit(0);
+            ::waitpid(reaped, nullptr, 0);
+            link.commands->add(reaped);  // as if it had not been removed yet
+            link.commands->add(command);
+            return ::kill(::getpid(), SIGKILL);
+        },
+        &pipe_ends[1]);
+    CHECK(WEXITSTATUS(status) == 70);
+    CHECK(readable(pipe_ends[0], 0));  // the command had ended before the front did
+    ::close(pipe_ends[0]);
+    ::close(pipe_ends[1]);
+}
+
 TEST_CASE("a stop request reaches the guardian with its sender", "[front]") {
     const int status = run_front(
         [](GuardianLink& link, void*) {

@@ -22,8 +22,8 @@ TEST_CASE("A tally counts each item under its end, and names those that no earli
     const PassResult result = tally.take();
     CHECK(summary_text(result, Millis{0}) ==
           "done 1, failed 4, parked 2, left 3 in 0.0s; 2 done before; 2 half done; "
-          "1 of the failed not tried again yet (--only f does it now); 2 told of before (status, or --log-level debug, tells "
-          "again)");
+          "1 of the failed not tried again yet (--only f does it now); 2 told of before (status tells of items again, "
+          "--log-level debug of records, too)");
     CHECK(result.failed_items == std::vector<std::string>{"c", "g", "line 7: no JSON"});
     CHECK(result.parked_items == std::vector<std::string>{"d"});
     CHECK(result.told_before == 3);
@@ -44,6 +44,20 @@ TEST_CASE("How much is left is no number that nobody has counted") {
     tally.count_left(306);
     tally.more_may_be_left();
     CHECK(summary_text(tally.result(), Millis{0}) == "done 0, failed 0, parked 0, left 306 or more in 0.0s");
+}
+
+TEST_CASE("A pass says that all items are done only where none of them failed and none is left") {
+    const auto end_of = [](PairEnd end) {
+        PassTally tally;
+        tally.count(end, "a");
+        tally.judge_items();
+        return tally.take().ended_because;
+    };
+    CHECK(end_of(PairEnd::done) == kAllItemsDone);
+    CHECK(end_of(PairEnd::skipped) == kAllItemsDone);
+    for (const PairEnd end :
+         {PairEnd::failed, PairEnd::parked, PairEnd::still_parked, PairEnd::open, PairEnd::waits, PairEnd::left})
+        CHECK(end_of(end) == "gone through all items");
 }
 
 TEST_CASE("The gravest reason ends a pass, and of errors the first is told") {
