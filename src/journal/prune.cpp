@@ -40,7 +40,7 @@ class Pruning {
 
     static std::int64_t day(std::int64_t wall_ms) { return wall_ms / kDay.count(); }
 
-    Result<void> forget_items() { return remove_pairs(fmt::format("changed_ms < {}", now_ - rules_.forget_items->count())); }
+    Result<void> forget_items() { return remove_items(now_ - rules_.forget_items->count(), "1"); }
 
     Result<void> forget_history() {
         const auto oldest = oldest_to_keep();
@@ -48,10 +48,9 @@ class Pruning {
         const std::string before = std::to_string(*oldest);
         if (rules_.items_come_once) {
             // Their keys are a run's id and a number; the id begins with its time, so that the index finds the old ones.
-            auto gone =
-                remove_pairs(fmt::format("item_key < strftime('%Y%m%dT%H%M%SZ', {0} / 1000, 'unixepoch') AND "
-                                         "item_key GLOB '[0-9]*T[0-9]*Z-*/[0-9]*' AND changed_ms < {0}",
-                                         before));
+            auto gone = remove_items(*oldest, fmt::format("item_key < strftime('%Y%m%dT%H%M%SZ', {} / 1000, 'unixepoch') AND "
+                                                          "item_key GLOB '[0-9]*T[0-9]*Z-*/[0-9]*'",
+                                                          before));
             if (!gone) return gone;
         }
         if (auto gone = remove_all("passes", "ended_ms < " + before); !gone) return gone;
@@ -66,19 +65,27 @@ class Pruning {
         return std::max(now_ - rules_.keep_history.count(), *crowded);
     }
 
-    /// Only those that have ended, and that nobody has just decided about.
-    Result<void> remove_pairs(const std::string& condition) {
+    /// All pairs of an item at once, or none: what is left of it would be gone on with, and a step that had been done was done
+    /// again. Only of items that have ended before that time in all their steps, and that nobody has just decided about.
+    Result<void> remove_items(std::int64_t ended_before, const std::string& condition) {
         const auto before = ::sqlite3_total_changes64(db_.handle());
-        auto gone = remove_all("pairs", condition +
-                                            " AND unfinished = 0 AND NOT EXISTS (SELECT 1 FROM decisions WHERE "
-                                            "applied_ms IS NULL AND decisions.item_key = pairs.item_key)");
+        auto gone = in_batches(fmt::format(
+            "DELETE FROM pairs WHERE item_key IN (SELECT item_key FROM pairs WHERE changed_ms < {0} AND {1} AND NOT "
+            "EXISTS (SELECT 1 FROM pairs AS step WHERE step.item_key = pairs.item_key AND (step.unfinished = 1 OR "
+            "step.changed_ms >= {0} OR step.not_before_ms > {2})) AND NOT EXISTS (SELECT 1 FROM decisions WHERE "
+            "applied_ms IS NULL AND decisions.item_key = pairs.item_key) LIMIT {3})",
+            ended_before, condition, now_, kBatch));
         if (!gone || ::sqlite3_total_changes64(db_.handle()) == before) return gone;
         return remove_all("definitions", "id NOT IN (SELECT definition_id FROM pairs)");
     }
 
     Result<void> remove_all(const char* table, const std::string& condition) {
-        const std::string sql =
-            fmt::format("DELETE FROM {0} WHERE rowid IN (SELECT rowid FROM {0} WHERE {1} LIMIT {2})", table, condition, kBatch);
+        return in_batches(fmt::format("DELETE FROM {0} WHERE rowid IN (SELECT rowid FROM {0} WHERE {1} LIMIT {2})", table,
+                                      condition, kBatch));
+    }
+
+    /// @param sql  deletes kBatch rows, or more, as long as there are so many
+    Result<void> in_batches(const std::string& sql) {
         for (; batches_ < kMostBatches; ++batches_) {
             if (auto deleted = db_.run(sql.c_str(), kDoing); !deleted) return deleted;
             if (::sqlite3_changes64(db_.handle()) < kBatch) return {};

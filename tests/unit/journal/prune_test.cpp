@@ -45,12 +45,14 @@ class Pruned {
     }
 
     /// A pair in this state that was last written so many days ago.
-    void add_pair(const std::string& key, PairState state, std::int64_t days, bool owes_steps = false) {
+    void add_pair(const std::string& key, PairState state, std::int64_t days, bool owes_steps = false,
+                  const std::string& step = "ship") {
         auto db = database();
         auto writer = PairWriter::create(db).value();
         Pair pair = sample_pair(key, state);
         pair.changed_ms = days_ago(days);
         pair.owes_steps = owes_steps;
+        pair.step = step;
         REQUIRE(writer.put(pair));
     }
 
@@ -174,6 +176,25 @@ TEST_CASE("items are forgotten where the job file says so, but none that is open
     CHECK(journal.count("pairs") == all - 2);
     CHECK_FALSE(journal.has("a"));
     CHECK_FALSE(journal.has("b"));
+}
+
+TEST_CASE("a step that is done is not forgotten while another of its item has not ended, or ended a short time ago",
+          "[prune]") {
+    Pruned journal;
+    PruneRules rules = kThirtyDays;
+    rules.forget_items = std::chrono::hours{24 * 100};
+    rules.items_come_once = true;
+    const std::string once = once_key(200);
+    for (const std::string& key : {std::string("parked"), std::string("young"), std::string("old"), once})
+        journal.add_pair(key, PairState::done, 200, false, "pack");
+    journal.add_pair("parked", PairState::parked, 200);
+    journal.add_pair(once, PairState::parked, 200);
+    journal.add_pair("young", PairState::first_not_applied, 1);
+    journal.add_pair("old", PairState::first_refused, 200);
+    journal.prune(rules);
+    for (const std::string& key : {std::string("parked"), std::string("young"), once})
+        CHECK(journal.count("pairs WHERE item_key = '" + key + "'") == 2);
+    CHECK(journal.count("pairs WHERE item_key = 'old'") == 0);
 }
 
 TEST_CASE("a definition that no pair has any more is forgotten with the last of them", "[prune]") {
