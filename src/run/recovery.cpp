@@ -62,10 +62,10 @@ PairEnd Recovery::not_reached(const std::vector<Pair>& pairs) const {
 }
 
 bool Recovery::leave_to_source(const std::vector<Pair>& pairs) {
-    const auto untouched = [this](const Pair& pair) {
-        return pair.state == PairState::pending && pair.phase_begun_ms == 0 && pass_.job.step(pair.step) != nullptr;
+    const auto begins_anew = [this](const Pair& pair) {
+        return pair.state == PairState::pending && pass_.job.step(pair.step) != nullptr;
     };
-    if (!std::ranges::all_of(pairs, untouched)) return false;
+    if (!std::ranges::all_of(pairs, begins_anew)) return false;
     auto inputs = parse_json(pairs.front().item);
     if (!inputs) return false;
     asked_for_.emplace(pairs.front().item_key, std::move(*inputs));

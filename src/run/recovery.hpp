@@ -34,9 +34,8 @@ class Recovery {
     /// The item at which an error ended it; empty: that came before the first.
     const std::string& in_hand() const { return in_hand_; }
 
-    /// Items to be tried again, since a person wants it or a later step lacked a secret, and of whose unfinished pairs nothing
-    /// was ever sent, as they were journalled. What their source lists may be mended: they are for whoever has read it, and are
-    /// told by nobody here.
+    /// Items to be begun anew, since a person wants it or a later step lacked a secret, as they were journalled. What their
+    /// source lists may be mended: they are for whoever has read it, and are told by nobody here.
     std::map<std::string, Json, std::less<>> take_asked_for() { return std::move(asked_for_); }
 
   private:

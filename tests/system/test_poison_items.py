@@ -141,7 +141,7 @@ class ItCostsLittle(PoisonItemTest):
         self.assertEqual(self.run_job(job).status, 0)
         self.assertEqual(self.noted(), ["b", "second-b", "a", "second-a"])
 
-    def test_an_item_of_which_something_was_sent_is_tried_again_as_it_was_journalled(self):
+    def test_a_parked_item_that_a_person_wants_tried_again_is_what_its_source_lists_now(self):
         answers = self.write("answer", "3")
         first = {**self.command("sh", "-c", 'echo "$1-$2" >>done.log; exit $(cat answer)', "note", "{$inputs.id}", "{$inputs.v}"), "notAppliedStatus": [9]}
         step = {"step": "pay", "first": first}
@@ -154,7 +154,7 @@ class ItCostsLittle(PoisonItemTest):
         self.assertEqual(self.lockstep("resolve", "--state-dir", self.state, job("new"), "a", "--again").status, 0)
         answers.write_text("0")
         self.assertEqual(self.run_job(job("new")).status, 0)
-        self.assertEqual(self.noted(), ["a-old", "a-old"])
+        self.assertEqual(self.noted(), ["a-old", "a-new"])
 
 if __name__ == "__main__":
     unittest.main()

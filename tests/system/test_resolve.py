@@ -228,6 +228,18 @@ class Resolve(ResolveTest):
         self.assertEqual(self.run_job(job).status, 0)
         self.assertEqual(len(self.effects()), 4)
 
+    def test_again_carries_out_a_done_item_as_its_source_lists_it_now(self):
+        job = self.job(second=False)
+        spec = json.loads(job.read_text())
+        spec["steps"][0]["first"] = self.effect("first", "{$inputs.id}-{$inputs.n}")
+        job.write_text(json.dumps(spec))
+        (self.root / "items.ndjson").write_text('{"id": "i1", "n": 1}\n')
+        self.assertEqual(self.run_job(job).status, 0)
+        (self.root / "items.ndjson").write_text('{"id": "i1", "n": 2}\n')
+        self.decided(job, "i1", "--again")
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.effects(), ["first i1-1", "first i1-2"])
+
     def test_what_makes_no_sense_is_refused_with_what_would(self):
         job = self.job(items=("i1", "i2"), compensate=False)
         self.park_in("second", job)
