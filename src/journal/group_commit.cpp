@@ -167,6 +167,7 @@ Result<void> GroupCommit::commit(const Batch& batch) {
         if (!set) return set;
         full_sync_ = batch.sync;
     }
+    if (auto there = batch.sync ? check_in_place(*db_, frames_) : Result<void>(); !there) return there;
     auto result = rows_->begin();
     if (result && batch.sync) room_.make(frames_);
     for (const JournalEntry& entry : batch.entries) {

@@ -1,5 +1,6 @@
 #include "journal/write_ahead_log.hpp"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -21,6 +22,15 @@ sqlite3_file* log_file(SqliteDb& db, int& code) {
 }
 
 }  // namespace
+
+Result<void> check_in_place(SqliteDb& db, int frames) {
+    int moved = 0;
+    (void)::sqlite3_file_control(db.handle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (moved == 0 && (frames == 0 || has_write_ahead_log(db.path()))) return {};
+    return fail(Failure::journal, fmt::format("journal {}: it, or the -wal beside it, was moved or deleted while a run was at "
+                                              "work; put it back, or what this run did is done again",
+                                              db.path()));
+}
 
 Result<void> sync_write_ahead_log(SqliteDb& db) {
     int code = SQLITE_OK;

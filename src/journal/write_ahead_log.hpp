@@ -5,6 +5,11 @@
 
 namespace lockstep {
 
+/// Are the database and its log the files of their names still? What is written into a file that was moved or deleted, the
+/// next run does not find. Error: Failure::journal.
+/// @param frames  how many the log holds; without any there may be none
+Result<void> check_in_place(SqliteDb& db, int frames);
+
 /// fsync of the write-ahead log, which covers every commit so far.
 Result<void> sync_write_ahead_log(SqliteDb& db);
 

@@ -264,6 +264,22 @@ class CommandLine(ItemTest):
         self.assertEqual(loop.wait(), 0)
         self.assertEqual(len(set(days.read_text().split())), 2)
 
+    def test_a_run_whose_journal_is_taken_away_begins_nothing_that_its_successor_would_do_again(self):
+        for taken in ("daily.sqlite3", "daily.sqlite3-wal"):
+            with self.subTest(taken=taken):
+                state, items = self.root / f"state of {taken}", self.root / "items.ndjson"
+                items.write_text('{"id": "a"}\n{"id": "b"}\n{"id": "c"}\n')
+                job = self.write_job({"lockstep": 1, "job": "daily", "lock": str(self.lock),
+                                      "items": {"ndjson": "items.ndjson", "key": "$inputs.id"},
+                                      "steps": [{"step": "note", "first": self.command("sh", "-c", "echo $$1 >>done; rm -f \"$$2\"", "sh",
+                                                                                       "$inputs.id", str(state / taken))}]})
+                result = self.lockstep("run", job, "--state-dir", state)
+                self.assertEqual(result.status, 74, result.err)
+                self.assertIn("was moved or deleted while a run was at work", result.err)
+                self.assertEqual((self.root / "done").read_text(), "a\n")
+                (self.root / "done").unlink()
+                self.assert_nothing_left(self.lock)
+
     def test_a_loop_whose_journal_is_taken_away_has_a_history_again_from_its_next_pass_on(self):
         job = self.article(0, pause="10ms")
         loop = self.start_lockstep("loop", job, "--state-dir", self.state)
