@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
+#include <string_view>
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
@@ -79,9 +81,11 @@ Result<void> check_not_decided(JournalReader& reader, const Pair& pair) {
     return {};
 }
 
-/// The journal keeps UTF-8 only.
+/// The journal keeps UTF-8 only. Of two values for one output nobody can tell which is meant.
 Result<void> check_outputs(const ResolveArguments& arguments) {
+    std::set<std::string_view> names;
     for (const auto& [name, text] : arguments.outputs) {
+        if (!names.insert(name).second) return unclear("--output " + printable(name) + " is given twice");
         if (!is_utf8(text)) return unclear("--output " + printable(name + "=" + text) + ": the value is not UTF-8");
     }
     return {};

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
 #include "base/text.hpp"
 #include "items/item_source.hpp"
+#include "journal/journal_reader.hpp"
 #include "run/request_trial.hpp"
 #include "step/action.hpp"
 #include "sys/standard_streams.hpp"
@@ -21,6 +23,9 @@ class DryRun {
         : job_(job), options_(options), run_id_(new_run_id()), run_date_(run_date_now()) {}
 
     ExitStatus run(const Interrupt& never) {
+        auto journal = JournalReader::open({options_.state_directory, job_.name});
+        if (!journal) return failed(journal.error());
+        journal_ = std::move(*journal);
         Scope scope;
         scope.params = &job_.params;
         scope.run_id = run_id_;
@@ -57,20 +62,40 @@ class DryRun {
             const Item& item = std::get<Item>(**next);
             if (options_.only && item.key != *options_.only) continue;
             found = true;
-            status = graver(status, one_item(item, scope));
+            const auto end = one_item(item, scope);
+            if (!end) return failed(end.error());
+            status = graver(status, *end);
             if (auto said = say(); !said) return failed(said.error());
         }
         if (!found) return failed({Failure::items, "no item has the key \"" + printable(*options_.only) + "\"", 0});
         return status;
     }
 
-    ExitStatus one_item(const Item& item, Scope& scope) {
+    /// Error: Failure::journal.
+    Result<ExitStatus> one_item(const Item& item, Scope& scope) {
+        std::vector<Pair> pairs;
+        if (journal_) {
+            auto known = journal_->pairs_of(item.key);
+            if (!known) return std::unexpected(known.error());
+            pairs = std::move(*known);
+        }
         text_ += "# " + printable(item.key) + "\n";
         scope.inputs = &item.inputs;
         scope.item_key = item.key;
         scope.outputs_to_come = true;
         for (const StepSpec& step : job_.steps) {
-            const auto requests = requests_of(step, scope);
+            const auto pair = std::ranges::find(pairs, step.name, &Pair::step);
+            if (pair != pairs.end() && pair->state == PairState::done) {
+                text_ += "# " + step.name + ": done before\n";
+                continue;
+            }
+            if (pair != pairs.end() && (is_open(pair->state) || pair->state == PairState::parked)) {
+                const bool parked = pair->state == PairState::parked;
+                text_ += "# " + step.name + ": " + std::string(to_string(pair->state)) +
+                         (parked ? ", it waits for a person\n" : ", settled first, by the request that is journalled\n");
+                return ExitStatus::ok;
+            }
+            const auto requests = requests_of(step, scope, pair != pairs.end() ? next_generation(*pair) : 0);
             if (!requests) {
                 std::fprintf(stderr, "lockstep: %s: %s would not be begun, a request cannot be made of this item: %s\n",
                              printable(item.key).c_str(), step.name.c_str(), requests.error().text.c_str());
@@ -81,16 +106,22 @@ class DryRun {
         return ExitStatus::ok;
     }
 
+    /// Of the attempt that a run would make of a pair of which nothing is open.
+    static int next_generation(const Pair& pair) {
+        const bool ended = pair.state == PairState::first_refused || pair.state == PairState::compensated;
+        return pair.generation + (ended ? 1 : 0);
+    }
+
     /// Of its two phases, a line each; an error where a run would not begin it.
-    Result<std::string> requests_of(const StepSpec& step, Scope scope) const {
-        std::string key = idempotency_key(job_.name, scope.item_key, step.name, PhaseName::first, 0);
+    Result<std::string> requests_of(const StepSpec& step, Scope scope, int generation) const {
+        std::string key = idempotency_key(job_.name, scope.item_key, step.name, PhaseName::first, generation);
         scope.idempotency_key = key;
         if (const auto made = try_later_requests(step, scope); !made) return std::unexpected(made.error());
         std::string lines;
         for (const PhaseName name : {PhaseName::first, PhaseName::second}) {
             const PhaseSpec* phase = step.phase(name);
             if (phase == nullptr) continue;
-            key = idempotency_key(job_.name, scope.item_key, step.name, name, 0);
+            key = idempotency_key(job_.name, scope.item_key, step.name, name, generation);
             scope.idempotency_key = key;
             const auto request = render_request(phase->action, phase->idempotency, scope);
             if (!request) return fail(request.error().failure, fmt::format("{}: {}", to_string(name), request.error().text));
@@ -119,7 +150,8 @@ class DryRun {
     const RunOptions& options_;
     const std::string run_id_;
     const std::string run_date_;
-    std::string text_;  ///< not said yet
+    std::optional<JournalReader> journal_;  ///< unset: the job never ran
+    std::string text_;                      ///< not said yet
 };
 
 }  // namespace

@@ -46,6 +46,7 @@ Result<PhaseResult> PhaseCourse::run() {
     if (!request) {
         // What this item lacks it will always lack. A secret may be there again at the next pass, and has refused nothing.
         result_.lacks_secret = request.error().failure == Failure::job_file;
+        if (!begun_before) pair_.request.clear();  // that of an earlier phase
         const bool waits_for_it = result_.lacks_secret && name_ != PhaseName::first;
         const PhaseEnd end = begun_before ? PhaseEnd::parked : waits_for_it ? PhaseEnd::not_applied : PhaseEnd::refused;
         finish(end, request.error().text);
@@ -152,7 +153,8 @@ Result<PhaseCourse::Next> PhaseCourse::settle(const Attempt& attempt) {
                 }
                 break;
             case InDoubtPolicy::resend:
-                if (may_resend()) return pause_and_retry(attempt);
+                not_resent_ = why_no_resend();
+                if (not_resent_.empty()) return pause_and_retry(attempt);
                 break;
             case InDoubtPolicy::park: return in_doubt_or_parked(attempt.reason);
         }
@@ -162,8 +164,11 @@ Result<PhaseCourse::Next> PhaseCourse::settle(const Attempt& attempt) {
 
 /// No rule is left for this pass. A probe that was unclear today may be clear tomorrow, and is asked again until then.
 PhaseCourse::Next PhaseCourse::in_doubt_or_parked(const std::string& reason) {
-    if (unclear_.empty()) return finish(PhaseEnd::parked, reason);
-    return finish(began_within(terms_.park_after) ? PhaseEnd::in_doubt : PhaseEnd::parked, reason + "; the probe: " + unclear_);
+    std::string all = reason;
+    if (!not_resent_.empty()) all += "; not sent again: " + not_resent_;
+    if (unclear_.empty()) return finish(PhaseEnd::parked, std::move(all));
+    all += "; the probe: " + unclear_;
+    return finish(began_within(terms_.park_after) ? PhaseEnd::in_doubt : PhaseEnd::parked, std::move(all));
 }
 
 /// What began in the future began while the clock was wrong, and nobody knows how long ago. Less than a minute ahead, the clock
@@ -174,11 +179,14 @@ bool PhaseCourse::began_within(Millis time) const {
     return ago >= -kPutRight && ago < time.count();
 }
 
-bool PhaseCourse::may_resend() const {
-    const bool remembered =
-        !phase_.idempotency || !phase_.idempotency->retention || began_within(*phase_.idempotency->retention);
+std::string PhaseCourse::why_no_resend() const {
+    const auto retention = phase_.idempotency ? phase_.idempotency->retention : std::nullopt;
+    if (retention && !began_within(*retention))
+        return "the API remembers its key for " + format_duration(*retention) + " (retention), and that is over";
     // One that only ever ends in doubt, or takes us down with it, is not sent for ever.
-    return remembered && pair_.pair_attempts <= terms_.passes_for(name_);
+    if (const int most = terms_.passes_for(name_); pair_.pair_attempts > most)
+        return "it was in " + std::to_string(most) + " passes (maxPairAttempts)";
+    return "";
 }
 
 PhaseCourse::Probed PhaseCourse::probe_until_settled() {

@@ -56,7 +56,8 @@ class PhaseCourse {
     Result<Next> certainly_not_applied(const Attempt& attempt);
     Next pause_and_retry(const Attempt& attempt);
     Next in_doubt_or_parked(const std::string& reason);
-    bool may_resend() const;
+    /// "": it may be sent again.
+    std::string why_no_resend() const;
     bool began_within(Millis time) const;
     Next finish(PhaseEnd end, std::string reason);
     Result<void> write(PairState state, Durability durability);
@@ -77,6 +78,7 @@ class PhaseCourse {
     int attempts_ = 0;
     bool doubtful_ = false;   ///< an earlier attempt may have taken effect: nothing that a later one says undoes that
     std::string unclear_;     ///< why the probe told nothing; a later pass may find out more than this one did
+    std::string not_resent_;  ///< why_no_resend(), where `resend` was a policy
     std::size_t policy_ = 0;  ///< which of phase_.in_doubt is tried now
     PhaseResult result_;
 };

@@ -27,6 +27,7 @@ constexpr Meaning kPark{.verdict = Verdict::in_doubt, .park = true};
 // The first row that fits counts. What is not here (1xx, 2xx that `success` does not accept, 3xx, other 5xx) is in doubt.
 constexpr std::array kStatusTable = {
     Row{429, 429, When::always, kNotApplied},     // turned away before any work
+    Row{425, 425, When::always, kNotApplied},     // RFC 8470, 5.2: not processed, for it might be a replay
     Row{503, 503, When::keyed, kNotApplied},      // with a key, asking again can do no harm
     Row{408, 408, When::always, kInDoubt},        //
     Row{409, 409, When::keyed_resend, kInDoubt},  // the first request is still at work under this key

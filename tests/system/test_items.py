@@ -1,6 +1,7 @@
 """Where a job's items come from, and what is said of those that are none."""
 
 import json
+import re
 import signal
 import subprocess
 import unittest
@@ -89,6 +90,21 @@ class Items(ItemTest):
         missing = self.run_job(job, "--only", "zz")
         self.assertEqual(missing.status, 69, missing.err)
         self.assertIn('"zz"', missing.err)
+
+    def test_a_dry_run_shows_what_a_run_would_do_now(self):
+        step = {"step": "pay", "first": self.command("sh", "-c", "! grep -q $$1 refused", "sh", "{$inputs.id}", refusedStatus=[1])}
+        job = self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "steps": [step],
+                              "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"}})
+        (self.root / "items.ndjson").write_text('{"id": "a"}\n{"id": "b"}\n')
+        (self.root / "refused").write_text("b\n")
+        key = re.compile(r"LOCKSTEP_IDEMPOTENCY_KEY=(\w+)")
+        before = self.run_job(job, "--dry-run").out
+        self.assertEqual(len(key.findall(before)), 2, before)
+        self.assertEqual(self.run_job(job).status, 1)
+        after = self.run_job(job, "--dry-run").out
+        self.assertIn("# a\n# pay: done before\n# b\n", after)
+        [again] = key.findall(after)
+        self.assertNotIn(again, before, "a refusal is replayed under its key, so that the next attempt has another")
 
     def test_a_dry_run_says_like_a_real_one_that_no_item_has_the_key(self):
         self.write("in.ndjson", '{"id":"a"}\n{"id":"b"}\n')

@@ -245,6 +245,7 @@ class Resolve(ResolveTest):
         self.park_in("second", job)
         for words, said in ((("i1", "--compensate"), "no compensate is declared"),
                             (("i1", "--applied", "--output", "x=1"), 'no output "x"'),
+                            (("i1", "--applied", "--output", "x=1", "--output", "x=2"), "--output x is given twice"),
                             (("i1", "--applied", "--output", os.fsdecode(b"rid=caf\xe9")), r"rid=caf\xe9: the value is not UTF-8"),
                             (("i2", "--applied"), "possible: --again"),
                             (("i3", "--again"), "no item with this key"),

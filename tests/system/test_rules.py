@@ -215,6 +215,7 @@ class AnApi(RecoveryTest):
         result = self.run_job(job)
         self.assertEqual(result.status, 1, result.err)
         self.assertIn("parked 1", result.err)
+        self.assertIn("not sent again: the API remembers its key for 1ms (retention), and that is over", result.err)
         self.assertEqual(api.ledger()["totals"]["duplicates"], 0)
 
     def begun(self):

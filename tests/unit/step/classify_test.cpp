@@ -18,9 +18,11 @@ HttpFailure failure(HttpFailure::Kind kind, bool sent) { return {kind, "", sent}
 
 }  // namespace
 
-TEST_CASE("429 was turned away before any work, with and without a key", "[classify]") {
-    CHECK(verdict(429, kFirst) == Verdict::not_applied);
-    CHECK(verdict(429, kKeyed) == Verdict::not_applied);
+TEST_CASE("425 and 429 were turned away before any work, with and without a key", "[classify]") {
+    for (const int status : {425, 429}) {
+        CHECK(verdict(status, kFirst) == Verdict::not_applied);
+        CHECK(verdict(status, kKeyed) == Verdict::not_applied);
+    }
 }
 
 TEST_CASE("503 is not applied where there is a key, else in doubt", "[classify]") {
@@ -29,7 +31,7 @@ TEST_CASE("503 is not applied where there is a key, else in doubt", "[classify]"
 }
 
 TEST_CASE("the other 4xx are refusals, but 408 is in doubt", "[classify]") {
-    for (const int status : {400, 401, 402, 403, 404, 405, 409, 410, 412, 422, 423, 425, 451, 499}) {
+    for (const int status : {400, 401, 402, 403, 404, 405, 409, 410, 412, 422, 423, 451, 499}) {
         INFO(status);
         CHECK(meaning_of_status(status, kFirst) == Meaning{Verdict::refused});
         CHECK(meaning_of_status(status, kKeyed) == Meaning{Verdict::refused});
