@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "step/sent_files.hpp"
 
 namespace lockstep {
 
@@ -183,6 +184,9 @@ std::string PhaseCourse::why_no_resend() const {
     const auto retention = phase_.idempotency ? phase_.idempotency->retention : std::nullopt;
     if (retention && !began_within(*retention))
         return "the API remembers its key for " + format_duration(*retention) + " (retention), and that is over";
+    if (const auto request = parse_json(pair_.request)) {
+        if (const auto file = changed_file(*request)) return *file + " is not what it was when it was sent";
+    }
     // One that only ever ends in doubt, or takes us down with it, is not sent for ever.
     if (const int most = terms_.passes_for(name_); pair_.pair_attempts > most)
         return "it was in " + std::to_string(most) + " passes (maxPairAttempts)";

@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "step/action.hpp"
+#include "step/sent_files.hpp"
 
 namespace lockstep {
 
@@ -226,6 +227,7 @@ Result<Json> Renderer::http(const HttpSpec& spec, const std::optional<Idempotenc
     if (idempotency) headers->push(named(idempotency->header, as_template(scope_.idempotency_key)));
     if (auto done = body(spec, request, *headers); !done) return std::unexpected(std::move(done.error()));
     request.set("headers", std::move(*headers));
+    note_files(request);
     if (!idempotency && !spec.method_is_idempotent()) request.set("freshConnection", Json::of_boolean(true));
     Json result = Json::object();
     result.set("http", std::move(request));

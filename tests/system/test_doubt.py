@@ -229,6 +229,30 @@ class BetweenTwoSteps(DoubtTest):
         self.assertEqual(len(api.calls), 2)
 
 
+class AFileHasChanged(DoubtTest):
+    """Under the same key only the same request may go out once more, and the journal does not keep what a file held."""
+
+    def job_that_sends(self, name, api, **body):
+        http = {"method": "POST", "url": api.url, **body}
+        return self.job({"http": http, "timeout": "20s", "idempotencyKey": {}, "retry": {"maxAttempts": 1}}, job=name, lock=f"{self.lock}.{name}")
+
+    def test_one_that_was_written_anew_is_not_sent_again(self):
+        for name, body in (("whole", {"bodyFile": "label.pdf"}), ("part", {"multipart": [{"name": "label", "file": "label.pdf"}]})):
+            with self.subTest(body=body):
+                api = Api(self, lambda number, _: 500)
+                label = self.root / "label.pdf"
+                label.write_text("%PDF one")
+                job = self.job_that_sends(name, api, **body)
+                self.assertIn("first is in doubt: 500", self.run_job(job).err)
+                self.assertIn("first is in doubt: 500", self.run_job(job).err)
+                self.assertEqual(len(api.calls), 2, "the same file is sent again")
+                label.write_text("%PDF two!")
+                result = self.run_job(job)
+                self.assertIn("is parked", result.err)
+                self.assertIn(f"not sent again: {label} is not what it was when it was sent", result.err)
+                self.assertEqual(len(api.calls), 2)
+
+
 class AFileIsGone(DoubtTest):
     """Whoever would have been sent it is not to blame, and may well be there."""
 
