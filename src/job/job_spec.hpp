@@ -40,6 +40,7 @@ struct HttpSpec {
     std::vector<NamedTemplate> form;
     std::vector<MultipartSpec> multipart;
     std::optional<Template> body_file;  ///< relative to the job file
+    std::string proxy;                  ///< empty: none; "http://proxy.example:3128"
     std::string directory;              ///< absolute: what relative paths of files are relative to
 
     /// GET, HEAD, PUT, DELETE, OPTIONS, TRACE: RFC 9110 section 9.2.2.

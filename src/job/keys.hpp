@@ -74,7 +74,7 @@ inline constexpr KeySpec kCompensate[] = {
     {"refusedStatus"}, {"notAppliedStatus"}, {"timeout"},        {"deadline"},   {"retry"},   {"inDoubt"}, {"probe"}};
 
 inline constexpr KeySpec kHttp[] = {{"method", kRequired}, {"url", kRequired}, {"query"}, {"headers"}, {"body"}, {"form"},
-                                    {"multipart"},         {"bodyFile"}};
+                                    {"multipart"},         {"bodyFile"},       {"proxy"}};
 inline constexpr KeySpec kMultipart[] = {{"name", kRequired}, {"value"}, {"file"}, {"contentType"}};
 inline constexpr KeySpec kCommand[] = {{"argv", kRequired}, {"env"}, {"cwd"}, {"stdin"}, {"outputs"}};
 inline constexpr KeySpec kIdempotencyKey[] = {{"header"}, {"retention"}};

@@ -1,6 +1,7 @@
 // Requests and commands.
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.hpp"
 #include "job/read.hpp"
@@ -22,6 +23,25 @@ std::string good_variable_name(std::string_view name) {
     if (name.starts_with("LOCKSTEP_")) return "is reserved: lockstep sets the LOCKSTEP_ variables itself";
     const bool good = !name.empty() && name.find_first_of(std::string_view("=\0", 2)) == std::string_view::npos;
     return good ? "" : "is not the name of an environment variable";
+}
+
+/// An address, no expression. Of libcurl's schemes those that resolve the API's name where its answer comes from, or here.
+std::string read_proxy(Reading& reading, const std::optional<Place>& at) {
+    auto proxy = read_text(reading.findings, at);
+    if (!proxy) return "";
+    constexpr std::array<std::string_view, 4> kSchemes = {"http://", "https://", "socks5://", "socks5h://"};
+    const auto* const scheme =
+        std::ranges::find_if(kSchemes, [&](std::string_view begin) { return proxy->starts_with(begin); });
+    const std::string_view rest =
+        scheme != kSchemes.end() ? std::string_view(*proxy).substr(scheme->size()) : std::string_view();
+    const auto odd = [](char c) {
+        return static_cast<unsigned char>(c) <= ' ' || c == '\x7F' || c == '/' || c == '@' || c == '$';
+    };
+    if (rest.empty() || std::ranges::any_of(rest, odd)) {
+        reading.findings.add(*at, in_quotes(*proxy) + " is not the address of a proxy",
+                             "write http://HOST:PORT (or https, socks5, socks5h), without a path, a user or an expression");
+    }
+    return std::move(*proxy);
 }
 
 void check_url(Reading& reading, const Place& at, const Template& url) {
@@ -129,6 +149,7 @@ HttpSpec read_http(Reading& reading, const Place& at, const EnumShape& methods, 
     http.form = read_named(reading, fields.get("form"), around, Lines::any, any_name);
     http.multipart = read_multipart(reading, fields.get("multipart"), around);
     http.body_file = read_template(reading, fields.get("bodyFile"), around);
+    http.proxy = read_proxy(reading, fields.get("proxy"));
     return http;
 }
 

@@ -34,6 +34,7 @@ std::string curl_line(const HttpRequest& request) {
     }
     if (request.url.find_first_of("[]{}") != std::string::npos) line += "-g ";
     line += shell_quoted_line(request.url);
+    if (!request.proxy.empty()) line += " -x " + shell_quoted_line(request.proxy);
     for (const auto& [name, value] : request.headers)
         line += " -H " + shell_quoted_line(name + (value.empty() ? ";" : ": " + value));
     append_curl_body(line, request);

@@ -60,6 +60,7 @@ Result<HttpRequest> prepare_http(const Json& http, const Scope& scope) {
     request.body = text_of(http, "body");
     request.has_body = http.find("body") != nullptr;
     request.body_file = text_of(http, "bodyFile");
+    request.proxy = text_of(http, "proxy");
     request.fresh_connection = http.find("freshConnection") != nullptr;
     for (const Json& part : elements_of(http, "multipart")) {
         request.parts.push_back(

@@ -1,7 +1,7 @@
 // From an action and a scope to a request that can be journalled and sent again by another process:
 //
 //   {"http": {"method", "url", "headers": [[name, template]], "body" | "bodyFile" | "multipart": [{"name", "value" | "file",
-//             "contentType"}], "freshConnection": true}}
+//             "contentType"}], "files": {path: what it was}, "proxy", "freshConnection": true}}
 //   {"command": {"argv": [], "env": [[name, template]], "cwd", "stdin"}}
 
 #include <strings.h>
@@ -228,6 +228,7 @@ Result<Json> Renderer::http(const HttpSpec& spec, const std::optional<Idempotenc
     if (auto done = body(spec, request, *headers); !done) return std::unexpected(std::move(done.error()));
     request.set("headers", std::move(*headers));
     note_files(request);
+    if (!spec.proxy.empty()) request.set("proxy", Json::of_string(spec.proxy));
     if (!idempotency && !spec.method_is_idempotent()) request.set("freshConnection", Json::of_boolean(true));
     Json result = Json::object();
     result.set("http", std::move(request));

@@ -32,6 +32,7 @@ struct HttpRequest {
     bool has_body = false;
     std::string body_file;        ///< a path whose content is the body, if not empty
     std::vector<HttpPart> parts;  ///< multipart body, if not empty
+    std::string proxy;            ///< as CURLOPT_PROXY takes it; empty: none
     /// Use a connection that has carried nothing before. On a reused one libcurl itself sends a request again when the peer has
     /// closed it, which must not happen to a POST without an idempotency key.
     bool fresh_connection = false;
@@ -75,8 +76,8 @@ struct HttpExchange {
 inline constexpr std::size_t kLargestBody = std::size_t{64} << 20U;
 
 /// Used by one thread; keeps its connections alive between exchanges. HTTP/1.1 only: over HTTP/2 libcurl repeats a refused
-/// stream by itself. No proxy, whatever the environment says: cron and the shell differ there. Libcurl raises SIGPIPE nowhere
-/// on plain connections; a process that speaks TLS blocks it, as lockstep does from the first line of main.
+/// stream by itself. No proxy but the request's, whatever the environment says: cron and the shell differ there. Libcurl raises
+/// SIGPIPE nowhere on plain connections; a process that speaks TLS blocks it, as lockstep does from the first line of main.
 class HttpClient {
   public:
     /// Error: Failure::os when libcurl cannot be loaded, naming the package.

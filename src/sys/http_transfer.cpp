@@ -25,6 +25,8 @@ bool HttpTransfer::drive(const Interrupt* cut, CURLcode& result) {
 }
 
 bool HttpTransfer::something_was_sent() const {
+    // What a proxy was asked for, to make a tunnel, is no part of the request.
+    if (!request_.proxy.empty() && times_are_counted_ && times_sent_ == 0) return false;
     // Counted over all connections of this exchange, so it stays above zero when libcurl sends the request again on another
     // one.
     long bytes = 0;

@@ -80,6 +80,7 @@ class HttpTransfer {
     HttpBodyFile file_;
     IncomingAnswer incoming_;
     int times_sent_ = 0;
+    bool times_are_counted_ = false;
     bool no_memory_ = false;  // for a part of the request: what would be sent is not what was asked for
 };
 

@@ -61,7 +61,8 @@ void HttpTransfer::set_manners() {
     set(CURLOPT_QUICK_EXIT, 1L);  // a cut or a time-out does not wait for a resolver's thread
     set(CURLOPT_PROTOCOLS_STR, "http,https");
     set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    set(CURLOPT_PROXY, "");
+    set(CURLOPT_NOPROXY, "");                   // as for the environment's list of hosts, too
+    set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);  // those of a tunnel's making are none of the answer's
     set(CURLOPT_USERAGENT, "lockstep/" LOCKSTEP_VERSION);
     if (!has_header(request_.headers, "Accept-Encoding")) set(CURLOPT_ACCEPT_ENCODING, "");  // all that libcurl can decode
     set(CURLOPT_HEADERFUNCTION, &take_header);
@@ -71,13 +72,14 @@ void HttpTransfer::set_manners() {
 void HttpTransfer::set_exchange(Millis timeout) {
     const long limit = std::clamp<long>(timeout.count(), 1, INT_MAX);
     set(CURLOPT_URL, request_.url.c_str());
+    set(CURLOPT_PROXY, request_.proxy.c_str());
     set(CURLOPT_TIMEOUT_MS, limit);
     set(CURLOPT_CONNECTTIMEOUT_MS, limit);
     // Called whenever the request is about to be sent. Before libcurl 7.80 there is no such call: then no connection is used
     // twice, and libcurl has no reason to send anything again.
-    const bool counted =
+    times_are_counted_ =
         handles_.set(CURLOPT_PREREQFUNCTION, &count_request) == CURLE_OK && handles_.set(CURLOPT_PREREQDATA, this) == CURLE_OK;
-    set(CURLOPT_FRESH_CONNECT, request_.fresh_connection || !counted ? 1L : 0L);
+    set(CURLOPT_FRESH_CONNECT, request_.fresh_connection || !times_are_counted_ ? 1L : 0L);
     set(CURLOPT_HEADERDATA, &incoming_);
     set(CURLOPT_WRITEDATA, &incoming_);
 }

@@ -229,6 +229,22 @@ class BetweenTwoSteps(DoubtTest):
         self.assertEqual(len(api.calls), 2)
 
 
+class AProxy(DoubtTest):
+    def test_takes_the_calls_whose_phase_names_it_and_the_environments_takes_none(self):
+        proxy, api = Api(self, lambda number, _: 201), Api(self, lambda number, _: 201)
+        job = self.job(self.phase("http://api.invalid/first", http={"proxy": proxy.url}), self.phase(f"{api.url}/second"))
+        self.assertIn(f" -x {proxy.url} ", self.run_job(job, "--dry-run").out)
+        result = self.run_job(job, env=self.environment(http_proxy="http://127.0.0.1:9", no_proxy="*"))
+        self.assertEqual(result.status, 0, result.err)
+        self.assertEqual([call["call"] for call in proxy.calls], ["POST http://api.invalid/first"])
+        self.assertEqual([call["call"] for call in api.calls], ["POST /second"])
+
+    def test_that_makes_no_tunnel_has_passed_nothing_on(self):
+        proxy = Api(self, lambda number, _: 201)  # which knows no CONNECT
+        job = self.job(self.phase("https://api.invalid/first", http={"proxy": proxy.url}))
+        self.assertIn("first did not take effect", self.run_job(job).err)
+
+
 class AFileHasChanged(DoubtTest):
     """Under the same key only the same request may go out once more, and the journal does not keep what a file held."""
 
