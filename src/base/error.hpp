@@ -17,6 +17,7 @@ enum class Failure {
     lock,         ///< the lock cannot be made, or is not ours to use
     journal,      ///< the journal cannot be read or written
     busy,         ///< somebody else holds the lock: try again later
+    secret,       ///< a secret could not be had; it may be there again at the next pass
     job_file,     ///< the job file is wrong
     output,       ///< stdout cannot be written
     stopped,      ///< a stop request came first; nothing was begun

@@ -6,7 +6,8 @@ ExitStatus exit_status_of(Failure failure) {
     switch (failure) {
         case Failure::usage: return ExitStatus::usage;
         case Failure::no_job_file: return ExitStatus::no_job_file;
-        case Failure::items: return ExitStatus::no_items;
+        case Failure::items:
+        case Failure::secret: return ExitStatus::unavailable;
         case Failure::os: return ExitStatus::os;
         case Failure::lock: return ExitStatus::lock;
         case Failure::journal:

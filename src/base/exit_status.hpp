@@ -10,7 +10,7 @@ enum class ExitStatus : int {
     some_failed = 1,       ///< some items failed or are parked
     usage = 64,            ///< EX_USAGE
     no_job_file = 66,      ///< EX_NOINPUT: no such job file, or no trace of a job of that name
-    no_items = 69,         ///< EX_UNAVAILABLE: the items could not be had
+    unavailable = 69,      ///< EX_UNAVAILABLE: the items, or a secret, could not be had
     guardian_killed = 70,  ///< EX_SOFTWARE: the process that did the work was killed
     os = 71,               ///< EX_OSERR: no process, no pipe, no memory
     lock = 73,             ///< EX_CANTCREAT: the lock cannot be made or is not ours

@@ -55,7 +55,7 @@ constexpr const char* kExitStatus[][2] = {
     {"1", "some items failed or are parked; check: a stop would be cut, or a success is overdue"},
     {"64", "a wrong command line"},
     {"66", "there is no such job file; status NAME: neither a journal nor a lock has that name"},
-    {"69", "the items could not be had"},
+    {"69", "the items, or a secret, could not be had; a loop goes on with its next pass"},
     {"70", "the guardian was killed"},
     {"71", "no process or descriptor could be had"},
     {"73", "the lock cannot be made, or is not ours"},

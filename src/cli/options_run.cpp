@@ -9,9 +9,9 @@ namespace lockstep::options {
 namespace {
 
 constexpr char kFooter[] =
-    "Exit status: 0 all done · 1 some items failed or are parked · 64 wrong usage · 66 no such job file · 69 no items ·\n"
-    "70 the guardian was killed · 73 the lock cannot be made or is not ours · 74 the journal · 75 try again later (busy, or\n"
-    "stopped with work left) · 78 the job file is wrong · 124 cut at the deadline\n";
+    "Exit status: 0 all done · 1 some items failed or are parked · 64 wrong usage · 66 no such job file · 69 no items,\n"
+    "or a secret is missing · 70 the guardian was killed · 73 the lock cannot be made or is not ours · 74 the journal ·\n"
+    "75 try again later (busy, or stopped with work left) · 78 the job file is wrong · 124 cut at the deadline\n";
 
 void add_log_options(CLI::App& command, RunOptions& options) {
     static const std::map<std::string, log::Format> kFormats = {{"text", log::Format::text}, {"json", log::Format::json}};

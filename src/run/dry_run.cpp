@@ -40,7 +40,7 @@ class DryRun {
         bench.cut = &never;
         // Keys are final texts; a scope without secrets would give templates, every '$' doubled.
         Scope listing = scope;
-        listing.secret = [](std::string_view) { return fail(Failure::job_file, "a dry run asks for no secret"); };
+        listing.secret = [](std::string_view) { return fail(Failure::secret, "a dry run asks for no secret"); };
         auto items = open_items(job_, listing, 1, never, bench);
         if (!items) return failed(items.error());
         return every_item(**items, scope);

@@ -118,7 +118,7 @@ Result<PairEnd> PairExecutor::advance(const Task& task) {
 Result<std::optional<PairEnd>> PairExecutor::first(const Task& task) {
     if (task.pair.state != PairState::first_begun) {
         if (const auto made = try_later_requests(task.step, scope_of(task, PhaseName::first)); !made)
-            return not_begun(task, made.error().text, made.error().failure == Failure::job_file);
+            return not_begun(task, made.error().text, may_be_made_later(made.error()));
     }
     const auto result = run_phase(task, PhaseName::first);
     if (!result) return std::unexpected(result.error());
@@ -128,7 +128,7 @@ Result<std::optional<PairEnd>> PairExecutor::first(const Task& task) {
             return enter(task, task.step.second ? PairState::first_done : PairState::done, result->reason);
         case PhaseEnd::refused:
             if (task.pair.state != PairState::first_begun)
-                return not_begun(task, "first: " + result->reason, result->lacks_secret);
+                return not_begun(task, "first: " + result->reason, result->may_be_made_later);
             say_refused(task, PhaseName::first, result->reason);
             return enter(task, PairState::first_refused, result->reason);
         default: return remain(task, PhaseName::first, *result);
@@ -137,14 +137,14 @@ Result<std::optional<PairEnd>> PairExecutor::first(const Task& task) {
 
 /// A request that cannot be made of this item. It counts as an attempt, so that a poison item comes ever less often and is
 /// parked.
-Result<std::optional<PairEnd>> PairExecutor::not_begun(const Task& task, const std::string& reason, bool lacks_secret) {
+Result<std::optional<PairEnd>> PairExecutor::not_begun(const Task& task, const std::string& reason, bool later) {
     say(log::Level::warning, task.pair, to_string(PhaseName::first), "not begun", reason,
         task.step.name + " was not begun, a request cannot be made of this item: " + reason);
     task.pair.reason = "not begun, a request cannot be made of this item: " + reason;
     task.pair.request.clear();
     task.pair.changed_ms = wall_now_ms();
-    // The item as it was journalled has had its turn; what its source lists may be mended. A secret is no fault of the item's.
-    if (!lacks_secret) task.pair.owes_steps = false;
+    // The item as it was journalled has had its turn; what its source lists may be mended.
+    if (!later) task.pair.owes_steps = false;
     return try_later(task, PairEnd::failed);
 }
 

@@ -67,7 +67,7 @@ class PairExecutor {
     Result<PairEnd> advance(const Task& task);
     Scope scope_of(const Task& task, PhaseName name);
     const std::string& key_of(const Task& task, PhaseName name);
-    Result<std::optional<PairEnd>> not_begun(const Task& task, const std::string& reason, bool lacks_secret);
+    Result<std::optional<PairEnd>> not_begun(const Task& task, const std::string& reason, bool later);
     Result<PhaseResult> run_phase(const Task& task, PhaseName name);
     static void say_refused(const Task& task, PhaseName name, const std::string& reason);
     static void remember_outputs(const Task& task, PhaseName name, const Json& values);

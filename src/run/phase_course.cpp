@@ -45,10 +45,9 @@ Result<PhaseResult> PhaseCourse::run() {
     const bool begun_before = pair_.state == begun_state(name_);
     const auto request = this->request();
     if (!request) {
-        // What this item lacks it will always lack. A secret may be there again at the next pass, and has refused nothing.
-        result_.lacks_secret = request.error().failure == Failure::job_file;
         if (!begun_before) pair_.request.clear();  // that of an earlier phase
-        const bool waits_for_it = result_.lacks_secret && name_ != PhaseName::first;
+        result_.may_be_made_later = may_be_made_later(request.error());
+        const bool waits_for_it = result_.may_be_made_later && name_ != PhaseName::first;
         const PhaseEnd end = begun_before ? PhaseEnd::parked : waits_for_it ? PhaseEnd::not_applied : PhaseEnd::refused;
         finish(end, request.error().text);
         return result_;

@@ -28,8 +28,12 @@ struct PhaseResult {
     Json outputs = Json::object();
     bool not_connected = false;           ///< no attempt of this pass found anybody to talk to
     std::optional<Millis> retry_after{};  ///< what the last answer asked for, where it brought no end
-    bool lacks_secret = false;  ///< no request could be made, for want of a secret that may be there again at the next pass
+    bool may_be_made_later = false;       ///< no request could be made, and the item is not to blame
 };
+
+/// Of an error for which no request could be made: a secret, or a descriptor to read it with, may be there again at the next
+/// pass. What the item itself lacks it will always lack.
+inline bool may_be_made_later(const Error& error) { return error.failure == Failure::secret || error.failure == Failure::os; }
 
 class PhaseCourse {
   public:

@@ -106,7 +106,7 @@ class SecretStore {
   public:
     explicit SecretStore(const std::map<std::string, SecretSpec, std::less<>>& specs);
     /// The value now: the environment variable, or the content of the regular file without its last newline.
-    /// Error: Failure::job_file, `secret "token" cannot be had: the environment variable SHOP_TOKEN is not set`.
+    /// Error: Failure::secret, `secret "token" cannot be had: the environment variable SHOP_TOKEN is not set`.
     Result<std::string> resolve(std::string_view name) const;
     /// Whether all of them can be had now; the error of the first that cannot.
     Result<void> resolve_all(const std::set<std::string>& names) const;

@@ -219,6 +219,26 @@ class Notices(SystemTest):
         self.assertEqual(process.wait(), 0)
         self.assertEqual([json.loads(body)["pass"] for _, _, body in self.pager.taken[:3]], [1, 2, 3])
 
+    def test_a_secret_that_is_missing_for_a_while_fails_passes_but_ends_no_loop(self):
+        (self.root / "token").write_text("")
+        job = json.loads(self.job(pause="20ms", script="echo >>done.log").read_text())
+        job["secrets"] = {"token": {"file": "token"}}
+        job["steps"][0]["first"]["command"]["env"] = {"TOKEN": "{$secrets.token}"}
+        process = self.start_lockstep("loop", self.write_job(job), "--state-dir", self.state)
+        wait_until(lambda: len(self.pager.taken) >= 2, "two passes that are told to have failed")
+        self.assertFalse((self.root / "done.log").exists())
+        self.assertFalse(self.lock.exists())
+        (self.root / "new").write_text(TOKEN)
+        (self.root / "new").rename(self.root / "token")
+        wait_until(lambda: "/heartbeat" in self.pager.paths(), "a pass in which all went well")
+        process.send(signal.SIGTERM)
+        self.assertEqual(process.wait(), 0)
+        failures = [json.loads(body) for path, _, body in self.pager.taken if path == "/onFailure"]
+        missing = f'secret "token" cannot be had: file {self.root}/token: it is empty'
+        self.assertEqual({(one["result"], one["because"]) for one in failures}, {(69, missing)})
+        self.assertEqual(process.err().count(missing), len(failures), "said once a pass")
+        self.assertEqual((self.root / "done.log").read_text(), "\n")
+
     def test_check_names_what_is_wrong_with_a_notice_and_shows_what_is_right(self):
         shown = self.lockstep("check", self.job())
         self.assertIn("onParked: POST", shown.out)

@@ -248,7 +248,7 @@ TEST_CASE("a secret that a command needs and that is gone means that nothing was
     const PhaseSpec phase = phase_of(spec);
     const auto request = render_request(phase.action, std::nullopt, bench.scope);  // secrets stay references
     REQUIRE(request);
-    bench.scope.secret = [](std::string_view) { return fail(Failure::job_file, "secret \"token\" cannot be had: no"); };
+    bench.scope.secret = [](std::string_view) { return fail(Failure::secret, "secret \"token\" cannot be had: no"); };
     const Attempt attempt = perform(phase, *request, bench.scope, kPatient, bench.work);
     CHECK(attempt.verdict == Verdict::not_applied);
     CHECK(attempt.reason == "secret \"token\" cannot be had: no; nothing was done");

@@ -122,7 +122,7 @@ TEST_CASE("what cannot be rendered is an error that names the place, before anyt
         CHECK(rendered(bench, http("GET", "$inputs.breaks")).starts_with("error: url: "));
     }
     SECTION("a secret that cannot be had") {
-        bench.scope.secret = [](std::string_view) { return fail(Failure::job_file, "secret \"token\" cannot be had: no"); };
+        bench.scope.secret = [](std::string_view) { return fail(Failure::secret, "secret \"token\" cannot be had: no"); };
         spec.headers = named({{"Authorization", "{$secrets.token}"}});
         CHECK(rendered(bench, spec) == "error: header Authorization: secret \"token\" cannot be had: no");
     }
@@ -209,7 +209,7 @@ TEST_CASE("secrets come from the environment or a file, and are hidden wherever 
           "secret \"gone\" cannot be had: file " + file + ".gone: No such file or directory");
     CHECK_FALSE(store.resolve("undeclared"));
     CHECK(store.resolve_all({"file"}));
-    CHECK(store.resolve_all({"file", "none"}).error().failure == Failure::job_file);
+    CHECK(store.resolve_all({"file", "none"}).error().failure == Failure::secret);
 }
 
 TEST_CASE("of a request whose outputs are still to come, all that does not need them is tried", "[render]") {
@@ -280,6 +280,6 @@ TEST_CASE("a secret is read from a regular file, by whatever links, and nothing 
     CHECK(store.resolve("fifo").error().text == "secret \"fifo\" cannot be had: " + fifo + " is not a regular file");
     CHECK(store.resolve("directory").error().text ==
           "secret \"directory\" cannot be had: " + directory.path() + " is not a regular file");
-    CHECK(store.resolve("device").error().failure == Failure::job_file);
+    CHECK(store.resolve("device").error().failure == Failure::secret);
     CHECK(store.resolve("link").value() == "s3cret");
 }
