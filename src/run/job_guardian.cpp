@@ -95,8 +95,8 @@ class JobGuardian {
         if (!word && strict_) log::warning("nobody tells how long the supervisor waits; --stop-timeout D says it");
         if (!word) return;
         supervisor_name_ = word->who;
-        for (const std::string& warning : word->warnings) log::warning("{}", warning);
         if (word->signals_commands) runner_.shield_commands();
+        for (const std::string& warning : word->warnings) log::warning("{}", warning);
         if (word->gives_more) {
             if (!word->text.empty()) log::info("{}; it is asked for more time as long as it takes", word->text);
             return;

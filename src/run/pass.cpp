@@ -91,7 +91,8 @@ Workbench Pass::make_bench() {
     Workbench bench;
     bench.commands = &commands_;
     bench.cut = &context_.stop.cut;
-    bench.shield = context_.job.shield.value_or(context_.shield_by_default);
+    bench.shield = context_.job.shield;
+    bench.shield_by_default = &context_.shield_by_default;
     return bench;
 }
 

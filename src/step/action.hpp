@@ -1,8 +1,10 @@
 #pragma once
 // Carrying out a phase's action: first rendered into a request that can be journalled, then performed.
 
+#include <atomic>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -52,7 +54,11 @@ struct Workbench {
     CommandHost* commands = nullptr;
     const Interrupt* cut = nullptr;      ///< fired when the phase in hand must be cut (the grace is used up)
     std::unique_ptr<HttpClient> http{};  ///< made by the first HTTP action
-    bool shield = false;
+    std::optional<bool> shield{};        ///< commands ignore TERM, INT, HUP and QUIT; nullopt: as `shield_by_default` says
+    /// Asked anew for each command: it may be set at any time. Null: false.
+    const std::atomic<bool>* shield_by_default = nullptr;
+
+    bool shields_commands() const { return shield.value_or(shield_by_default != nullptr && *shield_by_default); }
 };
 
 struct AttemptOptions {

@@ -100,7 +100,7 @@ ActionEnd run_command_action(const Json& json, const SecretKeeper& keeper, const
     CommandLimits command_limits;
     command_limits.timeout = limits.timeout;
     command_limits.cut = limits.cut;
-    command_limits.shield = bench.shield;
+    command_limits.shield = bench.shields_commands();
     command_limits.pass_stdout = !limits.for_listing;
     if (limits.for_listing) command_limits.keep_stdout = kLargestBody;
     CommandEnd ended = run_command(*command, command_limits, *bench.commands);

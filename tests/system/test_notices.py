@@ -223,7 +223,7 @@ class Notices(SystemTest):
         (self.root / "token").write_text("")
         job = json.loads(self.job(pause="20ms", script="echo >>done.log").read_text())
         job["secrets"] = {"token": {"file": "token"}}
-        job["steps"][0]["first"]["command"]["env"] = {"TOKEN": "{$secrets.token}"}
+        job["steps"][0]["first"]["command"] = {"argv": ["./do.sh"], "env": {"TOKEN": "{$secrets.token}"}}
         process = self.start_lockstep("loop", self.write_job(job), "--state-dir", self.state)
         wait_until(lambda: len(self.pager.taken) >= 2, "two passes that are told to have failed")
         self.assertFalse((self.root / "done.log").exists())

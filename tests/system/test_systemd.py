@@ -53,6 +53,25 @@ class UnderSystemd(SystemTest):
         self.assertIn("KillMode=control-group sends SIGTERM to the commands in hand, too: write KillMode=mixed",
                       self.systemd.log("job").replace(", the default,", ""))
 
+    def test_an_answer_of_systemd_that_comes_in_the_middle_of_a_pass_shields_what_it_begins_from_then_on(self):
+        self.boot()
+        slow = self.root / "bin" / "systemctl"
+        slow.parent.mkdir()
+        slow.write_text(f'#!/bin/sh\nuntil [ -e {self.root}/answer ]; do sleep 0.01; done\nPATH={os.environ["PATH"]}\nexec systemctl "$@"\n')
+        slow.chmod(0o755)
+        end_first, end_second = self.hold_story(1), self.hold_story(3)
+        self.loop("KillMode=control-group", "SuccessExitStatus=75", f"Environment=PATH={slow.parent}:{os.environ['PATH']}", seconds=0)
+        self.wait_for_story(1)
+        (self.root / "answer").touch()
+        wait_until(lambda: "sends SIGTERM to the commands in hand" in self.systemd.log("job"), "the answer")
+        end_first()
+        self.wait_for_story(3)
+        self.systemd.do("stop", "--no-block", "job")
+        wait_until(lambda: "signal received" in self.systemd.log("job"), "the stop")
+        end_second()
+        wait_until(lambda: self.systemd.show("job", "ActiveState") == "inactive", "the end")
+        self.stopped_cleanly()
+
     def test_a_stop_timeout_that_is_too_short_is_extended_where_systemd_listens(self):
         self.boot()
         self.loop("KillMode=mixed", "TimeoutStopSec=2s", "NotifyAccess=main", seconds=2)

@@ -186,6 +186,21 @@ TEST_CASE("a command that outlasts its time is ended, with all of its group, and
     }
 }
 
+TEST_CASE("a command is shielded as the default is when it begins, unless the job says it", "[command][shield]") {
+    Bench bench;
+    std::atomic<bool> by_default = false;
+    bench.work.shield_by_default = &by_default;
+    const auto is_shielded = [&] { return bench.perform_once(script("kill -TERM $$$$; exit 0")).verdict == Verdict::done; };
+    CHECK_FALSE(is_shielded());
+    by_default = true;
+    CHECK(is_shielded());
+    bench.work.shield = false;
+    CHECK_FALSE(is_shielded());
+    bench.work.shield = true;
+    by_default = false;
+    CHECK(is_shielded());
+}
+
 TEST_CASE("a cut ends a command at once and says so", "[command][cut]") {
     Bench bench;
     auto cut = Interrupt::create();
