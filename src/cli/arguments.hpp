@@ -22,7 +22,6 @@ struct RunArguments {
     std::optional<int> max_concurrency;
     bool dry_run = false;
     std::optional<Millis> stop_timeout;  ///< how long whoever stops us waits, where nobody can be asked
-    bool strict = false;                 ///< refuse to begin where that is too short
 };
 
 struct CheckArguments {

@@ -57,7 +57,7 @@ void add_pass_options(CLI::App& command, RunArguments& arguments) {
             [&arguments](const std::string& text) { arguments.stop_timeout = duration("--stop-timeout", text); },
             "how long whoever stops it waits before SIGKILL (in a container; supervisord and systemd are asked)")
         ->type_name("D");
-    command.add_flag("--strict", arguments.strict, "begin nothing (78) where that is shorter than the longest pair");
+    command.add_flag("--strict", arguments.options.strict, "begin nothing (78) where that is shorter than the longest pair");
     add_job_file(command, arguments.file);
     add_log_options(command, arguments.options);
     command.footer(kFooter);

@@ -44,21 +44,15 @@ class JsonVoice final : public FrontVoice {
 };
 
 /// Who has started us, and what it will do when it stops us; asked in the guardian, which tells.
-void watch_supervisor(const JobSpec& job, const RunArguments& arguments, bool told, RunOptions& options) {
-    const RunBy by = find_who_runs_us();
-    if (by.kind == RunBy::Kind::person && !arguments.stop_timeout) return;
-    const bool systemd = by.kind == RunBy::Kind::systemd;
-    options.strict = arguments.strict;
+void watch_supervisor(const JobSpec& job, std::optional<Millis> declared_wait, bool is_heard, RunOptions& options) {
+    const SupervisedRun run{find_who_runs_us(), ::getpid(), ::getppid(), is_heard, declared_wait};
+    if (run.by.kind == RunBy::Kind::person && !declared_wait) return;
+    const bool systemd = run.by.kind == RunBy::Kind::systemd;
     // The first command is to know whether a stop would be signalled to it, too.
     if (options.strict || systemd) options.supervisor_limit = Millis{50};
-    options.ask_supervisor = [&job, by, told, declared = arguments.stop_timeout, front = ::getpid(),
-                              parent = ::getppid()]() -> std::optional<SupervisorWord> {
+    options.ask_supervisor = [&job, run] {
         constexpr Millis kPatient{5000};
-        auto own = ask_own_supervisor(job, by, front, parent, told, declared, kPatient);
-        if (!own) return std::nullopt;
-        return SupervisorWord{
-            std::move(own->who),   own->given,     own->too_short, std::move(own->text), std::move(own->warnings),
-            own->signals_commands, own->gives_more};
+        return ask_own_supervisor(job, run, kPatient);
     };
 }
 
@@ -94,7 +88,7 @@ int run_command(const InheritedSignals& inherited, RunArguments& arguments) {
     if (options.loop) give_back_memory();  // the front sleeps from now on
     Job context{*job, options};
     const auto manager = ServiceManager::find();
-    watch_supervisor(*job, arguments, manager.has_value(), options);
+    watch_supervisor(*job, arguments.stop_timeout, manager.has_value(), options);
     if (!manager) return run_in_guardian(inherited, job->name.c_str(), guardian, &context, duties);
     options.watchdog = manager->watchdog();
     ManagerListener listener(*manager);

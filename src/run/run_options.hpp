@@ -7,7 +7,7 @@
 #include "base/duration.hpp"
 #include "base/exit_status.hpp"
 #include "job/job_spec.hpp"
-#include "run/supervisor_word.hpp"
+#include "run/supervisor_watch.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {

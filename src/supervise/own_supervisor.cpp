@@ -1,6 +1,8 @@
 #include "supervise/own_supervisor.hpp"
 
 #include "base/text.hpp"
+#include "supervise/stop_budget.hpp"
+#include "supervise/supervision.hpp"
 #include "supervise/supervisord_rpc.hpp"
 
 namespace lockstep {
@@ -11,10 +13,10 @@ std::string needs_text(const StopBudget& budget) {
     return "the longest pair takes " + format_duration(budget.longest_pair) + " and its end " + format_duration(budget.margin);
 }
 
-OwnSupervision judged(const std::string& who, const JobSpec& job, Millis given, const std::string& setting,
+SupervisorWord judged(const std::string& who, const JobSpec& job, Millis given, const std::string& setting,
                       const std::string& change) {
     const StopBudget budget = stop_budget(job);
-    OwnSupervision own;
+    SupervisorWord own;
     own.who = who;
     own.given = given;
     own.too_short = given < budget.longest_pair;
@@ -25,25 +27,25 @@ OwnSupervision judged(const std::string& who, const JobSpec& job, Millis given, 
     return own;
 }
 
-std::optional<OwnSupervision> of_supervisord(const JobSpec& job, const RunBy& by, MonotonicTime deadline) {
-    const auto facts = ask_supervisord(by.server_url, by.group, by.process, deadline);
-    if (!facts) return std::nullopt;
+std::optional<SupervisorWord> of_supervisord(const JobSpec& job, const RunBy& by, MonotonicTime deadline) {
+    const auto stopwaitsecs = ask_stopwaitsecs(by.server_url, by.group, by.process, deadline);
+    if (!stopwaitsecs) return std::nullopt;
     const std::string name = by.group.empty() || by.group == by.process ? by.process : by.group + ":" + by.process;
     const std::string seconds = std::to_string(stop_budget(job).seconds);
     return judged(
-        "supervisord", job, Millis{std::max(facts->stopwaitsecs, 0) * 1000LL},
-        "stopwaitsecs=" + std::to_string(facts->stopwaitsecs) + ", which may be read and not yet applied",
+        "supervisord", job, Millis{std::max(*stopwaitsecs, 0) * 1000LL},
+        "stopwaitsecs=" + std::to_string(*stopwaitsecs) + ", which may be read and not yet applied",
         "Write stopwaitsecs=" + seconds + " into the section of " + printable(name) + ", then supervisorctl reread and update");
 }
 
-std::optional<OwnSupervision> of_systemd(const JobSpec& job, const RunBy& by, pid_t front, pid_t parent, bool told,
-                                         Millis limit) {
+std::optional<SupervisorWord> of_systemd(const JobSpec& job, const SupervisedRun& run, Millis limit) {
+    const RunBy& by = run.by;
     auto managed = ask_systemd(by.unit, by.user_manager, limit);
     // Started by something inside the unit, not by systemd: what the unit does when it stops is another matter.
-    if (!managed || (managed->main_pid != front && managed->main_pid != parent)) return std::nullopt;
-    managed->unit.hears_the_run = told && managed->main_pid == front;
+    if (!managed || (managed->main_pid != run.front && managed->main_pid != run.parent_of_front)) return std::nullopt;
+    managed->unit.hears_the_run = run.is_heard && managed->main_pid == run.front;
     const Supervision supervision = supervision_of(job, managed->unit);
-    OwnSupervision own;
+    SupervisorWord own;
     own.who = "systemd";
     own.given = supervision.given;
     own.too_short = supervision.verdict == StopVerdict::too_short;
@@ -70,20 +72,19 @@ std::optional<OwnSupervision> of_systemd(const JobSpec& job, const RunBy& by, pi
 
 }  // namespace
 
-std::optional<OwnSupervision> ask_own_supervisor(const JobSpec& job, const RunBy& by, pid_t front, pid_t parent_of_front,
-                                                 bool told, std::optional<Millis> declared, Millis limit) {
-    if (declared) {
+std::optional<SupervisorWord> ask_own_supervisor(const JobSpec& job, const SupervisedRun& run, Millis limit) {
+    if (run.declared_wait) {
         const std::string seconds = std::to_string(stop_budget(job).seconds);
-        OwnSupervision own =
-            judged("whoever stops it", job, *declared, "--stop-timeout " + format_duration(*declared),
+        SupervisorWord own =
+            judged("whoever stops it", job, *run.declared_wait, "--stop-timeout " + format_duration(*run.declared_wait),
                    "Give it " + seconds + " s (docker stop --time=" + seconds + ", terminationGracePeriodSeconds: " + seconds +
                        ") and say so with --stop-timeout " + seconds + "s");
-        own.gives_more = told && by.kind == RunBy::Kind::systemd;
+        own.gives_more = run.is_heard && run.by.kind == RunBy::Kind::systemd;
         return own;
     }
-    switch (by.kind) {
-        case RunBy::Kind::supervisord: return of_supervisord(job, by, monotonic_now() + limit);
-        case RunBy::Kind::systemd: return of_systemd(job, by, front, parent_of_front, told, limit);
+    switch (run.by.kind) {
+        case RunBy::Kind::supervisord: return of_supervisord(job, run.by, monotonic_now() + limit);
+        case RunBy::Kind::systemd: return of_systemd(job, run, limit);
         case RunBy::Kind::container:
         case RunBy::Kind::person: return std::nullopt;
     }

@@ -192,7 +192,7 @@ std::optional<std::string> member(std::string_view structure, const std::string&
 
 }  // namespace
 
-std::optional<SupervisordFacts> facts_in_answer(std::string_view xml, std::string_view group, std::string_view process) {
+std::optional<int> stopwaitsecs_in_answer(std::string_view xml, std::string_view group, std::string_view process) {
     for (std::size_t at = 0; (at = xml.find("<struct>", at)) != std::string_view::npos;) {
         const std::size_t end = xml.find("</struct>", at);
         const std::string_view structure = xml.substr(at, end - at);
@@ -200,18 +200,16 @@ std::optional<SupervisordFacts> facts_in_answer(std::string_view xml, std::strin
         if (member(structure, "name") != process) continue;
         if (!group.empty() && member(structure, "group") != group) continue;
         const auto seconds = member(structure, "stopwaitsecs");
-        SupervisordFacts facts;
-        if (!seconds ||
-            std::from_chars(seconds->data(), seconds->data() + seconds->size(), facts.stopwaitsecs).ec != std::errc{})
+        int value = 0;
+        if (!seconds || std::from_chars(seconds->data(), seconds->data() + seconds->size(), value).ec != std::errc{})
             return std::nullopt;
-        facts.killasgroup = member(structure, "killasgroup") == "1";
-        return facts;
+        return value;
     }
     return std::nullopt;
 }
 
-Result<SupervisordFacts> ask_supervisord(const std::string& url, const std::string& group, const std::string& process,
-                                         MonotonicTime deadline) {
+Result<int> ask_stopwaitsecs(const std::string& url, const std::string& group, const std::string& process,
+                             MonotonicTime deadline) {
     const auto place = parse_url(url);
     if (!place) return fail(Failure::os, "asking supervisord: its URL names no place that can be asked");
     const UniqueFd fd = place->path.empty() ? connect_inet(*place, deadline) : connect_unix(place->path, deadline);
@@ -219,9 +217,9 @@ Result<SupervisordFacts> ask_supervisord(const std::string& url, const std::stri
     if (!fd || !send_all(fd.get(), request(*place), deadline)) return fail(Failure::os, "asking supervisord: no connection");
     const auto body = read_body(fd.get(), deadline);
     if (!body) return fail(Failure::os, "asking supervisord: no answer");
-    const auto facts = facts_in_answer(*body, group, process);
-    if (!facts) return fail(Failure::os, "asking supervisord: it does not tell stopwaitsecs of " + process);
-    return *facts;
+    const auto seconds = stopwaitsecs_in_answer(*body, group, process);
+    if (!seconds) return fail(Failure::os, "asking supervisord: it does not tell stopwaitsecs of " + process);
+    return *seconds;
 }
 
 }  // namespace lockstep

@@ -24,22 +24,22 @@ std::string answer_of(const std::string& group, const std::string& name, const s
 
 TEST_CASE("of supervisord's answer the process's own part counts", "[supervisord]") {
     const std::string xml = answer_of("a", "a", "10") + answer_of("g", "x&amp;y", "20") + answer_of("h", "x&amp;y", "30");
-    CHECK(facts_in_answer(xml, "a", "a")->stopwaitsecs == 10);
-    CHECK(facts_in_answer(xml, "h", "x&y")->stopwaitsecs == 30);
-    CHECK(facts_in_answer(xml, "", "x&y")->stopwaitsecs == 20);
-    CHECK(facts_in_answer(xml, "", "a")->killasgroup);
-    CHECK_FALSE(facts_in_answer(xml, "", "b").has_value());
-    CHECK_FALSE(facts_in_answer(answer_of("a", "a", "many"), "a", "a").has_value());
+    CHECK(stopwaitsecs_in_answer(xml, "a", "a") == 10);
+    CHECK(stopwaitsecs_in_answer(xml, "h", "x&y") == 30);
+    CHECK(stopwaitsecs_in_answer(xml, "", "x&y") == 20);
+    CHECK(stopwaitsecs_in_answer(xml, "", "a") == 10);
+    CHECK_FALSE(stopwaitsecs_in_answer(xml, "", "b").has_value());
+    CHECK_FALSE(stopwaitsecs_in_answer(answer_of("a", "a", "many"), "a", "a").has_value());
 }
 
 TEST_CASE("an answer that is cut off or nonsense is no answer, and reads nothing that is not there", "[supervisord]") {
     const std::string xml = answer_of("a", "a", "10");
     for (std::size_t length = 0; length < xml.size(); ++length) {
-        const auto facts = facts_in_answer(std::string(xml, 0, length), "a", "a");
-        CHECK((!facts || facts->stopwaitsecs == 10 || facts->stopwaitsecs == 1));
+        const auto seconds = stopwaitsecs_in_answer(std::string(xml, 0, length), "a", "a");
+        CHECK((!seconds || seconds == 10 || seconds == 1));
     }
-    CHECK_FALSE(facts_in_answer("", "", "").has_value());
-    CHECK_FALSE(facts_in_answer("<struct><name>name</name>", "", "").has_value());
+    CHECK_FALSE(stopwaitsecs_in_answer("", "", "").has_value());
+    CHECK_FALSE(stopwaitsecs_in_answer("<struct><name>name</name>", "", "").has_value());
 }
 
 TEST_CASE("a process of a service is run by systemd, one of a session, of cron or of a container is not", "[run by]") {
@@ -63,11 +63,12 @@ TEST_CASE("what is declared is believed, and nobody is asked", "[run by]") {
         "first": {"http": {"method": "PUT", "url": "http://h/"}, "deadline": "20s"}}]})",
                                "a.json", "/", {});
     REQUIRE(job.has_value());
-    RunBy by;
-    by.kind = RunBy::Kind::supervisord;
-    by.server_url = "unix:///nowhere";
+    SupervisedRun run;
+    run.by.kind = RunBy::Kind::supervisord;
+    run.by.server_url = "unix:///nowhere";
     const auto ask = [&](std::optional<Millis> declared) {
-        return ask_own_supervisor(*job, by, 1, 0, false, declared, Millis{100});
+        run.declared_wait = declared;
+        return ask_own_supervisor(*job, run, Millis{100});
     };
     CHECK(ask(Millis{19'999})->too_short);
     CHECK_THAT(ask(Millis{10'000})->text,

@@ -1,4 +1,4 @@
-#include "run/supervisor_word.hpp"
+#include "run/supervisor_watch.hpp"
 
 #include <exception>
 #include <system_error>

@@ -1,4 +1,4 @@
-#include "run/supervisor_word.hpp"
+#include "run/supervisor_watch.hpp"
 
 #include <catch2/catch.hpp>
 #include <memory>
