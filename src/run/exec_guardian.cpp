@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "base/clock.hpp"
 #include "base/exit_status.hpp"
@@ -12,6 +13,7 @@
 #include "run/exec_command_process.hpp"
 #include "run/exec_locks.hpp"
 #include "run/stop_policy.hpp"
+#include "run/stop_requests.hpp"
 #include "sys/enclosing_runs.hpp"
 #include "sys/watch_either.hpp"
 
@@ -23,16 +25,10 @@ constexpr Millis kPatienceAfterTerm{5'000};
 
 class ExecGuardian {
   public:
-    ExecGuardian(const ExecOptions& options, GuardianLink& link)
-        : options_(options), link_(link), locks_(options), policy_(options.grace, true) {}
+    ExecGuardian(const ExecOptions& options, GuardianLink& link, StopRequests requests)
+        : options_(options), link_(link), locks_(options), requests_(std::move(requests)), policy_(options.grace, true) {}
 
     int run(const ExecProgress& progress) {
-        auto signals = open_signal_fd(link_.inherited, true);
-        if (!signals) {
-            say(signals.error().text);
-            return to_int(exit_status_of(signals.error().failure));
-        }
-        signal_fd_ = std::move(*signals);
         if (link_.terminal != nullptr) continued_.open();
         if (progress.stage == ExecProgress::Stage::begun) {
             const auto wake = wake_for_waiting();
@@ -57,14 +53,14 @@ class ExecGuardian {
             default: break;
         }
         // Once more, now that the locks are ours: from here on a stop waits for the command.
-        return take_notice() ? to_int(ExitStatus::try_again) : run_command();
+        return requests_.next() ? to_int(ExitStatus::try_again) : run_command();
     }
 
     /// Only a wait needs something to wake it: one descriptor that is readable when a signal or a notice is. Without it no stop
     /// would end the wait.
     Result<UniqueFd> wake_for_waiting() const {
         if (!options_.wait_forever && options_.wait == Millis{0}) return UniqueFd();
-        return watch_either(signal_fd_.get(), link_.socket.get(), "listening for a stop while waiting");
+        return watch_either(requests_.from_kernel(), requests_.from_front(), "listening for a stop while waiting");
     }
 
     int run_command() {
@@ -103,7 +99,7 @@ class ExecGuardian {
             }
             sleep_until_something_happens();
             if (continued_.take()) give_terminal();
-            const auto notice = take_notice();
+            const auto notice = requests_.next();
             if (notice && is_for_command(*notice)) {
                 command_.signal_group(notice->signal);
             } else if (notice) {
@@ -144,13 +140,13 @@ class ExecGuardian {
     }
 
     void sleep_until_something_happens() const {
-        pollfd wait[3] = {
-            {signal_fd_.get(), POLLIN, 0}, {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0}, {continued_.fd(), POLLIN, 0}};
+        pollfd wait[] = {
+            {requests_.from_kernel(), POLLIN, 0}, {requests_.from_front(), POLLIN, 0}, {continued_.fd(), POLLIN, 0}};
         auto deadline = policy_.deadline();
         for (const auto& other : {limit_, kill_at_}) {
             if (other) deadline = deadline ? std::min(*deadline, *other) : *other;
         }
-        ::poll(wait, 3, deadline ? millis_until(*deadline) : -1);
+        ::poll(wait, std::size(wait), deadline ? millis_until(*deadline) : -1);
     }
 
     void keep_time() {
@@ -181,10 +177,7 @@ class ExecGuardian {
         if (action == StopPolicy::Action::ask) {
             return say(why + ": waiting for " + command_.text() + "; press Ctrl-C once more within 5 s to send it SIGTERM");
         }
-        // Ten thousand signals are no reason for ten thousand lines.
-        const MonotonicTime now = monotonic_now();
-        if (options_.quiet || (said_at_ && now - *said_at_ < Millis{200})) return;
-        said_at_ = now;
+        if (options_.quiet || !waiting_line_.is_due()) return;
         std::string line = why + ": waiting for " + command_.text();
         const auto& forward_at = policy_.deadline();
         if (forward_at) line += ", SIGTERM for it in " + describe_duration(Millis{millis_until(*forward_at)});
@@ -197,37 +190,30 @@ class ExecGuardian {
         if (!options_.quiet) say(why + ": SIGTERM sent to " + command_.text() + "; waiting for its end");
     }
 
-    /// The next stop request from the kernel or the front; SIGCHLD only wakes us.
-    std::optional<StopNotice> take_notice() {
-        while (const auto notice = read_signal(signal_fd_.get())) {
-            if (notice->signal != SIGCHLD) return notice;
-        }
-        if (front_is_dead_) return std::nullopt;
-        const auto notice = read_notice(link_.socket.get());
-        if (notice && notice->signal == 0) front_is_dead_ = true;
-        return notice;
-    }
-
     void say(const std::string& line) const { exec_say(options_.locks.front(), line); }
 
     const ExecOptions& options_;
     GuardianLink& link_;
     ExecLocks locks_;
-    UniqueFd signal_fd_;
+    StopRequests requests_;
     ContinuedSignal continued_;
     ExecCommandProcess command_;
     StopPolicy policy_;
     std::optional<MonotonicTime> limit_;
     std::optional<MonotonicTime> kill_at_;
     bool timed_out_ = false;
-    bool front_is_dead_ = false;
-    std::optional<MonotonicTime> said_at_;
+    RepeatedLine waiting_line_;
 };
 
 }  // namespace
 
 int exec_under_locks(const ExecOptions& options, GuardianLink& link, const ExecProgress& progress) {
-    return ExecGuardian(options, link).run(progress);
+    auto requests = StopRequests::open(link, true);
+    if (!requests) {
+        exec_say(options.locks.front(), requests.error().text);
+        return to_int(exit_status_of(requests.error().failure));
+    }
+    return ExecGuardian(options, link, std::move(*requests)).run(progress);
 }
 
 }  // namespace lockstep

@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <system_error>
 #include <thread>
 
 #include "run/notifier.hpp"
 #include "run/runner.hpp"
 #include "run/stop_policy.hpp"
+#include "run/stop_requests.hpp"
 #include "sys/service_manager.hpp"
 #include "sys/shutdown_delay.hpp"
 
@@ -19,13 +21,14 @@ namespace {
 
 class JobGuardian {
   public:
-    JobGuardian(const JobSpec& job, GuardianLink& link, StopState stop, Interrupt finished, Bell phase_begun, UniqueFd signals,
-                const RunOptions& options, const std::string& run_id, std::optional<SupervisorWatch> supervisor)
+    JobGuardian(const JobSpec& job, GuardianLink& link, StopState stop, Interrupt finished, Bell phase_begun,
+                StopRequests requests, const RunOptions& options, const std::string& run_id,
+                std::optional<SupervisorWatch> supervisor)
         : link_(link),
           stop_(std::move(stop)),
           finished_(std::move(finished)),
           phase_begun_(std::move(phase_begun)),
-          signals_(std::move(signals)),
+          requests_(std::move(requests)),
           policy_(job.stop.grace, job.stop.at_deadline == AtDeadline::cut),
           delay_(ShutdownDelay::start(job.name + " finishes what it has begun")),
           runner_(job, options, run_id, stop_, *link.commands, phase_begun_, delay_),
@@ -61,12 +64,13 @@ class JobGuardian {
     void wait_for_something() {
         const bool publishing = next_publication_ <= monotonic_now();
         const bool hears_logind = delay_ != nullptr && !policy_.stopping();
-        pollfd wait[6] = {{finished_.fd(), POLLIN, 0},
-                          {signals_.get(), POLLIN, 0},
-                          {front_is_dead_ ? -1 : link_.socket.get(), POLLIN, 0},
-                          {publishing ? phase_begun_.fd() : -1, POLLIN, 0},
-                          {supervisor_ ? supervisor_->fd() : -1, POLLIN, 0},
-                          {hears_logind ? delay_->announced().fd() : -1, POLLIN, 0}};
+        enum Source : std::size_t { kPhaseBegun, kSupervisor, kLogind };  // the others only wake us
+        pollfd wait[] = {{publishing ? phase_begun_.fd() : -1, POLLIN, 0},
+                         {supervisor_ ? supervisor_->fd() : -1, POLLIN, 0},
+                         {hears_logind ? delay_->announced().fd() : -1, POLLIN, 0},
+                         {finished_.fd(), POLLIN, 0},
+                         {requests_.from_kernel(), POLLIN, 0},
+                         {requests_.from_front(), POLLIN, 0}};
         if (shows_progress_ && next_progress_ <= monotonic_now()) say_progress();
         if (link_.listened_to && notifier_.next() <= monotonic_now()) notify();
         auto wake_at = policy_.deadline();
@@ -74,11 +78,12 @@ class JobGuardian {
         if (shows_progress_) wake_by(next_progress_);
         if (link_.listened_to) wake_by(notifier_.next());
         if (!publishing) wake_by(next_publication_);
-        ::poll(wait, 6, wake_at ? millis_until(*wake_at) : -1);
-        if (wait[3].revents != 0) publish_activity();
-        if (wait[4].revents != 0) hear_supervisor();
-        if (wait[5].revents != 0) act(policy_.on_request(StopNotice{}, monotonic_now()), "the machine is about to shut down");
-        while (const auto notice = next_notice()) act(policy_.on_request(*notice, monotonic_now()), describe(*notice));
+        ::poll(wait, std::size(wait), wake_at ? millis_until(*wake_at) : -1);
+        if (wait[kPhaseBegun].revents != 0) publish_activity();
+        if (wait[kSupervisor].revents != 0) hear_supervisor();
+        if (wait[kLogind].revents != 0)
+            act(policy_.on_request(StopNotice{}, monotonic_now()), "the machine is about to shut down");
+        while (const auto notice = requests_.next()) act(policy_.on_request(*notice, monotonic_now()), describe(*notice));
         if (policy_.deadline() && monotonic_now() >= *policy_.deadline()) pass_deadline();
     }
 
@@ -116,14 +121,6 @@ class JobGuardian {
             return time ? wall_now_ms() + std::chrono::duration_cast<Millis>(*time - monotonic_now()).count() : 0;
         };
         runner_.note_stopping({stopped_by_, wall(policy_.deadline()), wall(policy_.kill_at())});
-    }
-
-    std::optional<StopNotice> next_notice() {
-        if (const auto notice = read_signal(signals_.get())) return notice;
-        if (front_is_dead_) return std::nullopt;
-        const auto notice = read_notice(link_.socket.get());
-        front_is_dead_ = notice && notice->signal == 0;
-        return notice;
     }
 
     void act(StopPolicy::Action action, const std::string& why) {
@@ -182,11 +179,8 @@ class JobGuardian {
         last_progress_ = std::move(now);
     }
 
-    /// Ten thousand signals are no reason for ten thousand lines.
     void say_again(const std::string& why, const std::string& in_hand) {
-        const MonotonicTime now = monotonic_now();
-        if (said_at_ && now - *said_at_ < Millis{200}) return;
-        said_at_ = now;
+        if (!already_stopping_line_.is_due()) return;
         const auto deadline = policy_.deadline();
         const std::string left =
             deadline ? ", " + describe_duration(Millis{millis_until(*deadline)}) + " of the grace left" : "";
@@ -198,7 +192,7 @@ class JobGuardian {
     StopState stop_;
     Interrupt finished_;
     Bell phase_begun_;
-    UniqueFd signals_;
+    StopRequests requests_;
     StopPolicy policy_;
     ShutdownDelay* delay_;
     Runner runner_;
@@ -213,8 +207,7 @@ class JobGuardian {
     MonotonicTime next_publication_{};
     MonotonicTime next_progress_ = monotonic_now() + Millis{5000};
     std::string last_progress_;
-    bool front_is_dead_ = false;
-    std::optional<MonotonicTime> said_at_;
+    RepeatedLine already_stopping_line_;
 };
 
 /// With a reader of ours who sleeps. Whoever waits for a stop has less of it.
@@ -239,14 +232,14 @@ int guard_job(const JobSpec& job, const RunOptions& options, GuardianLink& link)
     if (!finished) return cannot_start(finished.error());
     auto phase_begun = Bell::create();
     if (!phase_begun) return cannot_start(phase_begun.error());
-    auto signals = open_signal_fd(link.inherited, false);
-    if (!signals) return cannot_start(signals.error());
+    auto requests = StopRequests::open(link, false);
+    if (!requests) return cannot_start(requests.error());
     std::optional<SupervisorWatch> supervisor;
     if (options.ask_supervisor) {
         auto watch = SupervisorWatch::start(options.ask_supervisor);
         if (watch) supervisor = std::move(*watch);
     }
-    JobGuardian guardian(job, link, std::move(*stop), std::move(*finished), std::move(*phase_begun), std::move(*signals),
+    JobGuardian guardian(job, link, std::move(*stop), std::move(*finished), std::move(*phase_begun), std::move(*requests),
                          options, run_id, std::move(supervisor));
     const int status = guardian.run();
     log::finish(guardian.was_stopped() ? kPatienceOfAStop : kPatience);
