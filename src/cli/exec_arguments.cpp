@@ -112,9 +112,9 @@ std::string unknown_option(std::string_view word) {
     return "unknown option " + printable(word) + did_you_mean(word, names);
 }
 
-class Arguments {
+class ExecParser {
   public:
-    Arguments(int argc, char** argv, ExecOptions& options) : argc_(argc), argv_(argv), options_(options) {}
+    ExecParser(int argc, char** argv, ExecOptions& options) : argc_(argc), argv_(argv), options_(options) {}
 
     std::string parse(bool& help) {
         for (; next_ < argc_ && is_option(argv_[next_]); ++next_) {
@@ -209,7 +209,7 @@ class Arguments {
 std::span<const ExecOption> exec_options() { return kOptions; }
 
 std::string parse_exec_arguments(int argc, char** argv, ExecOptions& options, bool& help) {
-    return Arguments(argc, argv, options).parse(help);
+    return ExecParser(argc, argv, options).parse(help);
 }
 
 }  // namespace lockstep

@@ -36,7 +36,7 @@ void begin_command(pid_t guardian, CommandTable& commands) {
     ::setpgid(0, 0);
 }
 
-int prepare_command(int input, std::span<const int> records, const InheritedSignals& inherited) {
+int set_up_command(int input, std::span<const int> records, const InheritedSignals& inherited) {
     if (input >= 0 && ::dup2(input, STDIN_FILENO) < 0) return errno;
     for (const int record : records) {
         // We have the guardian's descriptor of the directory, too, until execve(2): nobody can take the lock before this is

@@ -27,6 +27,6 @@ void begin_command(pid_t guardian, CommandTable& commands);
 /// @param input    from input_for_command(), or -1
 /// @param records  stay open in the command, which marks them: see mark_record()
 /// @return 0, or an errno
-int prepare_command(int input, std::span<const int> records, const InheritedSignals& inherited);
+int set_up_command(int input, std::span<const int> records, const InheritedSignals& inherited);
 
 }  // namespace lockstep

@@ -23,7 +23,7 @@ int ExecCommandProcess::start(char* const* argv, int input, const std::vector<in
     if (pid == 0) {
         begin_command(guardian, *link.commands);
         if (in_foreground) link.terminal->take_in_child();
-        error = prepare_command(input, records, link.inherited);
+        error = set_up_command(input, records, link.inherited);
         if (error != 0) ::_exit(127);
         ::execvp(argv[0], argv);
         error = errno;

@@ -20,7 +20,7 @@ class ExecCommandProcess {
     /// environment and the signals that we inherited, and with the terminal of `link` if that is our job's. It stands in the
     /// front's table before it runs.
     ///
-    /// @param input, records  as prepare_command() takes them
+    /// @param input, records  as set_up_command() takes them
     /// @return 0, or the errno of what went wrong; nothing runs then
     int start(char* const* argv, int input, const std::vector<int>& records, const GuardianLink& link);
 

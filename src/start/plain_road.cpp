@@ -120,7 +120,7 @@ class PlainGuardian {
         auto* guardian = static_cast<PlainGuardian*>(self);
         begin_command(guardian->pid_, guardian->start_.shared->commands);
         const int record = guardian->lock_.record();
-        guardian->error_ = prepare_command(guardian->input_, {&record, 1}, guardian->start_.inherited);
+        guardian->error_ = set_up_command(guardian->input_, {&record, 1}, guardian->start_.inherited);
         if (guardian->error_ != 0) ::_exit(127);
         guardian->execute();
         guardian->error_ = errno;
