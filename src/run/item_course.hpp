@@ -11,7 +11,7 @@ namespace lockstep {
 
 class ItemCourse {
   public:
-    ItemCourse(PassContext& pass, Workbench& bench, std::size_t worker) : pass_(pass), executor_(pass, bench, worker) {}
+    ItemCourse(PassContext& pass, Workbench& bench) : pass_(pass), executor_(pass, bench) {}
 
     /// Carries out what is not done yet. Between two steps a stop is honoured, unless the item is the unit ("section").
     /// Error: Failure::journal or Failure::lock, after which nothing more may be begun.

@@ -19,21 +19,43 @@ namespace lockstep {
 
 namespace {
 
+/// What the main thread listens to.
+struct Listening {
+    StopState stop;
+    Interrupt finished;  ///< the run is over
+    Bell phase_begun;
+    StopRequests requests;
+    std::optional<SupervisorWatch> supervisor;  ///< as long as it has not answered
+
+    static Result<Listening> open(const RunOptions& options, const GuardianLink& link) {
+        auto stop = StopState::create();
+        if (!stop) return std::unexpected(stop.error());
+        auto finished = Interrupt::create();
+        if (!finished) return std::unexpected(finished.error());
+        auto phase_begun = Bell::create();
+        if (!phase_begun) return std::unexpected(phase_begun.error());
+        auto requests = StopRequests::open(link, false);
+        if (!requests) return std::unexpected(requests.error());
+        Listening all{std::move(*stop), std::move(*finished), std::move(*phase_begun), std::move(*requests), std::nullopt};
+        if (!options.ask_supervisor) return all;
+        if (auto watch = SupervisorWatch::start(options.ask_supervisor)) all.supervisor = std::move(*watch);
+        return all;
+    }
+};
+
 class JobGuardian {
   public:
-    JobGuardian(const JobSpec& job, GuardianLink& link, StopState stop, Interrupt finished, Bell phase_begun,
-                StopRequests requests, const RunOptions& options, const std::string& run_id,
-                std::optional<SupervisorWatch> supervisor)
+    JobGuardian(const JobSpec& job, const RunOptions& options, const std::string& run_id, GuardianLink& link, Listening to)
         : link_(link),
-          stop_(std::move(stop)),
-          finished_(std::move(finished)),
-          phase_begun_(std::move(phase_begun)),
-          requests_(std::move(requests)),
+          stop_(std::move(to.stop)),
+          finished_(std::move(to.finished)),
+          phase_begun_(std::move(to.phase_begun)),
+          requests_(std::move(to.requests)),
           policy_(job.stop.grace, job.stop.at_deadline == AtDeadline::cut),
           delay_(ShutdownDelay::start(job.name + " finishes what it has begun")),
           runner_(job, options, run_id, stop_, *link.commands, phase_begun_, delay_),
           notifier_(options.watchdog),
-          supervisor_(std::move(supervisor)),
+          supervisor_(std::move(to.supervisor)),
           supervisor_limit_(options.supervisor_limit),
           strict_(options.strict),
           shows_progress_(options.progress && !options.loop && ::isatty(STDERR_FILENO) != 0) {}
@@ -197,7 +219,7 @@ class JobGuardian {
     ShutdownDelay* delay_;
     Runner runner_;
     Notifier notifier_;
-    std::optional<SupervisorWatch> supervisor_;  ///< as long as it has not answered
+    std::optional<SupervisorWatch> supervisor_;
     const Millis supervisor_limit_;
     const bool strict_;
     bool refused_ = false;
@@ -226,21 +248,9 @@ int guard_job(const JobSpec& job, const RunOptions& options, GuardianLink& link)
     forget_service_manager();
     const std::string run_id = new_run_id();
     log::start({job.name, run_id, options.log_format, options.log_level});
-    auto stop = StopState::create();
-    if (!stop) return cannot_start(stop.error());
-    auto finished = Interrupt::create();
-    if (!finished) return cannot_start(finished.error());
-    auto phase_begun = Bell::create();
-    if (!phase_begun) return cannot_start(phase_begun.error());
-    auto requests = StopRequests::open(link, false);
-    if (!requests) return cannot_start(requests.error());
-    std::optional<SupervisorWatch> supervisor;
-    if (options.ask_supervisor) {
-        auto watch = SupervisorWatch::start(options.ask_supervisor);
-        if (watch) supervisor = std::move(*watch);
-    }
-    JobGuardian guardian(job, link, std::move(*stop), std::move(*finished), std::move(*phase_begun), std::move(*requests),
-                         options, run_id, std::move(supervisor));
+    auto listening = Listening::open(options, link);
+    if (!listening) return cannot_start(listening.error());
+    JobGuardian guardian(job, options, run_id, link, std::move(*listening));
     const int status = guardian.run();
     log::finish(guardian.was_stopped() ? kPatienceOfAStop : kPatience);
     return status;

@@ -38,9 +38,11 @@ Result<PairEnd> PairExecutor::execute(const StepSpec& step, const std::string& i
     pair->item = to_text(inputs);
     pair->definition = step.definition;
     pair->run_id = pass_.run_id;
-    const Task task{*pair, step, inputs, terms, outputs};
+    const PairTask task{*pair, step, inputs, terms, outputs};
     keys_ = {};
-    if (auto ended = begin(task); !ended || *ended) return ended ? Result<PairEnd>(**ended) : std::unexpected(ended.error());
+    const Outcome ended = begin(task);
+    if (!ended) return std::unexpected(ended.error());
+    if (*ended) return **ended;
     // Turned away, it is to be tried again, though its item, half way through, may be listed no longer.
     pair->owes_steps = pair->owes_steps || &step != &pass_.job.steps.front();
     return advance(task);
@@ -56,7 +58,7 @@ Result<PairEnd> PairExecutor::resume(Pair pair, const StepSpec& step, const Json
 }
 
 /// A pair of which nothing is half done: new, or tried before without effect.
-Result<std::optional<PairEnd>> PairExecutor::begin(const Task& task) {
+PairExecutor::Outcome PairExecutor::begin(const PairTask& task) {
     Pair& pair = task.pair;
     if (pair.pair_attempts >= task.terms.max_pair_attempts) {
         return park(task, "tried in " + std::to_string(pair.pair_attempts) + " passes (maxPairAttempts): " + pair.reason);
@@ -72,7 +74,7 @@ Result<std::optional<PairEnd>> PairExecutor::begin(const Task& task) {
     return enter(task, PairState::pending, "");
 }
 
-void PairExecutor::remember_outputs(const Task& task, PhaseName name, const Json& values) {
+void PairExecutor::remember_outputs(const PairTask& task, PhaseName name, const Json& values) {
     Json all = task.pair.outputs.empty() ? Json::object() : parse_json(task.pair.outputs).value_or(Json::object());
     all.set(to_string(name), values);
     task.pair.outputs = to_text(all);
@@ -91,9 +93,9 @@ Result<Pair> PairExecutor::load(const StepSpec& step, const std::string& item_ke
 }
 
 /// Each turn of the loop is one state; it ends where nothing more can be done in this pass.
-Result<PairEnd> PairExecutor::advance(const Task& task) {
+Result<PairEnd> PairExecutor::advance(const PairTask& task) {
     for (;;) {
-        Result<std::optional<PairEnd>> ended;
+        Outcome ended;
         switch (task.pair.state) {
             case PairState::pending:
             case PairState::first_begun:
@@ -115,7 +117,7 @@ Result<PairEnd> PairExecutor::advance(const Task& task) {
     }
 }
 
-Result<std::optional<PairEnd>> PairExecutor::first(const Task& task) {
+PairExecutor::Outcome PairExecutor::first(const PairTask& task) {
     if (task.pair.state != PairState::first_begun) {
         if (const auto made = try_later_requests(task.step, scope_of(task, PhaseName::first)); !made)
             return not_begun(task, made.error().text, may_be_made_later(made.error()));
@@ -137,7 +139,7 @@ Result<std::optional<PairEnd>> PairExecutor::first(const Task& task) {
 
 /// A request that cannot be made of this item. It counts as an attempt, so that a poison item comes ever less often and is
 /// parked.
-Result<std::optional<PairEnd>> PairExecutor::not_begun(const Task& task, const std::string& reason, bool later) {
+PairExecutor::Outcome PairExecutor::not_begun(const PairTask& task, const std::string& reason, bool later) {
     say(log::Level::warning, task.pair, to_string(PhaseName::first), "not begun", reason,
         task.step.name + " was not begun, a request cannot be made of this item: " + reason);
     task.pair.reason = "not begun, a request cannot be made of this item: " + reason;
@@ -148,7 +150,7 @@ Result<std::optional<PairEnd>> PairExecutor::not_begun(const Task& task, const s
     return try_later(task, PairEnd::failed);
 }
 
-Result<std::optional<PairEnd>> PairExecutor::second(const Task& task) {
+PairExecutor::Outcome PairExecutor::second(const PairTask& task) {
     const auto result = run_phase(task, PhaseName::second);
     if (!result) return std::unexpected(result.error());
     switch (result->end) {
@@ -162,7 +164,7 @@ Result<std::optional<PairEnd>> PairExecutor::second(const Task& task) {
     }
 }
 
-Result<std::optional<PairEnd>> PairExecutor::compensate(const Task& task) {
+PairExecutor::Outcome PairExecutor::compensate(const PairTask& task) {
     if (!task.step.compensate) return park(task, "second refused, and no compensate is declared: " + task.pair.reason);
     const std::string refusal = task.pair.reason;
     const auto result = run_phase(task, PhaseName::compensate);
@@ -177,18 +179,18 @@ Result<std::optional<PairEnd>> PairExecutor::compensate(const Task& task) {
     }
 }
 
-void PairExecutor::say_refused(const Task& task, PhaseName name, const std::string& reason) {
+void PairExecutor::say_refused(const PairTask& task, PhaseName name, const std::string& reason) {
     const std::string phase(to_string(name));
     say(log::Level::warning, task.pair, phase, "refused", reason, task.step.name + " " + phase + " refused: " + reason);
 }
 
-const std::string& PairExecutor::key_of(const Task& task, PhaseName name) {
+const std::string& PairExecutor::key_of(const PairTask& task, PhaseName name) {
     std::string& key = keys_.at(static_cast<std::size_t>(name));
     if (key.empty()) key = idempotency_key(pass_.job.name, task.pair.item_key, task.step.name, name, task.pair.generation);
     return key;
 }
 
-Scope PairExecutor::scope_of(const Task& task, PhaseName name) {
+Scope PairExecutor::scope_of(const PairTask& task, PhaseName name) {
     Scope scope = pass_.base_scope(task.terms);
     scope.inputs = &task.inputs;
     scope.item_key = task.pair.item_key;
@@ -197,16 +199,16 @@ Scope PairExecutor::scope_of(const Task& task, PhaseName name) {
     return scope;
 }
 
-Result<PhaseResult> PairExecutor::run_phase(const Task& task, PhaseName name) {
+Result<PhaseResult> PairExecutor::run_phase(const PairTask& task, PhaseName name) {
     const Scope scope = scope_of(task, name);
-    auto result = PhaseCourse(pass_, bench_, worker_, task.pair, task.step, name, task.terms, scope).run();
+    auto result = PhaseCourse(pass_, bench_, task, name, scope).run();
     found_nobody_ =
         result && (result->end == PhaseEnd::not_applied || result->end == PhaseEnd::in_doubt) && result->not_connected;
     return result;
 }
 
 /// The phase came to no end that a state of its own stands for.
-Result<std::optional<PairEnd>> PairExecutor::remain(const Task& task, PhaseName name, const PhaseResult& result) {
+PairExecutor::Outcome PairExecutor::remain(const PairTask& task, PhaseName name, const PhaseResult& result) {
     const std::string what = task.step.name + " " + std::string(to_string(name));
     const auto tell = [&](log::Level level, std::string_view outcome, const std::string& words) {
         say(level, task.pair, to_string(name), outcome, result.reason, what + " " + words + ": " + result.reason);
@@ -225,7 +227,7 @@ Result<std::optional<PairEnd>> PairExecutor::remain(const Task& task, PhaseName 
     return try_later(task, PairEnd::open, result.retry_after);
 }
 
-Result<std::optional<PairEnd>> PairExecutor::not_applied(const Task& task, PhaseName name, const PhaseResult& result) {
+PairExecutor::Outcome PairExecutor::not_applied(const PairTask& task, PhaseName name, const PhaseResult& result) {
     const bool used_up = task.pair.pair_attempts >= task.terms.passes_for(name);
     switch (name) {
         case PhaseName::first:
@@ -244,20 +246,20 @@ Result<std::optional<PairEnd>> PairExecutor::not_applied(const Task& task, Phase
 }
 
 /// The pair ends for this pass in the state that it is in.
-Result<std::optional<PairEnd>> PairExecutor::try_later(const Task& task, PairEnd end, std::optional<Millis> retry_after) {
+PairExecutor::Outcome PairExecutor::try_later(const PairTask& task, PairEnd end, std::optional<Millis> retry_after) {
     task.pair.not_before_ms = not_before(task.pair.pair_attempts, retry_after);
     // changed_ms stays: `settle` counts from the attempt.
     if (auto written = pass_.journal.write(task.pair, Durability::ordered); !written) return std::unexpected(written.error());
     return end;
 }
 
-Result<std::optional<PairEnd>> PairExecutor::park(const Task& task, const std::string& reason) {
+PairExecutor::Outcome PairExecutor::park(const PairTask& task, const std::string& reason) {
     say(log::Level::error, task.pair, "", "parked", reason, task.step.name + " is parked, it waits for a person: " + reason);
     task.pair.parked_from = task.pair.state;
     return enter(task, PairState::parked, reason);
 }
 
-Result<std::optional<PairEnd>> PairExecutor::enter(const Task& task, PairState state, const std::string& reason) {
+PairExecutor::Outcome PairExecutor::enter(const PairTask& task, PairState state, const std::string& reason) {
     const bool failed = state == PairState::first_refused || state == PairState::compensated;
     task.pair.not_before_ms = failed ? not_before(task.pair.pair_attempts) : 0;
     // A parked one keeps what it owed: the person may find that it was not applied.

@@ -29,7 +29,7 @@ void recall_outputs(const Pair& pair, StepOutputs& outputs);
 
 class PairExecutor {
   public:
-    PairExecutor(PassContext& pass, Workbench& bench, std::size_t worker) : pass_(pass), bench_(bench), worker_(worker) {}
+    PairExecutor(PassContext& pass, Workbench& bench) : pass_(pass), bench_(bench) {}
 
     /// Carries out `step` for one item. `outputs` has the outputs of the item's earlier steps and gets this one's. An open pair
     /// is left as it is: it is for resume(), under the definition that is journalled with it.
@@ -45,36 +45,30 @@ class PairExecutor {
     bool found_nobody() const { return found_nobody_; }
 
   private:
-    struct Task {
-        Pair& pair;
-        const StepSpec& step;
-        const Json& inputs;
-        const PairTerms& terms;
-        StepOutputs& outputs;
-    };
-    // Of the phases and of what follows them: an end for this pass, or nullopt where the pair's new state says how to go on.
-    Result<std::optional<PairEnd>> first(const Task& task);
-    Result<std::optional<PairEnd>> second(const Task& task);
-    Result<std::optional<PairEnd>> compensate(const Task& task);
-    Result<std::optional<PairEnd>> remain(const Task& task, PhaseName name, const PhaseResult& result);
-    Result<std::optional<PairEnd>> not_applied(const Task& task, PhaseName name, const PhaseResult& result);
-    Result<std::optional<PairEnd>> try_later(const Task& task, PairEnd end, std::optional<Millis> retry_after = std::nullopt);
-    Result<std::optional<PairEnd>> park(const Task& task, const std::string& reason);
-    Result<std::optional<PairEnd>> enter(const Task& task, PairState state, const std::string& reason);
+    /// An end for this pass, or nullopt where the pair's new state says how to go on.
+    using Outcome = Result<std::optional<PairEnd>>;
 
-    Result<std::optional<PairEnd>> begin(const Task& task);
+    Outcome first(const PairTask& task);
+    Outcome second(const PairTask& task);
+    Outcome compensate(const PairTask& task);
+    Outcome remain(const PairTask& task, PhaseName name, const PhaseResult& result);
+    Outcome not_applied(const PairTask& task, PhaseName name, const PhaseResult& result);
+    Outcome try_later(const PairTask& task, PairEnd end, std::optional<Millis> retry_after = std::nullopt);
+    Outcome park(const PairTask& task, const std::string& reason);
+    Outcome enter(const PairTask& task, PairState state, const std::string& reason);
+
+    Outcome begin(const PairTask& task);
     Result<Pair> load(const StepSpec& step, const std::string& item_key) const;
-    Result<PairEnd> advance(const Task& task);
-    Scope scope_of(const Task& task, PhaseName name);
-    const std::string& key_of(const Task& task, PhaseName name);
-    Result<std::optional<PairEnd>> not_begun(const Task& task, const std::string& reason, bool later);
-    Result<PhaseResult> run_phase(const Task& task, PhaseName name);
-    static void say_refused(const Task& task, PhaseName name, const std::string& reason);
-    static void remember_outputs(const Task& task, PhaseName name, const Json& values);
+    Result<PairEnd> advance(const PairTask& task);
+    Scope scope_of(const PairTask& task, PhaseName name);
+    const std::string& key_of(const PairTask& task, PhaseName name);
+    Outcome not_begun(const PairTask& task, const std::string& reason, bool later);
+    Result<PhaseResult> run_phase(const PairTask& task, PhaseName name);
+    static void say_refused(const PairTask& task, PhaseName name, const std::string& reason);
+    static void remember_outputs(const PairTask& task, PhaseName name, const Json& values);
 
     PassContext& pass_;
     Workbench& bench_;
-    std::size_t worker_;
     std::array<std::string, 3> keys_;  // idempotency keys of the pair in hand, by phase: made when they are first asked for
     bool found_nobody_ = false;
 };

@@ -3,6 +3,7 @@
 
 #include "base/duration.hpp"
 #include "base/json.hpp"
+#include "journal/journal.hpp"
 #include "step/action.hpp"
 
 namespace lockstep {
@@ -17,6 +18,15 @@ struct PairTerms {
 
     /// The undoing has as many again: it may begin in the pass that used up those of the second.
     int passes_for(PhaseName name) const { return name == PhaseName::compensate ? 2 * max_pair_attempts : max_pair_attempts; }
+};
+
+/// A pair, and all that it is carried out with.
+struct PairTask {
+    Pair& pair;
+    const StepSpec& step;
+    const Json& inputs;
+    const PairTerms& terms;
+    StepOutputs& outputs;  ///< of the item's earlier steps, and of this pair's phases that are done
 };
 
 }  // namespace lockstep

@@ -24,7 +24,7 @@ bool can_be_counted(const std::optional<ItemsSpec>& items) {
 }  // namespace
 
 PassResult Pass::run() {
-    Workbench bench = make_bench();
+    Workbench bench = make_bench(0);
     settle_unfinished(bench);
     if (context_.may_begin()) go_through_items(bench);
     const PassResult& result = tally_.result();
@@ -87,8 +87,9 @@ void Pass::settle_unfinished(Workbench& bench) {
     asked_for_ = recovery.take_asked_for();
 }
 
-Workbench Pass::make_bench() {
+Workbench Pass::make_bench(std::size_t worker) {
     Workbench bench;
+    bench.worker = worker;
     bench.commands = &commands_;
     bench.cut = &context_.stop.cut;
     bench.shield = context_.job.shield;
@@ -112,11 +113,11 @@ void Pass::work_together() {
 }
 
 void Pass::work(std::size_t worker) {
-    Workbench bench = make_bench();
+    Workbench bench = make_bench(worker);
     while (context_.may_begin()) {
         const auto item = take_item();
         if (!item) return;
-        carry_out(*item, bench, worker);
+        carry_out(*item, bench);
     }
 }
 
@@ -164,8 +165,8 @@ void Pass::count_bad(const std::string& what) {
     check_tolerated();
 }
 
-void Pass::carry_out(const Item& item, Workbench& bench, std::size_t worker) {
-    ItemCourse course(context_, bench, worker);
+void Pass::carry_out(const Item& item, Workbench& bench) {
+    ItemCourse course(context_, bench);
     const auto end = course.run(item.key, item.inputs);
     if (!end) {
         const std::lock_guard guard(mutex_);

@@ -34,7 +34,7 @@ class Pass {
     void work(std::size_t worker);
     std::optional<Item> take_item();
     std::optional<Item> take_unlisted();
-    void carry_out(const Item& item, Workbench& bench, std::size_t worker);
+    void carry_out(const Item& item, Workbench& bench);
     void look_at(PairEnd end, bool found_nobody);
     void count_bad(const std::string& what);
     void check_tolerated();
@@ -43,7 +43,7 @@ class Pass {
     void end_with(ExitStatus status, const std::string& because);
     void count_what_is_left();
     void count_not_begun(const std::string& item_key);
-    Workbench make_bench();
+    Workbench make_bench(std::size_t worker);
 
     PassContext& context_;
     CommandHost& commands_;

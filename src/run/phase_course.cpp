@@ -29,16 +29,14 @@ PairState not_applied_state(PhaseName name) {
 
 }  // namespace
 
-PhaseCourse::PhaseCourse(PassContext& pass, Workbench& bench, std::size_t worker, Pair& pair, const StepSpec& step,
-                         PhaseName name, const PairTerms& terms, const Scope& scope)
+PhaseCourse::PhaseCourse(PassContext& pass, Workbench& bench, const PairTask& task, PhaseName name, const Scope& scope)
     : pass_(pass),
       bench_(bench),
-      worker_(worker),
-      pair_(pair),
-      step_(step),
+      pair_(task.pair),
+      step_(task.step),
       name_(name),
-      phase_(*step.phase(name)),
-      terms_(terms),
+      phase_(*task.step.phase(name)),
+      terms_(task.terms),
       scope_(scope) {}
 
 Result<PhaseResult> PhaseCourse::run() {
@@ -53,7 +51,7 @@ Result<PhaseResult> PhaseCourse::run() {
         return result_;
     }
     deadline_ = monotonic_now() + phase_.deadline;
-    pass_.activity.begin(worker_,
+    pass_.activity.begin(bench_.worker,
                          {pair_.item_key, step_.name, std::string(to_string(name_)), monotonic_now(), phase_.deadline});
     auto next = begun_before ? take_up() : Next::attempt;
     while (next && *next == Next::attempt) {
@@ -250,7 +248,7 @@ PhaseCourse::Next PhaseCourse::pause_and_retry(const Attempt& attempt) {
 PhaseCourse::Next PhaseCourse::finish(PhaseEnd end, std::string reason) {
     result_.end = end;
     result_.reason = std::move(reason);
-    pass_.activity.end(worker_);
+    pass_.activity.end(bench_.worker);
     return Next::end;
 }
 

@@ -38,8 +38,7 @@ inline bool may_be_made_later(const Error& error) { return error.failure == Fail
 class PhaseCourse {
   public:
     /// @param scope  inputs, outputs of earlier phases and the idempotency key; resolves secrets
-    PhaseCourse(PassContext& pass, Workbench& bench, std::size_t worker, Pair& pair, const StepSpec& step, PhaseName name,
-                const PairTerms& terms, const Scope& scope);
+    PhaseCourse(PassContext& pass, Workbench& bench, const PairTask& task, PhaseName name, const Scope& scope);
 
     /// Carries the phase out, writing the pair's states up to, but not including, the one in which the phase ends. A pair
     /// that is on record as having begun this phase is in doubt: that is settled first, with the journalled request.
@@ -69,7 +68,6 @@ class PhaseCourse {
 
     PassContext& pass_;
     Workbench& bench_;
-    std::size_t worker_;
     Pair& pair_;
     const StepSpec& step_;
     PhaseName name_;

@@ -96,7 +96,7 @@ Result<PairEnd> Recovery::settle(const std::vector<Pair>& pairs, bool& found_nob
     const bool divisible = end == PairEnd::done && pass_.job.section == Section::step;
     if (divisible && !pass_.may_begin() && !is_done(pass_, item_key)) return PairEnd::left;
 
-    ItemCourse course(pass_, bench_, 0);
+    ItemCourse course(pass_, bench_);
     const auto rest = course.run(item_key, *inputs);
     found_nobody = course.found_nobody();
     if (!rest || *rest != PairEnd::skipped) return rest;
@@ -130,7 +130,7 @@ Result<PairEnd> Recovery::resume(const Pair& pair, const Json& inputs, bool& fou
     const bool last = now == nullptr || now == &pass_.job.steps.back();
     const PairTerms terms{definition->params,     secrets, definition->max_pair_attempts,
                           definition->park_after, last,    pass_.is_in_midst(now)};
-    PairExecutor executor(pass_, bench_, 0);
+    PairExecutor executor(pass_, bench_);
     const auto end = executor.resume(pair, definition->step, inputs, terms, outputs);
     found_nobody = executor.found_nobody();
     if (end && *end == PairEnd::done) {

@@ -51,6 +51,7 @@ class CommandHost {
 
 /// What all attempts of one worker thread share.
 struct Workbench {
+    std::size_t worker = 0;  ///< from 0 on; the thread of the pass is the first
     CommandHost* commands = nullptr;
     const Interrupt* cut = nullptr;      ///< fired when the phase in hand must be cut (the grace is used up)
     std::unique_ptr<HttpClient> http{};  ///< made by the first HTTP action
