@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -46,6 +47,21 @@ class ActivityBoard {
     std::vector<Activity> slots_;  ///< an empty step: idle
     std::atomic<std::uint64_t> done_ = 0;
     std::atomic<std::uint64_t> failed_ = 0;
+};
+
+/// A worker's phase: on the board as long as this lives, however the phase ends.
+class PhaseInHand {
+  public:
+    PhaseInHand(ActivityBoard& board, std::size_t worker, Activity activity) : board_(board), worker_(worker) {
+        board_.begin(worker_, std::move(activity));
+    }
+    ~PhaseInHand() { board_.end(worker_); }
+    PhaseInHand(const PhaseInHand&) = delete;
+    PhaseInHand& operator=(const PhaseInHand&) = delete;
+
+  private:
+    ActivityBoard& board_;
+    std::size_t worker_;
 };
 
 }  // namespace lockstep

@@ -51,8 +51,8 @@ Result<PhaseResult> PhaseCourse::run() {
         return result_;
     }
     deadline_ = monotonic_now() + phase_.deadline;
-    pass_.activity.begin(bench_.worker,
-                         {pair_.item_key, step_.name, std::string(to_string(name_)), monotonic_now(), phase_.deadline});
+    const PhaseInHand in_hand(pass_.activity, bench_.worker,
+                              {pair_.item_key, step_.name, std::string(to_string(name_)), monotonic_now(), phase_.deadline});
     auto next = begun_before ? take_up() : Next::attempt;
     while (next && *next == Next::attempt) {
         const auto answer = attempt(*request);
@@ -248,7 +248,6 @@ PhaseCourse::Next PhaseCourse::pause_and_retry(const Attempt& attempt) {
 PhaseCourse::Next PhaseCourse::finish(PhaseEnd end, std::string reason) {
     result_.end = end;
     result_.reason = std::move(reason);
-    pass_.activity.end(bench_.worker);
     return Next::end;
 }
 
