@@ -82,6 +82,7 @@ DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept
       written_(std::move(other.written_)),
       record_bytes_(other.record_bytes_),
       owner_(other.owner_),
+      last_mark_(other.last_mark_.load()),
       marks_(std::move(other.marks_)),
       is_lent_(other.is_lent_),
       adopted_(std::move(other.adopted_)) {}
@@ -196,21 +197,23 @@ int DirectoryLock::lend_record() {
     return record_.get();
 }
 
-Result<UniqueFd> DirectoryLock::mark_command(unsigned n, const std::string& text) {
+Result<CommandMark> DirectoryLock::mark_command() {
+    const unsigned n = ++last_mark_;
     const std::string what = printable(text_, 4096) + ": marking a command as " + mark_name(n);
     if (!directory_) return fail(Failure::lock, what + ": the lock is not held");
-    UniqueFd file = create_mark(directory_.get(), mark_name(n).c_str(), text);
+    UniqueFd file = create_mark(directory_.get(), mark_name(n).c_str());
     if (!file) return os_error(Failure::lock, what);
     const std::lock_guard guard(marks_mutex_);
     marks_.push_back(n);
-    return file;
+    return CommandMark{std::move(file), n};
 }
 
-void DirectoryLock::unmark_command(unsigned n) {
-    if (!directory_) return;
+void DirectoryLock::unmark_command(CommandMark mark) {
+    if (!directory_ || !mark.fd) return;
     const std::lock_guard guard(marks_mutex_);
     // What could not be removed now is tried once more by release().
-    if (::unlinkat(directory_.get(), mark_name(n).c_str(), 0) == 0 || errno == ENOENT) std::erase(marks_, n);
+    if (::unlinkat(directory_.get(), mark_name(mark.number).c_str(), 0) == 0 || errno == ENOENT)
+        std::erase(marks_, mark.number);
 }
 
 }  // namespace lockstep

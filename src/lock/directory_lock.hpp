@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "base/error.hpp"
 #include "lock/lock_mode.hpp"
 #include "lock/lock_record.hpp"
+#include "sys/command_mark.hpp"
 #include "sys/unique_fd.hpp"
 
 namespace lockstep {
@@ -114,17 +116,15 @@ class [[nodiscard]] DirectoryLock {
     /// (mark_record) before it begins. release() takes it back from what the command has left running.
     int lend_record();
 
-    /// For an exclusive holder that has several: creates `c.<n>` with the given text, flocks it shared, and returns the
-    /// descriptor that a command inherits. The first number in the text is taken for the command's pid; the descriptor is
-    /// writable, so that it can be written (pwrite) when it is known. Any thread may call it.
-    Result<UniqueFd> mark_command(unsigned n, const std::string& text);
-    /// Removes it.
-    void unmark_command(unsigned n);
+    /// For an exclusive holder that has several: creates `c.<n>`, flocks it shared, and returns the descriptor that a command
+    /// inherits. Its pid is written there when it is known: write_mark_pid(). Any thread may call it.
+    Result<CommandMark> mark_command();
+    /// Removes it, then closes it: a number is never found again by an adopter once its command was reaped.
+    void unmark_command(CommandMark mark);
 
     /// The run that died holding this lock, if it was adopted.
     const std::optional<AdoptedFrom>& adopted() const { return adopted_; }
     const std::string& path() const { return text_; }
-    LockMode mode() const { return mode_; }
 
   private:
     friend class Acquisition;
@@ -145,6 +145,7 @@ class [[nodiscard]] DirectoryLock {
     LockRecord written_;
     std::size_t record_bytes_ = 0;  // what was written last: the record never gets shorter
     pid_t owner_ = -1;
+    std::atomic<unsigned> last_mark_ = 0;
     std::mutex marks_mutex_;
     std::vector<unsigned> marks_;  // the n of each c.<n> inside
     bool is_lent_ = false;         // the record, to a command

@@ -134,12 +134,11 @@ int mark_record(int record_fd) { return ::flock(record_fd, LOCK_SH | LOCK_NB) ==
 
 void unmark_record(int record_fd) { ::flock(record_fd, LOCK_UN); }
 
-UniqueFd create_mark(int directory_fd, const char* name, std::string_view text) {
+UniqueFd create_mark(int directory_fd, const char* name) {
     UniqueFd file(::openat(directory_fd, name, kCreate, 0600));
     if (!file) return file;
-    const bool written = text.empty() || ::pwrite(file.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
     // Nobody but the directory's holder looks for marks, so that there is nobody to wait for here.
-    if (written && ::flock(file.get(), LOCK_SH | LOCK_NB) == 0) return file;
+    if (::flock(file.get(), LOCK_SH | LOCK_NB) == 0) return file;
     const int error = errno;
     ::unlinkat(directory_fd, name, 0);
     errno = error;

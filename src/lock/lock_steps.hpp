@@ -120,7 +120,7 @@ void unmark_record(int record_fd);
 
 /// The mark of one of several commands, under a shared flock, with the descriptor that the command inherits. On an error
 /// (errno) none is there.
-UniqueFd create_mark(int directory_fd, const char* name, std::string_view text);
+UniqueFd create_mark(int directory_fd, const char* name);
 /// For an adopter, should we be killed: whose mark this is.
 void write_mark_pid(int mark_fd, pid_t pid);
 

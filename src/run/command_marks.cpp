@@ -5,14 +5,9 @@
 
 namespace lockstep {
 
-Result<UniqueFd> CommandMarks::command_mark() {
-    if (lock_ == nullptr) return UniqueFd();
-    const unsigned number = next_.fetch_add(1);
-    auto mark = lock_->mark_command(number, "");
-    if (!mark) return mark;
-    const std::lock_guard guard(mutex_);
-    number_by_fd_[mark->get()] = number;
-    return mark;
+Result<CommandMark> CommandMarks::command_mark() {
+    if (lock_ == nullptr) return CommandMark{};
+    return lock_->mark_command();
 }
 
 void CommandMarks::command_begins(pid_t pid, int mark) {
@@ -21,19 +16,9 @@ void CommandMarks::command_begins(pid_t pid, int mark) {
     write_mark_pid(mark, pid);
 }
 
-void CommandMarks::command_ended(pid_t pid, UniqueFd mark) {
+void CommandMarks::command_ended(pid_t pid, CommandMark mark) {
     if (pid > 0) table_.remove(pid);
-    if (lock_ == nullptr || !mark) return;
-    unsigned number = 0;
-    {
-        const std::lock_guard guard(mutex_);
-        const auto found = number_by_fd_.find(mark.get());
-        if (found == number_by_fd_.end()) return;
-        number = found->second;
-        number_by_fd_.erase(found);
-    }
-    // Unlinked before our descriptor is closed: a number is never found again by an adopter once its command was reaped.
-    lock_->unmark_command(number);
+    if (lock_ != nullptr) lock_->unmark_command(std::move(mark));
 }
 
 void CommandMarks::command_output(int fd, std::string_view bytes) { log::pass_through(fd, bytes); }

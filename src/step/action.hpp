@@ -11,10 +11,10 @@
 #include "base/clock.hpp"
 #include "job/job_spec.hpp"
 #include "step/attempt.hpp"
+#include "sys/command_mark.hpp"
 #include "sys/http_client.hpp"
 #include "sys/interrupt.hpp"
 #include "sys/subprocess.hpp"
-#include "sys/unique_fd.hpp"
 
 namespace lockstep {
 
@@ -35,14 +35,14 @@ Result<RenderedRequest> render_request(const ActionSpec& action, const std::opti
 class CommandHost {
   public:
     virtual ~CommandHost() = default;
-    /// A descriptor that the command inherits, or -1. Called before it is started.
-    virtual Result<UniqueFd> command_mark() = 0;
+    /// Called before it is started; its descriptor is inherited.
+    virtual Result<CommandMark> command_mark() = 0;
     /// Called in the child, before it becomes the command: system calls and atomics only (SpawnRequest::on_begin). So whoever
     /// outlives us knows of every command that has begun.
     virtual void command_begins(pid_t pid, int mark) = 0;
-    /// The command has been reaped, or could not be started (pid -1: there was no process to be had); `mark` is the descriptor
-    /// of command_mark().
-    virtual void command_ended(pid_t pid, UniqueFd mark) = 0;
+    /// The command has been reaped, or could not be started (pid -1: there was no process to be had); `mark` is that of
+    /// command_mark().
+    virtual void command_ended(pid_t pid, CommandMark mark) = 0;
     /// Output as it comes: 1 for stdout, 2 for stderr.
     virtual void command_output(int fd, std::string_view bytes) = 0;
     /// A line for the log: "reserve: pid 812 is stopped (SIGTTIN)".

@@ -220,7 +220,7 @@ CommandEnd run_command(const PreparedCommand& command, const CommandLimits& limi
         end.text = mark.error().text;
         return end;
     }
-    Beginning beginning{host, mark->get()};
+    Beginning beginning{host, mark->fd.get()};
     if (auto running = start(command, limits, beginning, end)) end = running->run_to_end();
     host.command_ended(beginning.pid, std::move(*mark));
     return end;

@@ -83,9 +83,9 @@ class ItemsFixture : public CommandHost {
     }
 
     // CommandHost: no lock directory here.
-    Result<UniqueFd> command_mark() override { return UniqueFd(); }
+    Result<CommandMark> command_mark() override { return CommandMark{}; }
     void command_begins(pid_t pid, int) override { started = pid; }
-    void command_ended(pid_t, UniqueFd) override {}
+    void command_ended(pid_t, CommandMark) override {}
     void command_output(int, std::string_view) override {}
     void command_notice(std::string_view) override {}
 

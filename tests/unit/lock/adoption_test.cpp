@@ -163,22 +163,23 @@ TEST_CASE("a daemon that a finished command left behind keeps nothing", "[lock][
     TemporaryDirectory dir;
     Process daemon([&] {
         auto lock = acquire(dir / "a.lock", {}, record_of("dead"));
-        auto mark = lock->mark_command(7, "pid 5");
+        auto mark = lock->mark_command();
+        const int kept = mark->fd.get();
         const pid_t heir = ::fork();
         if (heir == 0) {
             // The heir keeps the mark's descriptor and nothing else of the lock.
             Process::say_ready();
-            ::close_range(3, static_cast<unsigned>(mark->get()) - 1, 0);
-            ::close_range(static_cast<unsigned>(mark->get()) + 1, ~0U, 0);
+            ::close_range(3, static_cast<unsigned>(kept) - 1, 0);
+            ::close_range(static_cast<unsigned>(kept) + 1, ~0U, 0);
             ::pause();
             ::_exit(0);
         }
-        lock->unmark_command(7);
+        lock->unmark_command(std::move(*mark));
         ::waitpid(heir, nullptr, 0);
         return 0;
     });
     REQUIRE(daemon.ready());
-    REQUIRE(eventually([&] { return exists(dir / "a.lock/record") && !exists(dir / "a.lock/c.7"); }));
+    REQUIRE(eventually([&] { return exists(dir / "a.lock/record") && !exists(dir / "a.lock/c.1"); }));
     const pid_t heir =
         std::stoi(read_all("/proc/" + std::to_string(daemon.pid()) + "/task/" + std::to_string(daemon.pid()) + "/children"));
     daemon.kill();
@@ -211,15 +212,17 @@ TEST_CASE("marks are removed at the release, other names that begin alike are no
     TemporaryDirectory dir;
     auto lock = acquire(dir / "a.lock");
     REQUIRE(lock);
-    auto first = lock->mark_command(1, "pid 11");
-    auto second = lock->mark_command(20, "pid 12");
+    auto first = lock->mark_command();
+    auto second = lock->mark_command();
     REQUIRE(first);
     REQUIRE(second);
-    CHECK(read_all(dir / "a.lock/c.1") == "pid 11");
+    CHECK(first->number != second->number);
+    CHECK(exists(dir / "a.lock/c.2"));
     CHECK(::flock(UniqueFd(::open((dir / "a.lock/c.1").c_str(), O_RDONLY | O_CLOEXEC)).get(), LOCK_EX | LOCK_NB) != 0);
-    CHECK_FALSE(lock->mark_command(1, "pid 13"));
-    lock->unmark_command(1);
-    CHECK(lock->mark_command(1, "pid 14"));
+    lock->unmark_command(std::move(*first));
+    CHECK_FALSE(exists(dir / "a.lock/c.1"));
+    CHECK(lock->mark_command());
+    CHECK(exists(dir / "a.lock/c.3"));
     CHECK(lock->release());
     CHECK_FALSE(exists(dir / "a.lock"));
 }
@@ -247,7 +250,7 @@ TEST_CASE("marks whose commands have ended are no obstacle, in whatever state th
     REQUIRE(::mkfifo((dir / "a.lock/c.4").c_str(), 0600) == 0);
     auto lock = acquire(dir / "a.lock");
     REQUIRE(lock);
-    CHECK(lock->mark_command(1, "pid 12"));
+    CHECK(lock->mark_command());
     CHECK(lock->release());
     CHECK_FALSE(exists(dir / "a.lock"));
 }

@@ -58,7 +58,7 @@ TEST_CASE("the lock is a sticky directory with a record, and it is gone after th
     CHECK_FALSE(lock->still_ours());
     CHECK(lock->release());
     CHECK_FALSE(lock->update(record_of("late")));
-    CHECK_FALSE(lock->mark_command(1, ""));
+    CHECK_FALSE(lock->mark_command());
 }
 
 TEST_CASE("a second one is told who holds the lock, in the same process as in another", "[lock]") {
@@ -243,7 +243,7 @@ TEST_CASE("whatever the umask, the directory and its record can be used by us an
         auto lock = acquire(dir / "a.lock");
         if (!lock) return 1;
         if (mode_of(dir / "a.lock") != 01700 || mode_of(dir / "a.lock/record") != 0600) return 2;
-        if (!lock->mark_command(1, "pid 5")) return 3;
+        if (!lock->mark_command()) return 3;
         if (error_of(dir / "a.lock").find("busy") == std::string::npos) return 4;
         return lock->release() && !exists(dir / "a.lock") ? 0 : 5;
     };

@@ -136,7 +136,9 @@ TEST_CASE("an adopter that waits for the dead run's command is not taken for the
     Process orphan([&] {
         Process guardian([&] {
             auto lock = acquire(directory / "a.lock", {}, record_of("dead"));
-            if (!lock || !lock->mark_command(1, "pid 4711\n")) return 1;
+            const auto mark = lock ? lock->mark_command() : Result<CommandMark>(CommandMark{});
+            if (!mark || !mark->fd) return 1;
+            write_mark_pid(mark->fd.get(), 4711);
             ::kill(::getpid(), SIGKILL);
             return 0;
         });

@@ -209,9 +209,9 @@ class Orphan {
         Process run([&] {
             auto lock = acquire(path, {}, record_of("dead"), mode);
             if (!lock) return 1;
-            auto mark = by == MarkedBy::file ? lock->mark_command(1, "") : UniqueFd();
+            auto mark = by == MarkedBy::file ? lock->mark_command() : Result<CommandMark>(CommandMark{});
             if (!mark) return 2;
-            const int inherited = by == MarkedBy::file ? mark->get() : lock->lend_record();
+            const int inherited = by == MarkedBy::file ? mark->fd.get() : lock->lend_record();
             const pid_t command = ::fork();
             if (command == 0) {
                 ::dup2(read_end.get(), 0);

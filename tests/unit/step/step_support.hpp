@@ -73,15 +73,15 @@ inline PhaseSpec phase_of(ActionSpec action) {
 /// A command host that remembers what it was told.
 class RememberingHost final : public CommandHost {
   public:
-    Result<UniqueFd> command_mark() override {
-        if (!mark_path.empty()) return UniqueFd(::open(mark_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-        return UniqueFd();
+    Result<CommandMark> command_mark() override {
+        if (mark_path.empty()) return CommandMark{};
+        return CommandMark{UniqueFd(::open(mark_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600))};
     }
     void command_begins(pid_t pid, int) override {
         const std::lock_guard guard(mutex_);
         started_ = pid;
     }
-    void command_ended(pid_t pid, UniqueFd) override {
+    void command_ended(pid_t pid, CommandMark) override {
         const std::lock_guard guard(mutex_);
         ended_ = pid;
     }
