@@ -84,7 +84,7 @@ class HttpRecords final : public RecordSource {
         const RetrySpec retry;
         for (int next_attempt = 2;; ++next_attempt) {
             auto listing = fetch_listing(request_, base_, spec_.timeout, stop_, bench_);
-            if (listing) return std::move(listing->answer);
+            if (listing) return std::move(*listing);
             NoListing& nothing = listing.error();
             const Millis pause = retry_pause(retry, next_attempt, nothing.retry_after);
             if (!nothing.may_pass || next_attempt > retry.max_attempts || pause > retry.max_interval)

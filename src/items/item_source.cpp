@@ -73,7 +73,7 @@ Result<std::unique_ptr<RecordSource>> command_records(const ItemsSpec::Command& 
     const std::string name = spec.command.argv.empty() ? "the command" : printable(spec.command.argv.front().source);
     auto listing = fetch_listing(spec.command, base, spec.timeout, stop, bench);
     if (!listing) return std::unexpected(std::move(listing.error().error));
-    return ndjson_records(ByteReader::of_text(std::move(listing->answer.body)), name + " (stdout)");
+    return ndjson_records(ByteReader::of_text(std::move(listing->body)), name + " (stdout)");
 }
 
 struct OpenRecords {

@@ -65,7 +65,6 @@ struct Workbench {
 struct AttemptOptions {
     Millis timeout{10'000};
     bool resend = false;  ///< the same request was sent before: 409 and 422 have their key meaning
-    bool cut_on_interrupt = true;
 };
 
 /// Performs a phase's request once and classes the outcome: the tables are in classify.cpp. `notApplied` and `refused` are
@@ -84,18 +83,14 @@ struct ProbeOutcome {
 /// @param left  what is left of the phase's deadline: the probe gets no more than that, or its own timeout
 ProbeOutcome probe(const ProbeSpec& probe, const Scope& scope, Millis left, Workbench& bench);
 
-/// A GET or a command that lists items: the raw answer of a 2xx, or of exit status 0.
-struct Listing {
-    Answer answer;
-};
 struct NoListing {
     Error error;            ///< Failure::items saying what came instead; Failure::stopped
     bool may_pass = false;  ///< nobody answered, or with 408, 429 or 5xx
     std::optional<Millis> retry_after{};
 };
-/// Once. A stop (`stop`) ends it at once.
-std::expected<Listing, NoListing> fetch_listing(const ActionSpec& action, const Scope& scope, Millis timeout,
-                                                const Interrupt& stop, Workbench& bench);
+/// A GET or a command that lists items, once: the raw answer of a 2xx, or of exit status 0. A stop (`stop`) ends it at once.
+std::expected<Answer, NoListing> fetch_listing(const ActionSpec& action, const Scope& scope, Millis timeout,
+                                               const Interrupt& stop, Workbench& bench);
 
 /// "curl -X POST http://… -H 'Authorization: ***'": what `--dry-run` prints. Commands as a shell line. Secrets are "***".
 std::string describe_request(const RenderedRequest& request);

@@ -120,7 +120,7 @@ Attempt perform(const PhaseSpec& phase, const RenderedRequest& request, const Sc
     SecretKeeper keeper(scope);
     ActionLimits limits;
     limits.timeout = options.timeout;
-    limits.cut = options.cut_on_interrupt ? bench.cut : nullptr;
+    limits.cut = bench.cut;
     const ActionEnd end = run_action(request, keeper, limits, bench);
     const RequestTraits traits{.keyed = phase.idempotency.has_value(), .resend = options.resend || end.sent_twice};
     Attempt attempt = Judgement(phase, end, traits, keeper.with_answer(end.answer)).attempt();
@@ -190,8 +190,8 @@ bool may_pass(const ActionEnd& end) {
 
 }  // namespace
 
-std::expected<Listing, NoListing> fetch_listing(const ActionSpec& action, const Scope& scope, Millis timeout,
-                                                const Interrupt& stop, Workbench& bench) {
+std::expected<Answer, NoListing> fetch_listing(const ActionSpec& action, const Scope& scope, Millis timeout,
+                                               const Interrupt& stop, Workbench& bench) {
     const auto none = [](Failure failure, std::string text) {
         return NoListing{{failure, "listing the items: " + std::move(text)}};
     };
@@ -200,7 +200,7 @@ std::expected<Listing, NoListing> fetch_listing(const ActionSpec& action, const 
     if (!request) return std::unexpected(none(Failure::items, request.error().text));
     ActionEnd end = run_action(*request, keeper, {.timeout = timeout, .cut = &stop, .for_listing = true}, bench);
     if (end.was_cut) return std::unexpected(none(Failure::stopped, "stopped"));
-    if (end.answered && (is_2xx(end.answer) || end.answer.exit_status == 0)) return Listing{std::move(end.answer)};
+    if (end.answered && (is_2xx(end.answer) || end.answer.exit_status == 0)) return std::move(end.answer);
     NoListing nothing = none(Failure::items, keeper.redact(describe_request(*request) + ": " + end.reason()));
     nothing.may_pass = may_pass(end);
     nothing.retry_after = end.retry_after;

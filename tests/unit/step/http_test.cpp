@@ -276,14 +276,14 @@ TEST_CASE("items are listed by a GET or a command, or it is said why not", "[lis
     ServerReply reply{.status = 200, .body = "[1]"};
     TestServer server([&reply](const ServerRequest&) { return reply; });
     const auto listed = [&](const ActionSpec& action) { return fetch_listing(action, bench.scope, 30s, *never, bench.work); };
-    CHECK(listed(http("GET", server.url("/"))).value().answer.body == "[1]");
+    CHECK(listed(http("GET", server.url("/"))).value().body == "[1]");
     reply.status = 500;
     const auto failed = listed(http("GET", server.url("/")));
     REQUIRE_FALSE(failed);
     CHECK(failed.error().error.failure == Failure::items);
     CHECK(failed.error().error.text == "listing the items: curl " + server.url("/") + ": 500 Internal Server Error: [1]");
 
-    CHECK(listed(shell(R"(echo '{"a":1}'; echo note >&2)")).value().answer.body == "{\"a\":1}\n");
+    CHECK(listed(shell(R"(echo '{"a":1}'; echo note >&2)")).value().body == "{\"a\":1}\n");
     CHECK(bench.host.out().empty());  // the items are for us, not for the log
     CHECK(bench.host.err() == "note\n");
     CHECK_FALSE(listed(shell("exit 1")));
