@@ -196,7 +196,6 @@ std::optional<RunningCommand> start(const PreparedCommand& command, const Comman
     SpawnRequest request;
     request.argv = command.argv;
     request.environment = environment_of(command);
-    request.own_environment = true;
     request.cwd = command.cwd;
     request.stdin_fd = in->get();
     request.stdout_fd = out->fd();

@@ -63,11 +63,11 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 std::string_view search_path(const SpawnRequest& request) {
     constexpr std::string_view kName = "PATH=";
     constexpr std::string_view kDefault = "/usr/bin:/bin";
-    if (!request.own_environment) {
+    if (!request.environment) {
         const char* ours = std::getenv("PATH");
         return ours != nullptr ? ours : kDefault;
     }
-    for (const std::string_view entry : request.environment) {
+    for (const std::string_view entry : *request.environment) {
         if (entry.starts_with(kName)) return entry.substr(kName.size());
     }
     return kDefault;
@@ -209,8 +209,9 @@ Result<Subprocess> Subprocess::spawn(const SpawnRequest& request) {
     ChildPlan plan;
     plan.programs = program_candidates(request.argv.front(), search_path(request));
     plan.argv = pointers(request.argv);
-    plan.environment = request.own_environment ? pointers(request.environment) : std::vector<char*>{};
-    if (!request.own_environment) {
+    if (request.environment) {
+        plan.environment = pointers(*request.environment);
+    } else {
         for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) plan.environment.push_back(*entry);
         plan.environment.push_back(nullptr);
     }

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,11 +14,10 @@
 namespace lockstep {
 
 struct SpawnRequest {
-    std::vector<std::string> argv;         ///< argv[0] is looked up in the child's PATH when it holds no slash
-    std::vector<std::string> environment;  ///< NAME=VALUE; used only if `own_environment`
-    bool own_environment = false;          ///< false: the child gets ours
-    std::string cwd;                       ///< empty: ours
-    int stdin_fd = -1;                     ///< -1: inherited (the same for the next two); any other becomes the child's 0
+    std::vector<std::string> argv;                        ///< argv[0] is looked up in the child's PATH when it holds no slash
+    std::optional<std::vector<std::string>> environment;  ///< NAME=VALUE; nullopt: ours
+    std::string cwd;                                      ///< empty: ours
+    int stdin_fd = -1;  ///< -1: inherited (the same for the next two); any other becomes the child's 0
     int stdout_fd = -1;
     int stderr_fd = -1;
     std::vector<int> kept_fds;  ///< close-on-exec descriptors (above 2) that the child keeps under their own number

@@ -124,8 +124,7 @@ TEST_CASE("a child starts in the directory that it is given", "[subprocess]") {
 
 TEST_CASE("a child gets the environment that it is given, or ours", "[subprocess]") {
     SpawnRequest request = shell("echo \"$ONLY-$HOME\"");
-    request.own_environment = true;
-    request.environment = {"ONLY=this"};
+    request.environment = std::vector<std::string>{"ONLY=this"};
     CHECK(run(request).out == "this-\n");
 
     ::setenv("LOCKSTEP_TEST_MARK", "inherited", 1);
@@ -303,17 +302,16 @@ TEST_CASE("a program is found in the PATH that its own environment names", "[sub
     SpawnRequest request;
     request.argv = {"lockstep-test-program"};
     CHECK(Subprocess::spawn(request).error().errno_value == ENOENT);
-    request.own_environment = true;
-    request.environment = {"XPATH=/none", "PATH=/none:" + directory.path() + ":/usr/bin:/bin"};
+    request.environment = std::vector<std::string>{"XPATH=/none", "PATH=/none:" + directory.path() + ":/usr/bin:/bin"};
     CHECK(run(request).out == "found\n");
     SECTION("and in no other") {
         request.argv = {"sh", "-c", "true"};
-        request.environment = {"PATH=" + directory.path()};
+        request.environment = std::vector<std::string>{"PATH=" + directory.path()};
         CHECK(Subprocess::spawn(request).error().errno_value == ENOENT);
     }
     SECTION("in the system's directories if it names none") {
         request.argv = {"sh", "-c", "echo found"};
-        request.environment = {};
+        request.environment = std::vector<std::string>{};
         CHECK(run(request).out == "found\n");
     }
 }
