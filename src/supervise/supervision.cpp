@@ -4,15 +4,21 @@
 #include <charconv>
 #include <sstream>
 
+#include "base/exit_status.hpp"
 #include "supervise/shell_front.hpp"
 
 namespace lockstep {
 
 namespace {
 
-constexpr int kTryAgain = 75;
+/// Advice about one setting: to change it where it stands, or to add it to the section.
+Advice advice(const ConfigPlace& stated, const ConfigPlace& section, std::string why, std::string write) {
+    const bool add = stated.file.empty();
+    return {add ? section : stated, add, std::move(why), std::move(write)};
+}
 
-void judge(Supervision& supervision, const std::string& write, const std::string& section) {
+/// @param stated  the line of the section that says how long it waits; empty: none does
+void judge(Supervision& supervision, const ConfigPlace& stated, const std::string& write, const std::string& section) {
     const Millis needed = supervision.budget.longest_pair + supervision.budget.margin;
     if (supervision.verdict != StopVerdict::unknown) {
         supervision.verdict = !supervision.given || *supervision.given >= needed      ? StopVerdict::enough
@@ -20,14 +26,7 @@ void judge(Supervision& supervision, const std::string& write, const std::string
                                                                                       : StopVerdict::too_short;
     }
     if (supervision.verdict == StopVerdict::enough) return;
-    const bool stated = !supervision.setting_place.file.empty();
-    supervision.change = Advice{stated ? supervision.setting_place : supervision.place, !stated, section, write};
-}
-
-/// Advice about one setting: to change it where it stands, or to add it to the section.
-Advice advice(const ConfigPlace& stated, const ConfigPlace& section, std::string why, std::string write) {
-    const bool add = stated.file.empty();
-    return {add ? section : stated, add, std::move(why), std::move(write)};
+    supervision.change = advice(stated, supervision.place, section, write);
 }
 
 bool is_stop_request(std::string signal) {
@@ -43,7 +42,7 @@ bool names_try_again(std::string list) {
     std::istringstream words(list);
     std::string word;
     while (words >> word) {
-        if (word == std::to_string(kTryAgain) || word == "TEMPFAIL") return true;
+        if (word == std::to_string(to_int(ExitStatus::try_again)) || word == "TEMPFAIL") return true;
     }
     return false;
 }
@@ -95,7 +94,8 @@ Supervision supervision_of(const JobSpec& job, const SupervisordProgram& program
                     seconds);
     supervision.given = std::clamp(Millis{seconds * 1000}, Millis{0}, kLongestDuration);
     if (program.stopwaitsecs.unknown) supervision.verdict = StopVerdict::unknown;
-    judge(supervision, "stopwaitsecs=" + std::to_string(supervision.budget.seconds), "[" + program.section + "]");
+    judge(supervision, supervision.setting_place, "stopwaitsecs=" + std::to_string(supervision.budget.seconds),
+          "[" + program.section + "]");
 
     warn_of_shell(supervision, program.words);
     if (!is_stop_request(program.stopsignal.value)) {
@@ -127,17 +127,16 @@ Supervision supervision_of(const JobSpec& job, const SystemdUnit& unit) {
     supervision.setting_place = unit.stop_setting.place;
     // The manager's default is no line of the unit: what is to be written is one of the unit's own.
     const bool own = unit.stop_setting.section == "Service";
-    if (!own) supervision.setting_place = {};
     // Each message of the front adds to the time that it is given, if only the front is signalled: KillMode=control-group ends
     // the commands in hand by the SIGTERM, however long is waited.
     const bool only_front = unit.kill_mode.value == "mixed" || unit.kill_mode.value == "process";
-    judge(supervision, "TimeoutStopSec=" + std::to_string(supervision.budget.seconds) + "s", "[Service]");
+    judge(supervision, own ? unit.stop_setting.place : ConfigPlace{},
+          "TimeoutStopSec=" + std::to_string(supervision.budget.seconds) + "s", "[Service]");
     if (supervision.change && unit.hears_the_run && only_front) {
         supervision.verdict = StopVerdict::enough;
         supervision.change.reset();
         supervision.extended = true;
     }
-    if (!own) supervision.setting_place = unit.stop_setting.place;
     for (const auto& words : unit.commands) warn_of_shell(supervision, words);
 
     if (unit.kill_mode.value == "control-group" && job.shield != true) {
