@@ -90,7 +90,6 @@ PassResult Runner::locked_pass() {
     if (auto had = secrets_.resolve_all(job_.used_secrets); !had) return failed(had.error());
     auto lock = acquire();
     if (!lock) return failed(lock.error());
-    if (++passes_ == 1) started_ms_ = wall_now_ms();
     if (delay_ != nullptr) delay_->hold(true);
     PassResult result = pass_under(*lock);
     {
@@ -151,6 +150,7 @@ Result<DirectoryLock> Runner::acquire() {
 PassResult Runner::pass_under(DirectoryLock& lock) {
     // The last moment at which a stop leaves everything untouched.
     if (stop_.requested.fired()) return failed({Failure::stopped, "stopped"});
+    if (++passes_ == 1) started_ms_ = wall_now_ms();
     {
         const std::lock_guard guard(record_mutex_);
         lock_ = &lock;
