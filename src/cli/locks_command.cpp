@@ -34,8 +34,9 @@ int locks_command(const LocksArguments& arguments) {
         if (const auto directory = default_state_directory()) search.state_directories = {*directory};
     }
     const FoundLocks found = find_locks(search);
-    int status = 0;
-    for (const Error& problem : found.problems) status = report_error(problem);
+    ExitStatus worst = ExitStatus::ok;
+    for (const Error& problem : found.problems) worst = graver(worst, static_cast<ExitStatus>(report_error(problem)));
+    const int status = to_int(worst);
     if (!arguments.json) {
         return print(found.locks.empty() ? nothing_found(search) : locks_text(found.locks, terminal_width()), status);
     }

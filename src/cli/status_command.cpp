@@ -10,7 +10,7 @@ namespace lockstep {
 
 namespace {
 
-int exit_status(const JobStatus& status) { return to_int(status.parked.empty() ? ExitStatus::ok : ExitStatus::some_failed); }
+ExitStatus exit_status(const JobStatus& status) { return status.parked.empty() ? ExitStatus::ok : ExitStatus::some_failed; }
 
 /// A name with neither a journal nor a lock is most likely misspelt: for monitoring that must not look like "all is well".
 bool is_unknown(const ChosenJob& job, const JobStatus& status) {
@@ -23,7 +23,7 @@ int one_job(const StatusArguments& arguments) {
     const auto status = job_status({job->name, job->lock, arguments.job.state_directory, job->has_file, job->expect_every});
     if (!status) return report_error(status.error());
     const std::int64_t now = wall_now_ms();
-    const int result = is_unknown(*job, *status) ? to_int(ExitStatus::no_job_file) : exit_status(*status);
+    const int result = to_int(is_unknown(*job, *status) ? ExitStatus::no_job_file : exit_status(*status));
     return print(arguments.json ? to_text(status_json(*status, now)) + "\n" : status_text(*status, now), result);
 }
 
@@ -37,18 +37,18 @@ int all_jobs(const StatusArguments& arguments) {
     const std::int64_t now = wall_now_ms();
     Json all = Json::array();
     std::string text = jobs->empty() ? "no job has a journal in " + *directory + "\n" : "";
-    int worst = 0;
+    ExitStatus worst = ExitStatus::ok;
     for (const std::string& job : *jobs) {
         const auto status = job_status({job, lock_of_job(job, *directory), arguments.job.state_directory});
         if (!status) {
-            worst = report_error(status.error());
+            worst = graver(worst, static_cast<ExitStatus>(report_error(status.error())));
             continue;
         }
         if (arguments.json) all.push(status_json(*status, now));
         text += status_text(*status, now);
-        if (worst == 0) worst = exit_status(*status);
+        worst = graver(worst, exit_status(*status));
     }
-    return print(arguments.json ? to_text(all) + "\n" : text, worst);
+    return print(arguments.json ? to_text(all) + "\n" : text, to_int(worst));
 }
 
 }  // namespace
