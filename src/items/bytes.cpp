@@ -114,7 +114,7 @@ Result<ByteReader::Got> ByteReader::line(std::string& out) {
         const void* found = std::memchr(begin, '\n', buffer_.size() - at_);  // NOLINT(bugprone-not-null-terminated-result)
         const auto* newline = static_cast<const char*>(found);
         const std::size_t length = newline != nullptr ? static_cast<std::size_t>(newline - begin) : buffer_.size() - at_;
-        too_long = too_long || out.size() + length > kLongestRecord;
+        too_long = too_long || out.size() + length > kLongestItem;
         if (too_long) {
             out.clear();
         } else {

@@ -12,8 +12,8 @@
 
 namespace lockstep {
 
-/// One record may be this long; a longer one is a bad item, read past without keeping it.
-inline constexpr std::size_t kLongestRecord = std::size_t{16} << 20;
+/// One line or row may be this long; a longer one is a bad item, read past without keeping it.
+inline constexpr std::size_t kLongestItem = std::size_t{16} << 20;
 
 class ByteReader {
   public:

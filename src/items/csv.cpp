@@ -141,9 +141,9 @@ class CsvRecords final : public RecordSource {
     }
 
     static void append(Row& row, char byte) {
-        if (++row.bytes > kLongestRecord) {
+        if (++row.bytes > kLongestItem) {
             row.fields.back().clear();
-            note(row, fmt::format("the row is longer than {} MiB; is a quote missing?", kLongestRecord >> 20));
+            note(row, fmt::format("the row is longer than {} MiB; is a quote missing?", kLongestItem >> 20));
             return;
         }
         row.fields.back().push_back(byte);

@@ -21,7 +21,7 @@ class NdjsonRecords final : public RecordSource {
             if (!got) return std::unexpected(got.error());
             if (*got == ByteReader::Got::end) return std::nullopt;
             if (*got == ByteReader::Got::too_long) {
-                return BadItem{line, fmt::format("{}:{}: the line is longer than {} MiB", name_, line, kLongestRecord >> 20)};
+                return BadItem{line, fmt::format("{}:{}: the line is longer than {} MiB", name_, line, kLongestItem >> 20)};
             }
             if (text_.find_first_not_of(" \t\r") != std::string::npos) return record(line);
         }
