@@ -60,7 +60,7 @@ Error no_such_place(Error problem) {
 std::optional<Error> hopeless(const LockView& lock) {
     if (lock.problem) return no_such_place(*lock.problem);
     if (lock.state == LockState::foreign)
-        return refuse(Failure::lock, lock, "it was " + lock.text + "; " + rmdir_advice(lock)).error();
+        return refuse(Failure::lock, lock, "it was " + lock.text + "; " + removal_advice(lock)).error();
     const bool is_there = lock.record || !lock.readers.empty() || lock.changed_ms > 0;
     if (is_there && lock.owner != ::geteuid()) {
         return refuse(
@@ -69,8 +69,8 @@ std::optional<Error> hopeless(const LockView& lock) {
             .error();
     }
     if (lock.record || !lock.readers.empty()) return std::nullopt;
-    if (const std::string advice = rmdir_advice(lock); !advice.empty()) {
-        return refuse(Failure::busy, lock, "there is no record in it, so that no run can be named; " + advice).error();
+    if (const std::string advice = removal_advice(lock); !advice.empty()) {
+        return refuse(Failure::busy, lock, "no record tells whose it is, so that no run can be named; " + advice).error();
     }
     return refuse(Failure::busy, lock, lock.text).error();
 }

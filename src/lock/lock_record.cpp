@@ -187,4 +187,9 @@ std::string describe_holder(const LockRecord& record) {
     return text;
 }
 
+std::string describe_dead_run(const LockRecord& record) {
+    if (record.run_id.empty()) return "a run that had not written its record";
+    return "run " + printable(record.run_id) + " (" + describe_holder(record) + ")";
+}
+
 }  // namespace lockstep

@@ -62,6 +62,9 @@ std::string describe_stop(const LockRecord& record);
 /// "pid 812 since 03:00:01, order o17, second", and how long it has been stopping.
 std::string describe_holder(const LockRecord& record);
 
+/// "run 20261124T030001Z-7f3a9c21 (pid 812 since 03:00:01)", of one that is dead: or that it died before it wrote its record.
+std::string describe_dead_run(const LockRecord& record);
+
 /// Fills in what this process knows of itself: boot id, pid namespace, host, uid, start times, now; its own pid as the
 /// guardian's if none is set. What is set already stays.
 void fill_in_self(LockRecord& record);

@@ -54,26 +54,28 @@ void judge_record(LockView& view, int directory) {
     const std::string holder = describe_holder(record);
     const bool flocked = !view.kernel.holders.empty();
     view.pid = pid_to_show(record);
-    if (here.lives(record) || (flocked && here.same_boot(record) && !here.same_pids(record))) {
+    if (here.lives(record) || (flocked && !here.is_dead(record))) {
         view.state = LockState::held;
         view.text = "held by " + holder;
     } else if (flocked) {
         judge_taken_over(view, directory);
-    } else if (here.same_boot(record) && !here.same_pids(record)) {
-        view.state = LockState::unknown;
-        view.text = "unknown: its record is of another container or pid namespace, host " + record.host + " (" + holder + ")";
-        if (find_orphan(view, directory)) view.text += "; at work under it: " + view.orphan;
-    } else {
+    } else if (here.is_dead(record)) {
         judge_left_behind(view, directory, holder, here.same_boot(record));
+    } else {
+        view.state = LockState::unknown;
+        view.text = here.same_boot(record) ? "unknown: its record is of another container or pid namespace, host " +
+                                                 record.host + " (" + holder + ")"
+                                           : "unknown: its record is damaged, and does not tell who holds it";
+        if (find_orphan(view, directory)) view.text += "; at work under it: " + view.orphan;
     }
 }
 
 /// @param all  at least one
 void judge_readers(LockView& view, int directory, std::vector<LockRecord> all) {
     const Standpoint here;
-    // Those of another pid namespace count as alive as long as somebody holds the lock.
+    // Those of whom it cannot be told count as alive as long as somebody holds the lock.
     std::ranges::copy_if(all, std::back_inserter(view.readers), [&](const LockRecord& reader) {
-        return here.lives(reader) || (!view.kernel.holders.empty() && here.same_boot(reader) && !here.same_pids(reader));
+        return here.lives(reader) || (!view.kernel.holders.empty() && !here.is_dead(reader));
     });
     if (view.readers.empty()) {
         view.record = all.front();
@@ -100,6 +102,8 @@ void judge_without_record(LockView& view, const struct stat& info) {
     } else if (view.kernel.marks > 0 || !view.kernel.waiters.empty()) {
         view.state = LockState::waiting;
         view.text = "free, but waited for: it is changing hands, or the one whose turn it is was stopped";
+    } else if (view.has_empty_record) {
+        view.text = "unknown: its record is empty; a run is writing it, or died or lost its power at such a moment";
     } else {
         view.text = "unknown: there is no record in it; either it is changing hands, or its run died at such a moment";
     }
@@ -163,6 +167,8 @@ void judge_place(LockView& view, const LockPath& path, const KernelLockTable& ta
     if (!directory) return judge_closed(view, info, error);
     view.record = read_lock_record(directory.get());
     if (view.record && view.record->passed_on) view.record.reset();  // of a run that is done
+    view.has_empty_record = view.record && view.record->run_id.empty();
+    if (view.has_empty_record) view.record.reset();
     if (view.record) return judge_record(view, directory.get());
     if (auto readers = read_readers(directory.get()); !readers.empty()) {
         return judge_readers(view, directory.get(), std::move(readers));

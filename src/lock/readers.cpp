@@ -28,7 +28,10 @@ std::vector<LockRecord> read_readers(int directory_fd) {
     if (!names) return readers;
     for (const std::string& name : *names) {
         if (!is_reader_name(name)) continue;
-        if (auto record = read_lock_record(directory_fd, name)) readers.push_back(std::move(*record));
+        auto record = read_lock_record(directory_fd, name);
+        if (!record) continue;
+        record->run_id = name.substr(reader_name("").size());  // which the file may not tell yet, or not any more
+        readers.push_back(std::move(*record));
     }
     std::ranges::stable_sort(readers, {}, &LockRecord::since_ms);
     return readers;

@@ -91,7 +91,7 @@ std::vector<std::string> notes_on(const LockView& lock) {
     } else if (!told_otherwise) {
         notes.push_back(printable(lock.text, kLongestText));
     }
-    if (const std::string advice = rmdir_advice(lock); !advice.empty()) notes.push_back(advice);
+    if (const std::string advice = removal_advice(lock); !advice.empty()) notes.push_back(advice);
     for (const LockRecord& reader : lock.readers) notes.push_back(describe_holder(reader));
     if (tells_all && lock.record->stopping_since_ms > 0) notes.push_back(describe_stop(*lock.record));
     if (const std::string waiting = waiters_text(lock); !waiting.empty()) notes.push_back(waiting);
@@ -229,13 +229,16 @@ std::string waiters_text(const LockView& lock) {
     return std::to_string(count) + (count == 1 ? " waits" : " wait") + pids + (lock.kernel.waiters.size() > kMost ? ", …" : "");
 }
 
-std::string rmdir_advice(const LockView& lock) {
+std::string removal_advice(const LockView& lock) {
     if (lock.problem) return "";
-    const std::string command = "rmdir " + shell_quoted_line(lock.path);
+    const std::string rmdir = "rmdir " + shell_quoted_line(lock.path);
     if (lock.state == LockState::foreign)
-        return "nothing tells whether its owner lives: when you are sure that it does not, " + command;
+        return "nothing tells whether its owner lives: when you are sure that it does not, " + rmdir;
     const bool without_record = lock.state == LockState::unknown && !lock.record && lock.readers.empty() && lock.changed_ms > 0;
     if (!without_record || lock.owner != ::geteuid()) return "";
+    // With a file in it only a run can remove it without harm.
+    const std::string command =
+        lock.has_empty_record ? "lockstep exec " + shell_quoted_line(lock_name(lock.path)) + " -- true" : rmdir;
     return "it keeps no run of lockstep out; " + command + " removes it without harm, even if a run takes it at that moment";
 }
 

@@ -37,6 +37,6 @@ std::string unlock_command_line(const LockView& lock);
 
 /// How to remove a lock that no command of this program removes: one that a script's mkdir made, or that has no record. "":
 /// there is another way, or it is not ours to remove.
-std::string rmdir_advice(const LockView& lock);
+std::string removal_advice(const LockView& lock);
 
 }  // namespace lockstep

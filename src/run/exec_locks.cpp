@@ -91,8 +91,7 @@ Result<void> ExecLocks::take(const Wanted& wanted, int wake_fd) {
     auto lock = DirectoryLock::acquire(wanted.path, record, wait, options_.mode);
     if (!lock) return std::unexpected(std::move(lock.error()));
     if (const auto& dead = lock->adopted(); dead && !options_.quiet) {
-        exec_say(wanted.name,
-                 "took over what run " + dead->record.run_id + " (" + describe_holder(dead->record) + ") left behind");
+        exec_say(wanted.name, "took over what " + describe_dead_run(dead->record) + " left behind");
     }
     if (options_.verbose) {
         const auto waited = std::chrono::duration_cast<Millis>(monotonic_now() - begun);

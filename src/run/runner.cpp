@@ -142,7 +142,7 @@ Result<DirectoryLock> Runner::acquire() {
     }
     if (!lock) return lock;
     if (const auto& dead = lock->adopted()) {
-        log::warning("took over the lock that run {} left behind ({})", dead->record.run_id, describe_holder(dead->record));
+        log::warning("took over the lock that {} left behind", describe_dead_run(dead->record));
     }
     return lock;
 }

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import unittest
 
@@ -33,6 +34,17 @@ class Unlocking(LocksTest):
         self.assertTrue(self.refused(64, self.lock).endswith(f": {command}\n"))
         self.assertTrue(self.refused(64, self.lock, "--run", "20200101T000000Z-00000000").endswith(f": {command}\n"))
         self.assertEqual(self.run_of(), run, "it is still there")
+
+    def test_where_the_record_is_empty_what_is_told_can_be_typed(self):
+        self.leave_behind()
+        (self.lock / "record").write_text("")
+        said = self.refused(75, self.lock)
+        [command] = re.findall(r"it keeps no run of lockstep out; lockstep (.*) removes it", said)
+        self.assertIn(f"lockstep {command} removes it", self.table())
+        result = self.lockstep(*shlex.split(command))
+        self.assertEqual(result.status, 0, result.err)
+        self.assertIn("took over what a run that had not written its record left behind", result.err)
+        self.assert_nothing_left()
 
     def test_a_living_holder_is_refused_with_its_name(self):
         holder = self.hold()

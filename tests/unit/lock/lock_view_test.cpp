@@ -147,6 +147,46 @@ TEST_CASE("a lock whose record is not written yet is not said to be left behind"
     CHECK(look_at_lock(directory / "a.lock").state == LockState::unknown);
 }
 
+TEST_CASE("a record that is empty tells of no dead run", "[lock_view]") {
+    const TemporaryDirectory directory;
+    leave_behind(directory / "a.lock", {});
+    write_all(directory / "a.lock/record", "");
+    LockView view = look_at_lock(directory / "a.lock");
+    CHECK(view.state == LockState::unknown);
+    CHECK_FALSE(view.record.has_value());
+    CHECK(view.text.find("its record is empty") != std::string::npos);
+
+    const UniqueFd holder(::open((directory / "a.lock").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    REQUIRE(::flock(holder.get(), LOCK_EX | LOCK_NB) == 0);
+    view = look_at_lock(directory / "a.lock");
+    CHECK(view.state == LockState::held);
+    CHECK(view.text == "held by pid " + std::to_string(::getpid()) + ", which has written no record yet");
+}
+
+TEST_CASE("a record that lost the end with its process tells of no dead run, either", "[lock_view]") {
+    const TemporaryDirectory directory;
+    leave_behind(directory / "a.lock", {});
+    write_all(directory / "a.lock/record", "run r7\njob ship-orders\n");
+    CHECK(look_at_lock(directory / "a.lock").state == LockState::unknown);
+}
+
+TEST_CASE("a reader whose record is empty has the run id that its file is named by", "[lock_view]") {
+    const TemporaryDirectory directory;
+    leave_behind(directory / "a.lock", {});
+    REQUIRE(::unlink((directory / "a.lock/record").c_str()) == 0);
+    write_all(directory / "a.lock/r.r7", "");
+    LockView view = look_at_lock(directory / "a.lock");
+    REQUIRE(view.record.has_value());
+    CHECK(view.record->run_id == "r7");
+    CHECK(view.state == LockState::unknown);
+
+    const UniqueFd holder(::open((directory / "a.lock").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    REQUIRE(::flock(holder.get(), LOCK_SH | LOCK_NB) == 0);
+    view = look_at_lock(directory / "a.lock");
+    CHECK(view.state == LockState::shared);
+    CHECK_FALSE(view.is_taken_over);
+}
+
 TEST_CASE("a place that cannot hold a lock is unknown, and why", "[lock_view]") {
     const LockView view = look_at_lock("/nonexistent-directory/a.lock");
     CHECK(view.state == LockState::unknown);
