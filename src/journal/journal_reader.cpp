@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "journal/pair_table.hpp"
 #include "journal/sqlite_schema.hpp"
+#include "journal/state_directory.hpp"
 #include "journal/write_ahead_log.hpp"
 
 namespace lockstep {
@@ -19,6 +20,20 @@ struct JournalReader::Parts {
 };
 
 namespace {
+
+/// From this version on all that is read or written here is there: such a journal is left as it stands, for a run of that
+/// version, whose next pass would not open a newer one.
+constexpr std::int64_t kReadable = 4;
+
+/// Unless a run is at work on it.
+Result<void> bring_old_one_up_to_date(SqliteDb& db, std::int64_t version) {
+    const auto run_lock = RunLock::take(std::filesystem::path(db.path()).replace_extension(".run").native(), db.path());
+    if (run_lock) return bring_up_to_date(db, journal_migrations());
+    return fail(Failure::journal,
+                fmt::format("{}. The journal is of an older lockstep (schema version {}): use that one, or ask again when no run is at "
+                            "work on it, so that it can be brought up to date",
+                            run_lock.error().text, version));
+}
 
 Result<void> read_pass(const Statement& statement, std::vector<PassLine>& passes) {
     PassLine line;
@@ -73,11 +88,12 @@ Result<std::optional<JournalReader>> JournalReader::open(const SqliteJournalOpti
     const bool has_log = has_write_ahead_log(*path);
     auto db = SqliteDb::open(*path);
     if (!db) return std::unexpected(std::move(db.error()));
-    const auto migrations = journal_migrations();
-    const auto version = journal_version(*db, static_cast<std::int64_t>(migrations.size()));
+    const auto version = journal_version(*db, static_cast<std::int64_t>(journal_migrations().size()));
     if (!version) return std::unexpected(version.error());
     if (*version == 0) return std::nullopt;
-    if (auto ours = bring_up_to_date(*db, migrations); !ours) return std::unexpected(std::move(ours.error()));
+    if (*version < kReadable) {
+        if (auto newest = bring_old_one_up_to_date(*db, *version); !newest) return std::unexpected(std::move(newest.error()));
+    }
     if (!has_log) remove_write_ahead_log_at_close(*db);  // who only looks leaves no files that were not there
     auto pairs = PairReader::create(*db);
     if (!pairs) return std::unexpected(std::move(pairs.error()));

@@ -35,7 +35,8 @@ struct NewestRun {
 /// A connection of its own, which takes no lock that a run would have to wait for. All errors: Failure::journal.
 class JournalReader {
   public:
-    /// nullopt: the job has no journal. Creates nothing, but brings a journal of an older version up to date.
+    /// nullopt: the job has no journal. Creates nothing, and changes no version under a run: an older one is read as it stands,
+    /// and one that is too old for that is brought up to date only while no run is at work on it.
     static Result<std::optional<JournalReader>> open(const SqliteJournalOptions& options);
 
     JournalReader(JournalReader&&) noexcept;

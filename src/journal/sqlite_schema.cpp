@@ -102,7 +102,7 @@ void remove_told_file(const std::string& path) {
 Result<void> migrate_one(SqliteDb& db, const char* sql, std::int64_t version) {
     const std::string doing = fmt::format("bringing it to version {}", version);
     if (auto begun = db.run("BEGIN IMMEDIATE", doing); !begun) return begun;
-    // A `status` beside a run may have done it since somebody looked.
+    // Another process may have done it since somebody looked.
     const auto now = db.number("PRAGMA user_version", doing);
     Result<void> done = now ? Result<void>() : std::unexpected(now.error());
     if (now && *now < version) {

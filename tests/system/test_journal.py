@@ -1,6 +1,7 @@
 """A journal that cannot be had: exit status 74, a word on what is wrong and what to do, and no effect. What it forgets, and when."""
 
 import datetime
+import fcntl
 import json
 import os
 import re
@@ -231,6 +232,43 @@ class CannotBeHad(JournalTest):
         self.assertFalse((self.state / "pay.told").exists())
         history = self.lockstep("history", self.root / "job.json", "--state-dir", self.state)
         self.assertIn("20251120T100000Z-00000001", history.out)
+
+    def look(self, *words, expected=0):
+        result = self.lockstep(*words, "--state-dir", self.state)
+        self.assertEqual(result.status, expected, result.err)
+        return result
+
+    def test_who_only_looks_leaves_its_version_to_the_runs(self):
+        job = self.job(["i1"])
+        self.assertEqual(self.run_job(job).status, 0)
+        newest = self.sql("PRAGMA user_version")[0][0]
+        self.sql("DROP INDEX failed_pairs")
+        self.sql("UPDATE pairs SET state = 'first-refused' WHERE item_key = 'i1'")
+        self.sql("PRAGMA user_version = 5")
+        self.lock.mkdir()  # held: a decision waits for the holder's next pass
+        self.look("status", "pay")
+        self.look("history", "pay")
+        self.look("locks", "--root", self.root)
+        self.look("resolve", "pay", "i1", "--again")
+        self.assertIn("i1", self.look("status", "pay").out)
+        self.assertEqual(self.sql("PRAGMA user_version"), [(5,)])
+        self.lock.rmdir()
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.sql("PRAGMA user_version"), [(newest,)])
+
+    def test_one_too_old_to_be_read_is_not_changed_under_a_run(self):
+        database = sqlite3.connect(self.file)
+        database.executescript(VERSION_1)
+        database.close()
+        with (self.state / "pay.run").open("w") as run_file:
+            run_file.write("812\n")
+            run_file.flush()
+            fcntl.flock(run_file, fcntl.LOCK_EX)
+            refused = self.look("history", "pay", expected=74)
+            self.assertIn(f"journal {self.file} is in use by pid 812", refused.err)
+            self.assertIn("older lockstep (schema version 1): use that one, or ask again when no run is at work", refused.err)
+            self.assertEqual(self.sql("PRAGMA user_version"), [(1,)])
+        self.assertIn("20251120T100000Z-00000001", self.look("history", "pay").out)
 
 
 class Forgetting(JournalTest):
