@@ -14,6 +14,10 @@ using Millis = std::chrono::milliseconds;
 /// The longest duration that is accepted: ten years, so that sums of durations cannot overflow.
 inline constexpr Millis kLongestDuration = std::chrono::hours{24 * 3650};
 
+/// What a command is given between SIGTERM and SIGKILL when it is made to end. How long a supervisor must wait for us depends
+/// on it.
+inline constexpr Millis kTermToKill{5'000};
+
 /// Reads a whole number with a unit: `ms`, `s`, `m`, `h` or `d`. A bare "0" is zero; any other bare number is an error,
 /// for its unit would be a guess. Error: Failure::usage, the text says what was expected.
 Result<Millis> parse_duration(std::string_view text);

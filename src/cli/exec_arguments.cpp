@@ -86,6 +86,8 @@ constexpr const char* kLocks = "Which locks";
 constexpr const char* kCommand = "The command";
 constexpr const char* kSaid = "What is said";
 
+static_assert(kTermToKill == std::chrono::seconds{5}, "says the help of --limit");
+
 constexpr ExecOption kOptions[] = {
     {"--lock", '\0', "NAME|PATH", kLocks, "a lock, in place of NAME; may be given several times: all of them, or none",
      set_lock},

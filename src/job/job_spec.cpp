@@ -5,13 +5,6 @@
 
 namespace lockstep {
 
-namespace {
-
-/// A command is given 5 s between TERM and KILL when it is cut.
-constexpr Millis kCommandEnd{5000};
-
-}  // namespace
-
 std::string_view to_string(InDoubtPolicy policy) {
     switch (policy) {
         case InDoubtPolicy::probe: return "probe";
@@ -28,7 +21,7 @@ bool HttpSpec::method_is_idempotent() const {
 
 Millis PhaseSpec::longest() const {
     const bool probes_by_command = probe && std::holds_alternative<CommandSpec>(probe->action);
-    return deadline + (command() != nullptr || probes_by_command ? kCommandEnd : Millis{0});
+    return deadline + (command() != nullptr || probes_by_command ? kTermToKill : Millis{0});
 }
 
 bool PhaseSpec::can_resend() const {

@@ -21,8 +21,6 @@ namespace lockstep {
 
 namespace {
 
-constexpr Millis kPatienceAfterTerm{5'000};
-
 class ExecGuardian {
   public:
     ExecGuardian(const ExecOptions& options, GuardianLink& link, StopRequests requests)
@@ -157,14 +155,14 @@ class ExecGuardian {
         if (limit_ && now >= *limit_) {
             limit_.reset();
             timed_out_ = true;
-            kill_at_ = now + kPatienceAfterTerm;
+            kill_at_ = now + kTermToKill;
             terminate("its limit of " + format_duration(*options_.limit) + " is over");
         }
         if (kill_at_ && now >= *kill_at_) {
             kill_at_.reset();
             command_.signal_group(SIGKILL);
             if (!options_.quiet)
-                say("SIGKILL sent to " + command_.text() + ", " + format_duration(kPatienceAfterTerm) + " after SIGTERM");
+                say("SIGKILL sent to " + command_.text() + ", " + format_duration(kTermToKill) + " after SIGTERM");
         }
     }
 

@@ -16,7 +16,6 @@ namespace lockstep {
 
 namespace {
 
-constexpr Millis kPatienceAfterTerm{5'000};
 constexpr Millis kPauseBetweenNotices{60'000};
 constexpr Millis kShortestLook{5};
 constexpr Millis kLongestLook{100};
@@ -118,7 +117,7 @@ void RunningCommand::sleep_until_something_happens(Millis longest) const {
 
 void RunningCommand::end_it(CommandEnd::Kind why) {
     end_.kind = why;
-    ends_by_ = monotonic_now() + (limits_.shield ? Millis{0} : kPatienceAfterTerm);
+    ends_by_ = monotonic_now() + (limits_.shield ? Millis{0} : kTermToKill);
     if (limits_.shield) return;
     child_.signal_group(SIGTERM);
     child_.signal_group(SIGCONT);  // a stopped process acts on no signal but this and KILL
@@ -140,7 +139,7 @@ void RunningCommand::keep_time() {
         host_.command_notice(name_ + ": pid " + std::to_string(pid()) + " was killed and has not ended yet (state " +
                              std::string(1, child_.state()) + "): waiting for it");
     }
-    ends_by_ = monotonic_now() + (notices_++ == 0 ? kPatienceAfterTerm : kPauseBetweenNotices);
+    ends_by_ = monotonic_now() + (notices_++ == 0 ? kTermToKill : kPauseBetweenNotices);
 }
 
 void RunningCommand::report_a_stop() {
