@@ -8,8 +8,8 @@
 
 #include "base/text.hpp"
 #include "journal/pair_table.hpp"
+#include "journal/run_lock.hpp"
 #include "journal/sqlite_schema.hpp"
-#include "journal/state_directory.hpp"
 #include "journal/write_ahead_log.hpp"
 
 namespace lockstep {
@@ -27,12 +27,13 @@ constexpr std::int64_t kReadable = 4;
 
 /// Unless a run is at work on it.
 Result<void> bring_old_one_up_to_date(SqliteDb& db, std::int64_t version) {
-    const auto run_lock = RunLock::take(std::filesystem::path(db.path()).replace_extension(".run").native(), db.path());
+    const auto run_lock = take_run_lock(db.path());
     if (run_lock) return bring_up_to_date(db, journal_migrations());
-    return fail(Failure::journal,
-                fmt::format("{}. The journal is of an older lockstep (schema version {}): use that one, or ask again when no run is at "
-                            "work on it, so that it can be brought up to date",
-                            run_lock.error().text, version));
+    return fail(
+        Failure::journal,
+        fmt::format("{}. The journal is of an older lockstep (schema version {}): use that one, or ask again when no run is at "
+                    "work on it, so that it can be brought up to date",
+                    run_lock.error().text, version));
 }
 
 Result<void> read_pass(const Statement& statement, std::vector<PassLine>& passes) {

@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "journal/group_commit.hpp"
 #include "journal/open_database.hpp"
+#include "journal/run_lock.hpp"
 #include "journal/state_directory.hpp"
 #include "journal/told_table.hpp"
 #include "sys/log.hpp"
@@ -19,7 +20,7 @@ namespace {
 
 class SqliteJournal final : public Journal {
   public:
-    static Result<std::unique_ptr<Journal>> open(const std::string& path, RunLock run_lock,
+    static Result<std::unique_ptr<Journal>> open(const std::string& path, PidFileLock run_lock,
                                                  const std::optional<PruneRules>& prune);
     ~SqliteJournal() override;
 
@@ -40,7 +41,7 @@ class SqliteJournal final : public Journal {
     const std::string& place() const override { return path_; }
 
   private:
-    SqliteJournal(const std::string& path, RunLock run_lock, SqliteDb writer, SqliteDb reader)
+    SqliteJournal(const std::string& path, PidFileLock run_lock, SqliteDb writer, SqliteDb reader)
         : path_(path), run_lock_(std::move(run_lock)), writer_db_(std::move(writer)), reader_db_(std::move(reader)) {}
     Result<void> start();
     Result<void> wait_committed();
@@ -51,7 +52,7 @@ class SqliteJournal final : public Journal {
     Error closed_error() const { return {Failure::journal, fmt::format("journal {}: it is closed already", path_)}; }
 
     const std::string path_;
-    std::optional<RunLock> run_lock_;  // outlives the connections
+    std::optional<PidFileLock> run_lock_;  // outlives the connections
     std::optional<SqliteDb> writer_db_;
     std::optional<PairWriter> rows_;
     std::mutex reader_mutex_;
@@ -65,7 +66,7 @@ class SqliteJournal final : public Journal {
     bool closed_ = false;
 };
 
-Result<std::unique_ptr<Journal>> SqliteJournal::open(const std::string& path, RunLock run_lock,
+Result<std::unique_ptr<Journal>> SqliteJournal::open(const std::string& path, PidFileLock run_lock,
                                                      const std::optional<PruneRules>& prune) {
     auto writer = open_for_writing(path);
     if (!writer) return std::unexpected(std::move(writer.error()));
@@ -299,7 +300,7 @@ Result<std::unique_ptr<Journal>> open_sqlite_journal(const SqliteJournalOptions&
     if (!path) return std::unexpected(path.error());
     const std::filesystem::path directory = std::filesystem::path(*path).parent_path();
     if (auto made = prepare_state_directory(directory.native()); !made) return std::unexpected(std::move(made.error()));
-    auto run_lock = RunLock::take((directory / (options.job + ".run")).native(), *path);
+    auto run_lock = take_run_lock(*path);
     if (!run_lock) return std::unexpected(std::move(run_lock.error()));
     return SqliteJournal::open(*path, std::move(*run_lock), options.prune);
 }

@@ -4,19 +4,12 @@
 #include <fmt/format.h>
 #include <linux/magic.h>
 #include <pwd.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include <array>
-#include <chrono>
 #include <filesystem>
-#include <thread>
 #include <vector>
 
-#include "base/clock.hpp"
-#include "base/duration.hpp"
-#include "base/text.hpp"
 #include "journal/sqlite_journal.hpp"
 
 namespace lockstep {
@@ -122,49 +115,6 @@ Result<UniqueFd> open_own_file(const std::string& path) {
                                                   info.st_uid, ::geteuid(), kElsewhere));
     }
     return fd;
-}
-
-namespace {
-
-/// A killed run's descriptors are closed one by one, the lock directory's perhaps well before this one's.
-bool lock_soon(int fd) {
-    constexpr Millis kPatience{500};
-    constexpr std::chrono::milliseconds kPause{5};
-    const MonotonicTime deadline = monotonic_now() + kPatience;
-    while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK || monotonic_now() >= deadline) return false;
-        std::this_thread::sleep_for(kPause);
-    }
-    return true;
-}
-
-}  // namespace
-
-Result<RunLock> RunLock::take(const std::string& path, const std::string& journal) {
-    auto fd = open_own_file(path);
-    if (!fd) return std::unexpected(std::move(fd.error()));
-    std::array<char, 32> text{};
-    if (!lock_soon(fd->get())) {
-        if (errno != EWOULDBLOCK) return os_error(Failure::journal, fmt::format("locking {}", path));
-        const ssize_t got = ::pread(fd->get(), text.data(), text.size(), 0);
-        std::string holder(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-        while (!holder.empty() && holder.back() == '\n') holder.pop_back();
-        return fail(Failure::busy,
-                    fmt::format("journal {} is in use by {}: another run of this job, perhaps under another lock", journal,
-                                holder.empty() ? "another process" : "pid " + printable(holder)));
-    }
-    // For people only: who holds the journal is the kernel's to say.
-    const std::string pid = fmt::format("{}\n", ::getpid());
-    if (::ftruncate(fd->get(), 0) != 0 || ::pwrite(fd->get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-        return os_error(Failure::journal, fmt::format("writing {}", path));
-    }
-    return RunLock(std::move(*fd));
-}
-
-RunLock::~RunLock() {
-    // The file is never unlinked: whoever has it open already would lock an inode that no path leads to, beside a third
-    // run that creates it anew.
-    if (fd_) (void)!::ftruncate(fd_.get(), 0);
 }
 
 }  // namespace lockstep

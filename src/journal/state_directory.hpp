@@ -1,5 +1,5 @@
 #pragma once
-// The directory that journals lie in, and the file whose flock(2) says that a journal is in use.
+// The directory that journals lie in, and how files are opened in it.
 
 #include <string>
 
@@ -18,20 +18,5 @@ Result<void> sync_directory(const std::string& path);
 /// Opens or creates a file of our own, mode 0600 whatever the umask; never through a symbolic link.
 /// Error: Failure::journal when it is not a regular file, or not ours.
 Result<UniqueFd> open_own_file(const std::string& path);
-
-/// The right to a journal: flock(2) on `<job>.run`, given back by the kernel when the process ends, however it ends.
-class [[nodiscard]] RunLock {
-  public:
-    /// Error: Failure::busy naming the pid that holds it.
-    static Result<RunLock> take(const std::string& path, const std::string& journal);
-
-    RunLock(RunLock&&) noexcept = default;
-    RunLock& operator=(RunLock&&) noexcept = default;
-    ~RunLock();
-
-  private:
-    explicit RunLock(UniqueFd fd) : fd_(std::move(fd)) {}
-    UniqueFd fd_;
-};
 
 }  // namespace lockstep

@@ -4,23 +4,12 @@
 
 #include <string>
 
-#include "base/error.hpp"
-#include "sys/unique_fd.hpp"
+#include "journal/pid_file_lock.hpp"
 
 namespace lockstep {
 
-/// The right to wait: flock(2) on `<job>.waiter` in the state directory, given back by the kernel whenever the process ends.
-class [[nodiscard]] WaiterSlot {
-  public:
-    /// Error: Failure::busy when another one waits, naming its pid; Failure::journal when the file cannot be had.
-    static Result<WaiterSlot> take(const std::string& state_directory, const std::string& job);
-
-    WaiterSlot(WaiterSlot&&) noexcept = default;
-    WaiterSlot& operator=(WaiterSlot&&) noexcept = default;
-
-  private:
-    explicit WaiterSlot(UniqueFd fd) : fd_(std::move(fd)) {}
-    UniqueFd fd_;
-};
+/// The right to wait: the lock of `<job>.waiter` in the state directory.
+/// Error: Failure::busy when another one waits, naming its pid; Failure::journal when the file cannot be had.
+Result<PidFileLock> take_waiter_slot(const std::string& state_directory, const std::string& job);
 
 }  // namespace lockstep

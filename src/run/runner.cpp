@@ -118,9 +118,9 @@ Result<DirectoryLock> Runner::acquire() {
         record_.front_pid = ::getppid();
     }
     // Held until the lock is ours, and given up before the first item is read: whoever leaves because of us misses nothing.
-    std::optional<WaiterSlot> slot;
+    std::optional<PidFileLock> slot;
     if (options_.coalesce) {
-        auto taken = WaiterSlot::take(options_.state_directory, job_.name);
+        auto taken = take_waiter_slot(options_.state_directory, job_.name);
         one_waits_already_ = !taken && taken.error().failure == Failure::busy;
         if (!taken) return std::unexpected(std::move(taken.error()));
         slot = std::move(*taken);
