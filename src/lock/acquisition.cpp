@@ -98,7 +98,7 @@ Result<Acquisition::Next> Acquisition::wait_for_holder(LockAttempt attempt) {
     if (alone_) return wait_for_adoption(directory);
     if (!patience_.only_retries()) mark_waiter(directory, attempted_mode());
     if (may_announce()) announce(describe_current_holder());
-    const auto end = flock_wait_.run(directory, attempted_mode() == LockMode::shared ? LOCK_SH : LOCK_EX, patience_);
+    auto end = flock_wait_.run(directory, attempted_mode() == LockMode::shared ? LOCK_SH : LOCK_EX, patience_);
     if (end && *end == WaitEnd::changed) {
         if (patience_.only_retries()) return Next::again;
         // As holder we need no mark, and a copy of our descriptor in a forked child would keep it for ever.
@@ -110,7 +110,7 @@ Result<Acquisition::Next> Acquisition::wait_for_holder(LockAttempt attempt) {
     flock_wait_.finish();
     const std::string holder = end && *end == WaitEnd::timed_out ? describe_current_holder() : "";
     if (!patience_.only_retries()) leave_queue(directory, path_.parent_fd(), path_.name().c_str(), attempt.identity);
-    if (!end) return std::unexpected(end.error());
+    if (!end) return at_this_place(std::move(end.error()));
     return after_wait(*end, holder);
 }
 
@@ -140,7 +140,7 @@ Result<Acquisition::Next> Acquisition::wait_for_orphan(OrphanedCommand orphan) {
     auto end = flock_wait_.run(orphan.file.get(), LOCK_EX, patience_);
     flock_wait_.finish();
     lock_.directory_.reset();
-    if (!end) return std::unexpected(std::move(end.error()));
+    if (!end) return at_this_place(std::move(end.error()));
     return after_wait(*end, orphan.holder);
 }
 
@@ -182,6 +182,11 @@ void Acquisition::give_up() {
 }
 
 std::string Acquisition::shown() const { return path_.shown(); }
+
+std::unexpected<Error> Acquisition::at_this_place(Error error) const {
+    error.text = shown() + ": " + error.text;
+    return std::unexpected(std::move(error));
+}
 
 bool Acquisition::may_announce() const { return !announced_ && !patience_.only_retries() && wait_.on_wait; }
 

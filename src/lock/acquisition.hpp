@@ -43,6 +43,7 @@ class Acquisition {
     void announce(const std::string& holder);
     std::string describe_current_holder() const;
     std::string shown() const;
+    std::unexpected<Error> at_this_place(Error error) const;
 
     const LockPath& path_;
     LockRecord record_;

@@ -29,7 +29,7 @@ Result<Acquisition::Next> Acquisition::take(LockAttempt attempt) {
     flock_wait_.finish();
     if (!fresh_) {
         auto orphan = clear_command_marks(lock_.directory_.get());
-        if (!orphan) return fail(Failure::lock, shown() + ": " + orphan.error().text, orphan.error().errno_value);
+        if (!orphan) return at_this_place(std::move(orphan.error()));
         if (orphan->file) return wait_for_orphan(std::move(*orphan));
     }
     return is_reader() ? become_reader() : start_record();

@@ -132,11 +132,8 @@ int ExecLocks::give_up(const Error& error) {
         if (!options_.quiet) exec_say(at_, error.text);
         return options_.busy_status;
     }
-    if (error.failure != Failure::stopped) {
-        // What is wrong with a place is said beginning with the place: once is enough.
-        const bool named = error.text.find(at_) != std::string::npos;
-        named ? log::write_now(STDERR_FILENO, "lockstep: " + error.text + "\n") : exec_say(at_, error.text);
-    }
+    // What is wrong with a place is said beginning with the place.
+    if (error.failure != Failure::stopped) log::write_now(STDERR_FILENO, "lockstep: " + error.text + "\n");
     return to_int(exit_status_of(error.failure));
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 
 #include <catch2/catch.hpp>
 
@@ -115,6 +116,28 @@ TEST_CASE("a wait ends at its limit and names the holder", "[lock][wait]") {
     CHECK(waited >= 150);
     CHECK(waited < 10'000);
     obstacle.end();
+}
+
+TEST_CASE("whatever a wait lacks a descriptor for, the error begins with the lock's place", "[lock][wait]") {
+    TemporaryDirectory dir;
+    const std::string path = dir / "a.lock";
+    Holder holder(path);
+    Process child([&] {
+        rlimit before{};
+        ::getrlimit(RLIMIT_NOFILE, &before);
+        const int next = ::dup(0);
+        ::close(next);
+        bool seen = false;
+        for (rlim_t limit = static_cast<rlim_t>(next); limit < static_cast<rlim_t>(next) + 8; ++limit) {
+            const rlimit descriptors{limit, before.rlim_max};
+            if (::setrlimit(RLIMIT_NOFILE, &descriptors) != 0) return 2;
+            const std::string error = error_of(path, for_at_most(1));
+            if (error.find("to wait for the lock") != std::string::npos) seen = true;
+            if (!error.starts_with(path + ": ") && !error.starts_with("busy: ")) return 1;
+        }
+        return seen ? 0 : 3;
+    });
+    CHECK(child.join() == 0);
 }
 
 TEST_CASE("--wait 0 tries for about 100 ms, so that a passing prober is no false busy", "[lock][wait]") {
