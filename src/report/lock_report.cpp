@@ -45,11 +45,7 @@ std::string this_host() {
 }
 
 /// As sudo(8) takes it: a uid without a name has a '#' in front.
-std::string sudo_name(uid_t uid) {
-    const std::string number = std::to_string(uid);
-    const std::string name = user_name(uid);
-    return shell_quoted(name == "uid " + number ? "#" + number : name);
-}
+std::string sudo_name(uid_t uid) { return shell_quoted(user_name_of(uid).value_or("#" + std::to_string(uid))); }
 
 std::string holder_cell(const LockView& lock) {
     if (lock.state == LockState::shared)

@@ -6,12 +6,14 @@
 
 namespace lockstep {
 
-std::string user_name(uid_t uid) {
+std::optional<std::string> user_name_of(uid_t uid) {
     std::array<char, 16384> buffer{};
     passwd entry{};
     passwd* found = nullptr;
     ::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found);
-    return found != nullptr ? found->pw_name : "uid " + std::to_string(uid);
+    return found != nullptr ? std::optional<std::string>(found->pw_name) : std::nullopt;
 }
+
+std::string user_name(uid_t uid) { return user_name_of(uid).value_or("uid " + std::to_string(uid)); }
 
 }  // namespace lockstep
