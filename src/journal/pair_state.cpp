@@ -63,6 +63,26 @@ std::optional<PairState> pair_state_from(std::string_view name) {
     return std::nullopt;
 }
 
+std::optional<PhaseName> phase_of(PairState state) {
+    switch (state) {
+        case first_begun:
+        case first_not_applied:
+        case first_refused:
+        case first_done: return PhaseName::first;
+        case second_begun:
+        case second_not_applied:
+        case second_refused: return PhaseName::second;
+        case compensate_begun:
+        case compensate_not_applied:
+        case compensate_refused: return PhaseName::compensate;
+        case pending:
+        case done:
+        case compensated:
+        case parked: return std::nullopt;
+    }
+    return std::nullopt;
+}
+
 bool may_follow(PairState from, PairState to) { return kMayFollow[index_of(from)][kColumnWidth * index_of(to)] == 'x'; }
 
 bool is_open(PairState state) {

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "job/expression.hpp"
+
 namespace lockstep {
 
 enum class PairState : std::uint8_t {
@@ -27,6 +29,9 @@ enum class PairState : std::uint8_t {
 /// The name that the journal stores and people read: "first-begun".
 std::string_view to_string(PairState state);
 std::optional<PairState> pair_state_from(std::string_view name);
+
+/// The phase that the state is named after.
+std::optional<PhaseName> phase_of(PairState state);
 
 /// May `to` be written over `from`? Anything else is a bug of ours, and is refused loudly.
 bool may_follow(PairState from, PairState to);

@@ -61,11 +61,8 @@ Json names(const std::vector<std::string>& list) {
 
 std::string phase_in_hand(const Pair& pair) {
     if (pair.state == PairState::parked) return parked_phase(pair);
-    const std::string_view state = to_string(pair.state);
-    for (const std::string_view phase : {"first", "second", "compensate"}) {
-        if (state.starts_with(phase) && state[phase.size()] == '-') return std::string(phase);
-    }
-    return "";
+    const auto phase = phase_of(pair.state);
+    return phase ? std::string(to_string(*phase)) : "";
 }
 
 std::string redacted_request(const Pair& pair) {
