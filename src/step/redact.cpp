@@ -98,9 +98,15 @@ std::string without(std::string_view value, const std::string& text) {
 
 }  // namespace
 
-std::string redact_values(std::string text, const std::vector<std::string>& values) {
+void Redactor::add(const std::string& value) {
+    if (std::ranges::find(values_, value) != values_.end()) return;
+    const auto longer = [&](const std::string& other) { return other.size() > value.size(); };
+    values_.insert(std::ranges::partition_point(values_, longer), value);
+}
+
+std::string Redactor::redact(std::string text) const {
     constexpr std::size_t kShortestHidden = 4;  // a shorter one would blot out half of every text, and is guessed anyway
-    for (const std::string& value : values) {
+    for (const std::string& value : values_) {
         if (value.size() >= kShortestHidden) text = without(value, text);
     }
     return text;

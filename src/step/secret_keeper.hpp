@@ -1,8 +1,6 @@
 #pragma once
 // The secrets of one performance of a request.
 
-#include <algorithm>
-
 #include "job/expression.hpp"
 #include "step/redact.hpp"
 
@@ -17,7 +15,7 @@ class SecretKeeper {
         if (!scope.secret) return;
         scope_.secret = [this, &scope](std::string_view name) {
             auto value = scope.secret(name);
-            if (value) remember(*value);
+            if (value) redactor_.add(*value);
             return value;
         };
     }
@@ -31,19 +29,13 @@ class SecretKeeper {
         return result;
     }
     /// To be done before any text is cut: what is left of a secret is not found again.
-    std::string redact(std::string text) const { return redact_values(std::move(text), values_); }
+    std::string redact(std::string text) const { return redactor_.redact(std::move(text)); }
     /// The most bytes that a secret can take in a text, each written as \uXXXX.
-    std::size_t longest_form() const { return values_.empty() ? 0 : 6 * values_.front().size(); }
+    std::size_t longest_form() const { return 6 * redactor_.longest(); }
 
   private:
-    void remember(const std::string& value) {
-        if (std::ranges::find(values_, value) != values_.end()) return;
-        const auto longer = [&](const std::string& other) { return other.size() > value.size(); };
-        values_.insert(std::ranges::partition_point(values_, longer), value);
-    }
-
     Scope scope_;
-    std::vector<std::string> values_;  // longest first: a secret may contain another
+    Redactor redactor_;
 };
 
 }  // namespace lockstep

@@ -2,11 +2,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <mutex>
-#include <vector>
 
 #include "step/action.hpp"
 #include "step/redact.hpp"
@@ -15,7 +13,7 @@ namespace lockstep {
 
 struct SecretStore::Seen {
     std::mutex mutex;
-    std::vector<std::string> values;  // longest first: a secret may contain another
+    Redactor redactor;
 };
 
 SecretStore::SecretStore(const std::map<std::string, SecretSpec, std::less<>>& specs)
@@ -65,10 +63,7 @@ Result<std::string> SecretStore::resolve(std::string_view name) const {
                                          (text != nullptr ? " is empty" : " is not set"));
     }
     const std::lock_guard guard(seen_->mutex);
-    if (std::ranges::find(seen_->values, *value) == seen_->values.end()) {
-        const auto longer = [&](const std::string& other) { return other.size() > value->size(); };
-        seen_->values.insert(std::ranges::partition_point(seen_->values, longer), *value);
-    }
+    seen_->redactor.add(*value);
     return value;
 }
 
@@ -81,7 +76,7 @@ Result<void> SecretStore::resolve_all(const std::set<std::string>& names) const 
 
 std::string SecretStore::redact(std::string text) const {
     const std::lock_guard guard(seen_->mutex);
-    return redact_values(std::move(text), seen_->values);
+    return seen_->redactor.redact(std::move(text));
 }
 
 }  // namespace lockstep
