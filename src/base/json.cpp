@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "base/clock.hpp"
+
 namespace lockstep {
 
 // Out of line, because JsonMember is incomplete inside Json.
@@ -35,6 +37,14 @@ Json Json::of_boolean(bool value) {
     json.boolean = value;
     return json;
 }
+
+Json Json::of_strings(const std::vector<std::string>& values) {
+    Json json = array();
+    for (const std::string& value : values) json.push(of_string(value));
+    return json;
+}
+
+Json Json::of_time(std::int64_t wall_ms) { return wall_ms > 0 ? of_string(format_utc(wall_ms)) : Json(); }
 
 Json Json::object() {
     Json json;

@@ -36,6 +36,10 @@ struct Json {
     static Json of_number(std::int64_t value);
     static Json of_number_text(std::string source);
     static Json of_boolean(bool value);
+    /// An array of strings.
+    static Json of_strings(const std::vector<std::string>& values);
+    /// A wall clock's time in UTC; null for 0: there is none.
+    static Json of_time(std::int64_t wall_ms);
     static Json object();
     static Json array();
 

@@ -55,6 +55,19 @@ std::string lower_case(std::string_view text) {
     return out;
 }
 
+bool equal_ignoring_case(std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, lower, lower); }
+
+std::string_view trimmed(std::string_view text, std::string_view blanks) {
+    text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+    return text.substr(0, text.find_last_not_of(blanks) + 1);
+}
+
+std::string joined(const std::vector<std::string>& words, std::string_view between) {
+    std::string text;
+    for (const std::string& word : words) text.append(text.empty() ? "" : between).append(word);
+    return text;
+}
+
 std::string printable(std::string_view text, std::size_t limit) {
     std::string out;
     append_printable(out, text, limit);

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lockstep {
 
@@ -15,6 +16,15 @@ std::string did_you_mean(std::string_view word, std::span<const std::string_view
 
 /// ASCII letters in lower case, all else as it is.
 std::string lower_case(std::string_view text);
+
+/// The same word but for the case of ASCII letters?
+bool equal_ignoring_case(std::string_view a, std::string_view b);
+
+/// Without what of `blanks` is at its ends.
+std::string_view trimmed(std::string_view text, std::string_view blanks = " \t\r\n");
+
+/// "a, b, c"
+std::string joined(const std::vector<std::string>& words, std::string_view between = ", ");
 
 /// One line for a log or a terminal: control characters and invalid UTF-8 escaped as \n, \x1b, …, cut at `limit` bytes
 /// with "…" behind it.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/text.hpp"
 #include "cli/manual.hpp"
 
 namespace lockstep {
@@ -13,12 +14,6 @@ namespace {
 bool is_literal(std::string_view word) {
     return !word.empty() &&
            std::ranges::all_of(word, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
-}
-
-std::string joined(const std::vector<std::string>& words, const char* between = " ") {
-    std::string text;
-    for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
-    return text;
 }
 
 std::vector<std::string> names_of(const CommandManual& command) {
@@ -38,7 +33,7 @@ std::string brief(std::string text) {
 
 std::string bash_value(const OptionManual& option) {
     if (const auto words = option.words(); !words.empty())
-        return "COMPREPLY=($(compgen -W '" + joined(words) + "' -- \"$cur\"))";
+        return "COMPREPLY=($(compgen -W '" + joined(words, " ") + "' -- \"$cur\"))";
     if (option.is_directory()) return "COMPREPLY=($(compgen -d -- \"$cur\"))";
     if (option.is_file()) return "COMPREPLY=($(compgen -f -- \"$cur\"))";
     return ":";
@@ -57,7 +52,7 @@ std::string bash_command(const CommandManual& command) {
         }
     }
     return text + "            esac\n            if [[ $cur == -* ]]; then\n                COMPREPLY=($(compgen -W '" +
-           joined(names_of(command)) + "' -- \"$cur\"))\n            else\n                case $seen in\n" + positional +
+           joined(names_of(command), " ") + "' -- \"$cur\"))\n            else\n                case $seen in\n" + positional +
            "                esac\n            fi\n            ;;\n";
 }
 
@@ -67,7 +62,7 @@ std::string bash_options_with_value(const CommandManual& command) {
     for (const OptionManual& option : command.options) {
         if (!option.value.empty()) names.insert(names.end(), option.names.begin(), option.names.end());
     }
-    return "        " + command.name + ") with_value=' " + joined(names) + " ' ;;\n";
+    return "        " + command.name + ") with_value=' " + joined(names, " ") + " ' ;;\n";
 }
 
 std::string bash_script(const Manual& manual) {
@@ -120,7 +115,7 @@ std::string bash_script(const Manual& manual) {
            "fi\n"
            "    case $command in\n"
            "        '') COMPREPLY=($(compgen -W '" +
-           joined(commands) + " --help --version' -- \"$cur\")) ;;\n" + cases +
+           joined(commands, " ") + " --help --version' -- \"$cur\")) ;;\n" + cases +
            "    esac\n"
            "}\n"
            "complete -o filenames -F _lockstep lockstep\n";
@@ -140,7 +135,7 @@ std::string zsh_text(const std::string& help) {
 
 std::string zsh_value(const OptionManual& option) {
     if (option.value.empty()) return "";
-    const std::string action = !option.words().empty() ? "(" + joined(option.words()) + ")"
+    const std::string action = !option.words().empty() ? "(" + joined(option.words(), " ") + ")"
                                : option.is_directory() ? "_files -/"
                                : option.is_file()      ? "_files"
                                                        : " ";
@@ -204,7 +199,7 @@ std::string fish_option(const std::string& condition, const OptionManual& option
     for (const std::string& name : option.names)
         text += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
     if (const auto words = option.words(); !words.empty()) {
-        text += std::string(option.is_positional() ? "" : " -x") + " -a '" + joined(words) + "'";
+        text += std::string(option.is_positional() ? "" : " -x") + " -a '" + joined(words, " ") + "'";
     } else if (option.is_directory()) {
         text += std::string(option.is_positional() ? "" : " -x") + " -a '(__fish_complete_directories)'";
     } else if (option.is_file()) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.hpp"
+
 namespace lockstep {
 
 namespace {
@@ -18,12 +20,6 @@ bool only_of(std::string_view text, std::string_view set1, std::string_view set2
     });
 }
 
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(kBlanks);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
 bool is_quoted(std::string_view text) {
     return text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front();
 }
@@ -33,12 +29,12 @@ std::string_view unquoted(std::string_view text) { return is_quoted(text) ? text
 bool read_variable(CrontabLine& parts, std::string_view line) {
     const std::size_t equals = line.find('=');
     if (equals == std::string_view::npos) return false;
-    const std::string_view name = unquoted(trimmed(line.substr(0, equals)));
+    const std::string_view name = unquoted(trimmed(line.substr(0, equals), kBlanks));
     if (name.empty() || !only_of(name, kLetters, kDigits, "_") || kDigits.find(name.front()) != std::string_view::npos)
         return false;
     parts.kind = CrontabLine::Kind::variable;
     parts.name = name;
-    parts.value = unquoted(trimmed(line.substr(equals + 1)));
+    parts.value = unquoted(trimmed(line.substr(equals + 1), kBlanks));
     return true;
 }
 

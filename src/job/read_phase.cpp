@@ -54,12 +54,7 @@ std::optional<IdempotencySpec> read_idempotency_key(Reading& reading, const std:
         key.header = *header;
     }
     key.retention = read_duration(reading.findings, fields.get("retention"));
-    const auto lower = [](std::string text) {
-        std::ranges::transform(text, text.begin(),
-                               [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
-        return text;
-    };
-    const auto same = [&](const NamedTemplate& header) { return lower(header.name) == lower(key.header); };
+    const auto same = [&](const NamedTemplate& header) { return equal_ignoring_case(header.name, key.header); };
     if (http != nullptr && std::ranges::any_of(http->headers, same)) {
         reading.findings.add(*at, "the header " + in_quotes(key.header) + " is given by hand, too",
                              "leave it out of \"headers\"");

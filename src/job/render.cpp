@@ -1,7 +1,5 @@
 // Values of expressions, and templates turned into text.
 
-#include <strings.h>
-
 #include "base/text.hpp"
 #include "job/expression.hpp"
 
@@ -44,7 +42,7 @@ std::optional<Json> pointed(const Json* root, const Expression& expression) {
 std::optional<Json> header_value(const Answer& answer, const std::string& name) {
     std::optional<Json> value;
     for (const auto& [key, text] : answer.headers) {
-        if (::strcasecmp(key.c_str(), name.c_str()) != 0) continue;
+        if (!equal_ignoring_case(key, name)) continue;
         if (value) {
             value->text += ", " + text;
         } else {

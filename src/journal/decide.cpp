@@ -80,12 +80,6 @@ std::unexpected<Error> not_possible(const Pair& pair, DecisionVerb verb) {
     return wrong(pair, text);
 }
 
-std::string listed(const std::vector<std::string>& names) {
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-    return text;
-}
-
 /// The outputs that a person stated: all that the phase declares, and nothing else.
 Result<Json> stated_outputs(const Pair& pair, const Decision& decision, const PhaseSpec& phase) {
     const auto outputs = parse_json(decision.outputs.empty() ? "{}" : decision.outputs);
@@ -96,7 +90,7 @@ Result<Json> stated_outputs(const Pair& pair, const Decision& decision, const Ph
         if (stated == nullptr || stated->is_null()) missing.push_back(declared.name);  // as in an answer, null is none
     }
     if (!missing.empty()) {
-        return wrong(pair, "what comes after it needs the phase's outputs; missing: " + listed(missing) +
+        return wrong(pair, "what comes after it needs the phase's outputs; missing: " + joined(missing) +
                                " (give each as --output NAME=VALUE)");
     }
     for (const JsonMember& member : outputs->members) {

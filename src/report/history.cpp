@@ -10,8 +10,6 @@ namespace lockstep {
 
 namespace {
 
-Json time_or_null(std::int64_t wall_ms) { return wall_ms > 0 ? Json::of_string(format_utc(wall_ms)) : Json(); }
-
 std::string counted(const PassTotals& totals) {
     std::string text = "done " + std::to_string(totals.done) + ", failed " + std::to_string(totals.failed) + ", parked " +
                        std::to_string(totals.parked) + ", left " + std::to_string(totals.left);
@@ -76,8 +74,8 @@ Json pass_json(const PassLine& line) {
     json.set("command", Json::of_string(line.command));
     json.set("host", Json::of_string(line.host));
     json.set("pass", Json::of_number(line.pass));
-    json.set("begun", time_or_null(line.totals.begun_ms));
-    json.set("ended", time_or_null(line.ended_ms));
+    json.set("begun", Json::of_time(line.totals.begun_ms));
+    json.set("ended", Json::of_time(line.ended_ms));
     json.set("durationMs", Json::of_number(duration_ms(line)));
     const PassTotals& totals = line.totals;
     for (const auto& [name, number] :
@@ -105,8 +103,8 @@ Json decision_json(const DecisionLine& line) {
     json.set("decision", Json::of_string(std::string(to_string(decision.verb))));
     json.set("outputs", parse_json(decision.outputs.empty() ? "{}" : decision.outputs).value_or(Json::object()));
     json.set("by", Json::of_string(decision.by));
-    json.set("decided", time_or_null(decision.decided_ms));
-    json.set("applied", time_or_null(line.applied_ms));
+    json.set("decided", Json::of_time(decision.decided_ms));
+    json.set("applied", Json::of_time(line.applied_ms));
     json.set("outcome", waits(line) ? Json() : Json::of_string(line.outcome));
     return json;
 }

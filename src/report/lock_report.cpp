@@ -133,8 +133,6 @@ void look_into_journals(const std::string& state_directory, FoundLocks& found) {
     }
 }
 
-Json time_or_null(std::int64_t wall_ms) { return wall_ms > 0 ? Json::of_string(format_utc(wall_ms)) : Json(); }
-
 Json readers_json(const std::vector<LockRecord>& readers) {
     Json array = Json::array();
     for (const LockRecord& reader : readers) {
@@ -142,7 +140,7 @@ Json readers_json(const std::vector<LockRecord>& readers) {
         json.set("run", Json::of_string(reader.run_id));
         json.set("pid", Json::of_number(pid_to_show(reader)));
         json.set("host", Json::of_string(reader.host));
-        json.set("since", time_or_null(reader.since_ms));
+        json.set("since", Json::of_time(reader.since_ms));
         json.set("command", Json::of_string(reader.command));
     }
     return array;
@@ -199,13 +197,13 @@ Json lock_json(const LockView& lock) {
     json.set("host", Json::of_string(record.host));
     const bool has_owner = lock.state != LockState::free && (lock.record || lock.changed_ms > 0);
     json.set("user", has_owner ? Json::of_string(user_name(lock.record ? record.uid : lock.owner)) : Json());
-    json.set("since", time_or_null(record.since_ms > 0 ? record.since_ms : lock.changed_ms));
+    json.set("since", Json::of_time(record.since_ms > 0 ? record.since_ms : lock.changed_ms));
     json.set("phase", Json::of_string(record.phase));
     json.set("command", Json::of_string(record.command));
-    json.set("stoppingSince", time_or_null(record.stopping_since_ms));
+    json.set("stoppingSince", Json::of_time(record.stopping_since_ms));
     json.set("stoppingBy", Json::of_string(record.stopping_by));
-    json.set("stopBy", time_or_null(record.stop_by_ms));
-    json.set("killAt", time_or_null(record.kill_at_ms));
+    json.set("stopBy", Json::of_time(record.stop_by_ms));
+    json.set("killAt", Json::of_time(record.kill_at_ms));
     json.set("journal", Json::of_string(record.journal));
     const auto waiters = lock.waiters();
     json.set("waiters", waiters ? Json::of_number(static_cast<std::int64_t>(*waiters)) : Json());

@@ -49,14 +49,6 @@ std::string settling_commands(const Pair& pair, const PairOwner& owner) {
     return text;
 }
 
-Json time_or_null(std::int64_t wall_ms) { return wall_ms > 0 ? Json::of_string(format_utc(wall_ms)) : Json(); }
-
-Json names(const std::vector<std::string>& list) {
-    Json array = Json::array();
-    for (const std::string& name : list) array.push(Json::of_string(name));
-    return array;
-}
-
 }  // namespace
 
 std::string phase_in_hand(const Pair& pair) {
@@ -96,15 +88,16 @@ Json pair_json(const Pair& pair, std::int64_t now_ms) {
     json.set("attempts", Json::of_number(pair.attempt));
     json.set("passes", Json::of_number(pair.pair_attempts));
     json.set("generation", Json::of_number(pair.generation));
-    json.set("begun", time_or_null(pair.begun_ms));
-    json.set("changed", time_or_null(pair.changed_ms));
+    json.set("begun", Json::of_time(pair.begun_ms));
+    json.set("changed", Json::of_time(pair.changed_ms));
     json.set("ageMs", Json::of_number(std::max<std::int64_t>(0, now_ms - pair.changed_ms)));
-    json.set("notBefore", time_or_null(pair.not_before_ms));
+    json.set("notBefore", Json::of_time(pair.not_before_ms));
     json.set("run", Json::of_string(pair.run_id));
     std::vector<std::string> possible;
     for (const DecisionVerb verb : possible_decisions(pair)) possible.emplace_back(to_string(verb));
-    json.set("possible", names(possible));
-    json.set("outputsToState", names(pair.state == PairState::parked ? outputs_to_state(pair) : std::vector<std::string>{}));
+    json.set("possible", Json::of_strings(possible));
+    json.set("outputsToState",
+             Json::of_strings(pair.state == PairState::parked ? outputs_to_state(pair) : std::vector<std::string>{}));
     return json;
 }
 

@@ -18,12 +18,6 @@ constexpr Millis kWhenStopping{2000};
 constexpr int kMostAttempts = 3;
 constexpr Millis kPause{500};
 
-Json names(const std::vector<std::string>& keys) {
-    Json list = Json::array();
-    for (const std::string& key : keys) list.push(Json::of_string(key));
-    return list;
-}
-
 /// The summary itself goes where nothing else was said: into a body, or to a command's stdin.
 void put_in(const Json& summary, const ActionSpec& action, RenderedRequest& request) {
     if (const auto* http = std::get_if<HttpSpec>(&action)) {
@@ -46,8 +40,7 @@ void put_in(const Json& summary, const ActionSpec& action, RenderedRequest& requ
 }
 
 bool taken(const ActionEnd& end) {
-    const int status = end.answer.status_code.value_or(0);
-    return end.answered && (end.answer.exit_status == 0 || (status >= 200 && status < 300));
+    return end.answered && (end.answer.exit_status == 0 || is_2xx(end.answer.status_code.value_or(0)));
 }
 
 /// An interrupt that fires two seconds after a stop request, whenever that comes, and at once with a cut: notices are sent when
@@ -166,8 +159,8 @@ Json summary_of(const PassStory& story) {
     summary.set("skipped", Json::of_number(totals.skipped));
     summary.set("open", Json::of_number(totals.open));
     summary.set("recovered", Json::of_number(totals.recovered));
-    summary.set("failedItems", names(story.result.failed_items));
-    summary.set("parkedItems", names(story.result.parked_items));
+    summary.set("failedItems", Json::of_strings(story.result.failed_items));
+    summary.set("parkedItems", Json::of_strings(story.result.parked_items));
     return summary;
 }
 

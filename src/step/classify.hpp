@@ -26,6 +26,8 @@ struct RequestTraits {
     bool resend = false;  ///< the same request was sent before, and what became of that is not known
 };
 
+constexpr bool is_2xx(int status) { return status >= 200 && status < 300; }
+
 /// An HTTP status that `success` did not accept.
 Meaning meaning_of_status(int status, RequestTraits traits);
 

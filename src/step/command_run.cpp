@@ -7,10 +7,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "base/text.hpp"
 #include "step/output_file.hpp"
+#include "sys/stop_signals.hpp"
 
 namespace lockstep {
 
@@ -39,11 +39,6 @@ Result<UniqueFd> open_stdin(const PreparedCommand& command) {
     UniqueFd fd(::open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY));
     if (!fd) return os_error(Failure::os, "opening /dev/null");
     return fd;
-}
-
-std::string signal_name(int signal) {
-    const char* name = ::sigabbrev_np(signal);
-    return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
 }
 
 /// A command that has been started.

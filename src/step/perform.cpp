@@ -42,7 +42,7 @@ bool looks_at_stdout(const std::vector<NamedTemplate>& outputs) {
 /// Of a command whose stdout was not kept whole.
 std::string output_too_large() { return "its output is larger than " + std::to_string(kMostStdoutKept >> 20U) + " MiB"; }
 
-bool is_2xx(const Answer& answer) { return answer.status_code && *answer.status_code >= 200 && *answer.status_code < 300; }
+bool is_2xx(const Answer& answer) { return lockstep::is_2xx(answer.status_code.value_or(0)); }
 
 /// What an answer means when neither `notApplied` nor `refused` has claimed it and `success` is not declared.
 Meaning plain_meaning(const PhaseSpec& phase, const Answer& answer, RequestTraits traits) {

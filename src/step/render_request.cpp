@@ -4,7 +4,6 @@
 //             "contentType"}], "files": {path: what it was}, "proxy", "freshConnection": true}}
 //   {"command": {"argv": [], "env": [[name, template]], "cwd", "stdin"}}
 
-#include <strings.h>
 #include <algorithm>
 
 #include "base/text.hpp"
@@ -82,10 +81,8 @@ Json named(std::string name, std::string value) {
 }
 
 bool has_name(const Json& pairs, std::string_view name) {
-    return std::ranges::any_of(pairs.elements, [&](const Json& pair) {
-        const std::string& other = pair.elements[0].text;
-        return other.size() == name.size() && ::strncasecmp(other.data(), name.data(), name.size()) == 0;
-    });
+    return std::ranges::any_of(pairs.elements,
+                               [&](const Json& pair) { return equal_ignoring_case(pair.elements[0].text, name); });
 }
 
 class Renderer {

@@ -1,10 +1,9 @@
-#include <string.h>
-
 #include <algorithm>
 
 #include "base/text.hpp"
 #include "step/action_end.hpp"
 #include "step/command_run.hpp"
+#include "sys/stop_signals.hpp"
 
 namespace lockstep {
 
@@ -45,7 +44,7 @@ ActionEnd of_response(HttpResponse&& response, const SecretKeeper& keeper) {
     ActionEnd end;
     end.answered = true;
     end.text = describe_status(response.status);
-    const bool success = response.status >= 200 && response.status < 300;
+    const bool success = is_2xx(response.status);
     if (!success) end.detail = detail_of(keeper.redact(response.body));
     end.retry_after = retry_after_of(response);
     end.answer.status_code = response.status;
@@ -81,9 +80,7 @@ ActionEnd of_status(CommandEnd&& command, const SecretKeeper& keeper) {
     ActionEnd end;
     end.answered = true;
     if (command.status.signal != 0) {
-        const char* name = ::sigabbrev_np(command.status.signal);
-        end.text =
-            name != nullptr ? std::string("killed by SIG") + name : "killed by signal " + std::to_string(command.status.signal);
+        end.text = "killed by " + signal_name(command.status.signal);
     } else {
         end.text = "exit status " + std::to_string(command.status.exit_status);
         end.answer.exit_status = command.status.exit_status;

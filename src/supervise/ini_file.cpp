@@ -1,7 +1,6 @@
 #include "supervise/ini_file.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <optional>
 
 #include "base/text.hpp"
@@ -11,13 +10,11 @@ namespace lockstep {
 
 namespace {
 
-bool is_space(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
+constexpr std::string_view kSpaces = " \t\n\v\f\r";
 
-std::string_view stripped(std::string_view text) {
-    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-    return text;
-}
+bool is_space(char c) { return kSpaces.find(c) != std::string_view::npos; }
+
+std::string_view stripped(std::string_view text) { return trimmed(text, kSpaces); }
 
 /// Where a comment begins: a whole line of it, or ';' or '#' behind a space, even inside quotes.
 std::optional<std::size_t> comment_start(std::string_view line) {

@@ -21,13 +21,6 @@ constexpr std::string_view kUnitDirectories[] = {"/etc/systemd/system", "/run/sy
 constexpr std::string_view kConfigDirectories[] = {"/etc/systemd", "/run/systemd", "/usr/local/lib/systemd",
                                                    "/usr/lib/systemd"};
 
-std::string_view stripped(std::string_view text) {
-    constexpr std::string_view kBlank = " \t\r\n";
-    const std::size_t begin = text.find_first_not_of(kBlank);
-    if (begin == std::string_view::npos) return "";
-    return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
-
 bool is_file(const std::string& path) {
     struct stat info{};
     return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
@@ -67,12 +60,6 @@ std::vector<std::string> conf_files(const std::vector<std::string>& directories)
     return paths;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-    return text;
-}
-
 }  // namespace
 
 std::vector<UnitAssignment> parse_unit_text(std::string_view text, const std::string& path) {
@@ -86,13 +73,13 @@ std::vector<UnitAssignment> parse_unit_text(std::string_view text, const std::st
         const std::string_view piece = text.substr(at, end - at);
         at = end + 1;
         ++number;
-        const std::string_view content = stripped(piece);
+        const std::string_view content = trimmed(piece);
         if (content.starts_with('#') || content.starts_with(';')) continue;  // inside a continued line, too
         if (line.empty()) begun = number;
         const bool continues = piece.ends_with('\\');
         line += continues ? std::string(piece.substr(0, piece.size() - 1)) + " " : std::string(piece);
         if (continues && at <= text.size()) continue;
-        const std::string whole(stripped(line));
+        const std::string whole(trimmed(line));
         line.clear();
         if (whole.starts_with('[') && whole.ends_with(']')) {
             section = whole.substr(1, whole.size() - 2);
@@ -103,8 +90,8 @@ std::vector<UnitAssignment> parse_unit_text(std::string_view text, const std::st
         if (equals == std::string::npos || equals == 0 || section.empty()) continue;
         const std::string_view view(whole);
         assignments.push_back({section,
-                               std::string(stripped(view.substr(0, equals))),
-                               std::string(stripped(view.substr(equals + 1))),
+                               std::string(trimmed(view.substr(0, equals))),
+                               std::string(trimmed(view.substr(equals + 1))),
                                {path, begun}});
     }
     return assignments;

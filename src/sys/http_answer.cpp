@@ -1,27 +1,15 @@
 #include "sys/http_answer.hpp"
 
-#include <strings.h>
-
-#include <algorithm>
+#include "base/text.hpp"
 
 namespace lockstep {
 
 const std::string* HttpResponse::header(std::string_view name) const {
     for (const auto& [key, value] : headers) {
-        if (key.size() == name.size() && ::strncasecmp(key.data(), name.data(), name.size()) == 0) return &value;
+        if (equal_ignoring_case(key, name)) return &value;
     }
     return nullptr;
 }
-
-namespace {
-
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view kBlanks = " \t\r\n";
-    text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
-    return text.substr(0, text.find_last_not_of(kBlanks) + 1);
-}
-
-}  // namespace
 
 /// A line that begins with a blank goes on with the header before it (RFC 9112 section 5.2: one blank for the fold), whatever
 /// it holds; behind no header it is left out.

@@ -1,9 +1,8 @@
-#include <strings.h>
-
 #include <algorithm>
 #include <climits>
 #include <utility>
 
+#include "base/text.hpp"
 #include "sys/http_transfer.hpp"
 
 namespace lockstep {
@@ -12,15 +11,13 @@ namespace {
 
 bool is_http_url(std::string_view url) {
     const auto starts = [&](std::string_view scheme) {
-        return url.size() > scheme.size() && ::strncasecmp(url.data(), scheme.data(), scheme.size()) == 0;
+        return url.size() > scheme.size() && equal_ignoring_case(url.substr(0, scheme.size()), scheme);
     };
     return starts("http://") || starts("https://");
 }
 
 bool has_header(const HttpHeaders& headers, std::string_view name) {
-    return std::ranges::any_of(headers, [&](const auto& header) {
-        return header.first.size() == name.size() && ::strncasecmp(header.first.data(), name.data(), name.size()) == 0;
-    });
+    return std::ranges::any_of(headers, [&](const auto& header) { return equal_ignoring_case(header.first, name); });
 }
 
 }  // namespace

@@ -66,3 +66,15 @@ TEST_CASE("text is UTF-8 as a whole or not at all", "[text]") {
         CHECK_FALSE(is_utf8(text));
     }
 }
+
+TEST_CASE("words are compared, trimmed and joined", "[text]") {
+    CHECK(equal_ignoring_case("Content-Type", "content-tYPE"));
+    CHECK_FALSE(equal_ignoring_case("Link", "Links"));
+    CHECK_FALSE(equal_ignoring_case("\xC4", "\xE4"));  // letters of ASCII only
+    CHECK(trimmed(" \t a b\r\n") == "a b");
+    CHECK(trimmed(" \r\n").empty());
+    CHECK(trimmed("a\r", " \t") == "a\r");
+    CHECK(joined({"a", "b"}) == "a, b");
+    CHECK(joined({"a", "b"}, " | ") == "a | b");
+    CHECK(joined({}).empty());
+}
