@@ -120,7 +120,7 @@ Result<Acquisition::Next> Acquisition::wait_for_adoption(int directory) {
     alone_ = false;
     DirectoryWatch adopter;
     if (!patience_.only_retries()) adopter.start(directory, kAnyChange);
-    if (::faccessat(directory, "record", F_OK, AT_SYMLINK_NOFOLLOW) != 0) return Next::again;
+    if (::faccessat(directory, kRecordName, F_OK, AT_SYMLINK_NOFOLLOW) != 0) return Next::again;
     return after_wait(adopter.sleep(patience_, kUnseen), describe_current_holder());
 }
 

@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "base/clock.hpp"
+#include "lock/standpoint.hpp"
 
 namespace lockstep {
 
@@ -25,9 +26,7 @@ UniqueFd open_process(pid_t pid, std::uint64_t started_by) {
 }  // namespace
 
 Result<HolderProcess> HolderProcess::open(const LockRecord& record) {
-    LockRecord self;
-    fill_in_self(self);
-    if (record.boot_id != self.boot_id || record.pid_namespace != self.pid_namespace) {
+    if (!Standpoint().same_pids(record)) {
         return fail(Failure::busy, "it belongs to another container or pid namespace (host " + record.host +
                                        "), where its pid means nothing to us: send SIGTERM there");
     }

@@ -48,7 +48,7 @@ LockRecord parse_lock_record(std::string_view text);
 
 /// The record `name` inside the lock directory `directory_fd`, or nothing if there is none. Takes no lock: a record that is
 /// being rewritten at this moment is read again until it is whole; one that stays damaged gives what could be read.
-std::optional<LockRecord> read_lock_record(int directory_fd, const std::string& name = "record");
+std::optional<LockRecord> read_lock_record(int directory_fd, const std::string& name = kRecordName);
 /// The same of the file itself.
 LockRecord read_lock_record_of(int file_fd);
 

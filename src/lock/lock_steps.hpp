@@ -21,9 +21,6 @@ inline constexpr mode_t kOurMode = 01700;
 /// 04000 (set-user-ID, which means nothing for a directory) tells that readers have been in it, and may have left something.
 inline constexpr mode_t kHadReaders = S_ISUID;
 
-/// The record of an exclusive holder.
-inline constexpr const char* kRecordName = "record";
-
 // ---- where a lock lies --------------------------------------------------------------------------------------------------
 
 /// $LOCKSTEP_LOCK_ROOT, or /tmp if it is not set or empty.

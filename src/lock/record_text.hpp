@@ -11,6 +11,9 @@
 namespace lockstep {
 
 inline constexpr std::size_t kLongestRecord = 4096;
+/// The file of an exclusive holder's record.
+inline constexpr const char* kRecordName = "record";
+
 /// The file is padded with newlines to a multiple of this, so that a record that is rewritten hardly ever gets longer.
 inline constexpr std::size_t kRecordBlock = 1024;
 

@@ -40,7 +40,7 @@ Result<Acquisition::Next> Acquisition::take(LockAttempt attempt) {
 bool Acquisition::take_what_was_passed_on() {
     struct stat directory{};
     if (::fstat(lock_.directory_.get(), &directory) != 0 || (directory.st_mode & kHadReaders) != 0) return false;
-    lock_.record_.reset(::openat(lock_.directory_.get(), "record", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    lock_.record_.reset(::openat(lock_.directory_.get(), kRecordName, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     struct stat record{};
     if (lock_.record_ && ::fstat(lock_.record_.get(), &record) == 0 && S_ISREG(record.st_mode) &&
         holds_passed_on_record(lock_.record_.get())) {
@@ -53,7 +53,7 @@ bool Acquisition::take_what_was_passed_on() {
 
 Result<Acquisition::Next> Acquisition::join_readers() {
     // What a killed run has left is for an exclusive holder to take over, which we become for a moment.
-    if (::faccessat(lock_.directory_.get(), "record", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (::faccessat(lock_.directory_.get(), kRecordName, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         alone_ = true;
         lock_.directory_.reset();
         return Next::again;
@@ -71,7 +71,7 @@ Result<Acquisition::Next> Acquisition::become_reader() {
     auto next = start_record();  // first, so that the directory is never empty
     if (!next || *next == Next::again) return next;
     if (left) {
-        ::unlinkat(directory, "record", 0);
+        ::unlinkat(directory, kRecordName, 0);
         if (!left->passed_on) lock_.adopted_ = AdoptedFrom{std::move(*left)};
     }
     alone_ = false;
@@ -132,9 +132,9 @@ Result<Acquisition::Next> Acquisition::start_record() {
 Result<Acquisition::Next> Acquisition::adopt() {
     constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     const int directory = lock_.directory_.get();
-    lock_.record_.reset(::openat(directory, "record", kFlags));
-    if (!lock_.record_ && errno == EACCES && make_usable(directory, "record", S_IFREG, 0600)) {
-        lock_.record_.reset(::openat(directory, "record", kFlags));
+    lock_.record_.reset(::openat(directory, kRecordName, kFlags));
+    if (!lock_.record_ && errno == EACCES && make_usable(directory, kRecordName, S_IFREG, 0600)) {
+        lock_.record_.reset(::openat(directory, kRecordName, kFlags));
     }
     if (!lock_.record_ && errno == ENOENT) {  // removed by somebody since we looked: our flock goes first, as above
         lock_.directory_.reset();
