@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <type_traits>
 
 #include "base/append_text.hpp"
 #include "base/clock.hpp"
@@ -46,68 +47,26 @@ Number number(std::string_view value) {
 }
 
 void parse_line(LockRecord& record, std::string_view name, std::string_view value) {
-    if (name == "run")
-        record.run_id = unescaped(value);
-    else if (name == "job")
-        record.job = unescaped(value);
-    else if (name == "journal")
-        record.journal = unescaped(value);
-    else if (name == "guardian")
-        record.guardian_pid = number<pid_t>(value);
-    else if (name == "guardian_start")
-        record.guardian_start = number<std::uint64_t>(value);
-    else if (name == "front")
-        record.front_pid = number<pid_t>(value);
-    else if (name == "front_start")
-        record.front_start = number<std::uint64_t>(value);
-    else if (name == "boot")
-        record.boot_id = unescaped(value);
-    else if (name == "pid_namespace")
-        record.pid_namespace = number<std::uint64_t>(value);
-    else if (name == "host")
-        record.host = unescaped(value);
-    else if (name == "uid")
-        record.uid = number<uid_t>(value);
-    else if (name == "since_ms")
-        record.since_ms = number<std::int64_t>(value);
-    else if (name == "stopping_since_ms")
-        record.stopping_since_ms = number<std::int64_t>(value);
-    else if (name == "stopping_by")
-        record.stopping_by = unescaped(value);
-    else if (name == "stop_by_ms")
-        record.stop_by_ms = number<std::int64_t>(value);
-    else if (name == "kill_at_ms")
-        record.kill_at_ms = number<std::int64_t>(value);
-    else if (name == "phase")
-        record.phase = unescaped(value);
-    else if (name == "passed_on")
-        record.passed_on = number<int>(value) != 0;
-    else if (name == "command")
-        record.command = unescaped(value);
+    const auto read = [&](std::string_view field, std::size_t, auto& target) {
+        using Value = std::remove_reference_t<decltype(target)>;
+        if (field != name) return;
+        if constexpr (std::is_same_v<Value, std::string>) {
+            target = unescaped(value);
+        } else if constexpr (std::is_same_v<Value, bool>) {
+            target = number<int>(value) != 0;
+        } else {
+            target = number<Value>(value);
+        }
+    };
+    for_each_field(read, record);
 }
 
 }  // namespace
 
 RecordFields fields_of(const LockRecord& record) {
-    return {.run_id = record.run_id,
-            .job = record.job,
-            .guardian_pid = record.guardian_pid,
-            .guardian_start = record.guardian_start,
-            .front_pid = record.front_pid,
-            .front_start = record.front_start,
-            .boot_id = record.boot_id,
-            .pid_namespace = record.pid_namespace,
-            .host = record.host,
-            .uid = record.uid,
-            .since_ms = record.since_ms,
-            .stopping_since_ms = record.stopping_since_ms,
-            .stopping_by = record.stopping_by,
-            .stop_by_ms = record.stop_by_ms,
-            .kill_at_ms = record.kill_at_ms,
-            .phase = record.phase,
-            .journal = record.journal,
-            .command = record.command,
-            .passed_on = record.passed_on};
+    RecordFields fields;
+    for_each_field([](std::string_view, std::size_t, auto& view, const auto& value) { view = value; }, fields, record);
+    return fields;
 }
 
 std::string to_text(const LockRecord& record) {

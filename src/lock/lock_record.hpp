@@ -13,31 +13,7 @@
 
 namespace lockstep {
 
-/// One `name value` pair a line, so that a shell script can read it too; at most 4096 bytes, rewritten by one pwrite(2).
-/// Control characters and backslashes in a value are written as \xHH.
-struct LockRecord {
-    std::string run_id;
-    std::string job;
-    std::string journal;  ///< path of the journal's database, empty for `exec`
-    pid_t guardian_pid = 0;
-    pid_t front_pid = 0;
-    /// Clock ticks since boot, as field 22 of /proc/PID/stat counts them, by which that process had started: a process
-    /// that has the pid now and started later is another one (see is_same_process).
-    std::uint64_t guardian_start = 0;
-    std::uint64_t front_start = 0;
-    std::string boot_id;
-    std::uint64_t pid_namespace = 0;  ///< inode of /proc/self/ns/pid
-    std::string host;
-    uid_t uid = 0;
-    std::int64_t since_ms = 0;           ///< wall clock
-    std::string command;                 ///< exec: the command line, printable
-    std::string phase;                   ///< "order o17, second"
-    std::int64_t stopping_since_ms = 0;  ///< 0: not stopping
-    std::string stopping_by;             ///< "SIGTERM from pid 1 (uid 0)"
-    std::int64_t stop_by_ms = 0;         ///< wall clock: the grace is used up then; 0: no bound
-    std::int64_t kill_at_ms = 0;         ///< wall clock: the supervisor's SIGKILL; 0: not known
-    bool passed_on = false;              ///< that run is done, and has left the lock to whoever waits
-};
+using LockRecord = BasicRecord<std::string>;
 
 /// Views of it.
 RecordFields fields_of(const LockRecord& record);

@@ -1,6 +1,7 @@
 #include "lock/record_text.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "base/append_text.hpp"
 
@@ -50,31 +51,20 @@ void append_line(RecordText& out, std::string_view name, std::string_view value,
 void append_line(RecordText& out, std::string_view name, std::integral auto value) {
     if (value == 0) return;
     TextBuffer<24> digits;
-    append_line(out, name, digits.append(value), kAll);
+    append_line(out, name, digits.append(+value), kAll);
 }
 
 }  // namespace
 
 void append_record(RecordText& out, const RecordFields& fields) {
-    append_line(out, "run", fields.run_id, 256);
-    append_line(out, "job", fields.job, out.size() + 256);
-    append_line(out, "guardian", fields.guardian_pid);
-    append_line(out, "guardian_start", fields.guardian_start);
-    append_line(out, "front", fields.front_pid);
-    append_line(out, "front_start", fields.front_start);
-    append_line(out, "boot", fields.boot_id, out.size() + 64);
-    append_line(out, "pid_namespace", fields.pid_namespace);
-    append_line(out, "host", fields.host, out.size() + 128);
-    append_line(out, "uid", fields.uid);
-    append_line(out, "passed_on", static_cast<int>(fields.passed_on));
-    append_line(out, "since_ms", fields.since_ms);
-    append_line(out, "stopping_since_ms", fields.stopping_since_ms);
-    append_line(out, "stop_by_ms", fields.stop_by_ms);
-    append_line(out, "kill_at_ms", fields.kill_at_ms);
-    append_line(out, "stopping_by", fields.stopping_by, out.size() + 128);
-    append_line(out, "phase", fields.phase, out.size() + 256);
-    append_line(out, "journal", fields.journal, kAll);
-    append_line(out, "command", fields.command, std::min(kAll, out.size() + 384));
+    const auto append = [&](std::string_view name, std::size_t room, const auto& value) {
+        if constexpr (std::is_same_v<decltype(value), const std::string_view&>) {
+            append_line(out, name, value, std::min(kAll, out.size() + room));
+        } else {
+            append_line(out, name, value);
+        }
+    };
+    for_each_field(append, fields);
     out.append(check_line(out));
 }
 
