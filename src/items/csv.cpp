@@ -41,13 +41,13 @@ class CsvRecords final : public RecordSource {
         if (got.wrong.empty() && got.fields.size() != names_.size()) {
             got.wrong = fmt::format("the row has {} fields, the first row names {}", got.fields.size(), names_.size());
         }
-        if (!got.wrong.empty()) return BadItem{got.line, fmt::format("{}: {}", place, got.wrong)};
+        if (!got.wrong.empty()) return BadItem{fmt::format("{}: {}", place, got.wrong)};
         Json inputs = Json::object();
         inputs.members.reserve(names_.size());
         for (std::size_t i = 0; i < names_.size(); ++i) {
             inputs.members.push_back({names_[i], Json::of_string(std::move(got.fields[i])), 0});
         }
-        return Record{std::move(inputs), got.line, std::move(place)};
+        return Record{std::move(inputs), std::move(place)};
     }
 
   private:

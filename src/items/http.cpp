@@ -28,14 +28,12 @@ class HttpRecords final : public RecordSource {
             if (auto moved = move_on(); !moved) return std::unexpected(std::move(moved.error()));
             if (auto fetched = fetch(); !fetched) return std::unexpected(std::move(fetched.error()));
         }
-        ++position_;
         Json element = std::move(page_.elements[at_++]);
         std::string place = fmt::format("{}: item {}", here(), at_);
         if (!element.is_object()) {
-            return BadItem{position_,
-                           fmt::format("{}: an item must be a JSON object, not {}", place, printable(to_text(element), 40))};
+            return BadItem{fmt::format("{}: an item must be a JSON object, not {}", place, printable(to_text(element), 40))};
         }
-        return Record{std::move(element), position_, std::move(place)};
+        return Record{std::move(element), std::move(place)};
     }
 
   private:
@@ -122,7 +120,6 @@ class HttpRecords final : public RecordSource {
     SeenTexts visited_;
     Json page_;
     std::size_t at_ = 0;
-    std::size_t position_ = 0;
 };
 
 }  // namespace

@@ -28,13 +28,13 @@ class KeyedItems final : public ItemSource {
         scope_.inputs = &record.inputs;
         auto key = render(key_, scope_);
         scope_.inputs = nullptr;
-        if (!key) return BadItem{record.line, fmt::format("{}: the item has no key: {}", record.place, key.error().text)};
-        if (key->empty()) return BadItem{record.line, fmt::format("{}: the item's key is empty", record.place)};
+        if (!key) return BadItem{fmt::format("{}: the item has no key: {}", record.place, key.error().text)};
+        if (key->empty()) return BadItem{fmt::format("{}: the item's key is empty", record.place)};
         if (!seen_.insert(*key)) {
-            return BadItem{record.line, fmt::format("{}: the key \"{}\" was there before: an item is done once", record.place,
-                                                    printable(*key))};
+            return BadItem{
+                fmt::format("{}: the key \"{}\" was there before: an item is done once", record.place, printable(*key))};
         }
-        return Item{std::move(*key), std::move(record.inputs), record.line};
+        return Item{std::move(*key), std::move(record.inputs)};
     }
 
     std::unique_ptr<RecordSource> records_;
@@ -50,7 +50,7 @@ class OneItem final : public ItemSource {
 
     Result<std::optional<std::variant<Item, BadItem>>> next() override {
         if (std::exchange(taken_, true)) return std::nullopt;
-        return Item{std::move(key_), Json::object(), 0};
+        return Item{std::move(key_), Json::object()};
     }
 
   private:

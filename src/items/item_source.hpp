@@ -16,13 +16,11 @@ namespace lockstep {
 
 struct Item {
     std::string key;
-    Json inputs;           ///< an object
-    std::size_t line = 0;  ///< line of the file, or position in the listing, from 1; 0: the one item of a job without items
+    Json inputs;  ///< an object
 };
 
 /// A record that is no item: the others go on.
 struct BadItem {
-    std::size_t line = 0;
     std::string what;  ///< "/data/pending.ndjson:14: …", for people
 };
 

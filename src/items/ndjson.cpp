@@ -21,7 +21,7 @@ class NdjsonRecords final : public RecordSource {
             if (!got) return std::unexpected(got.error());
             if (*got == ByteReader::Got::end) return std::nullopt;
             if (*got == ByteReader::Got::too_long) {
-                return BadItem{line, fmt::format("{}:{}: the line is longer than {} MiB", name_, line, kLongestItem >> 20)};
+                return BadItem{fmt::format("{}:{}: the line is longer than {} MiB", name_, line, kLongestItem >> 20)};
             }
             if (text_.find_first_not_of(" \t\r") != std::string::npos) return record(line);
         }
@@ -33,13 +33,12 @@ class NdjsonRecords final : public RecordSource {
         if (!parsed) {
             const auto column = position_at(text_, parsed.error().offset).column;
             return BadItem{
-                line, fmt::format("{}:{}:{}: this line is not JSON: {}", name_, line, column, printable(parsed.error().what))};
+                fmt::format("{}:{}:{}: this line is not JSON: {}", name_, line, column, printable(parsed.error().what))};
         }
         if (!parsed->is_object()) {
-            return BadItem{line,
-                           fmt::format("{}:{}: an item must be a JSON object, not {}", name_, line, printable(text_, 40))};
+            return BadItem{fmt::format("{}:{}: an item must be a JSON object, not {}", name_, line, printable(text_, 40))};
         }
-        return Record{std::move(*parsed), line, fmt::format("{}:{}", name_, line)};
+        return Record{std::move(*parsed), fmt::format("{}:{}", name_, line)};
     }
 
     ByteReader bytes_;

@@ -12,7 +12,6 @@ namespace lockstep {
 
 struct Record {
     Json inputs;
-    std::size_t line = 0;
     std::string place;  ///< "/data/pending.ndjson:14"
 };
 

@@ -133,9 +133,6 @@ class Journal {
     /// The normal way out: everything written is on the disk, and the next run may open it. Idempotent; every other
     /// call fails after it. The destructor is the backup.
     virtual Result<void> close() = 0;
-
-    /// Where it lies, for the log and the lock's record.
-    virtual const std::string& place() const = 0;
 };
 
 }  // namespace lockstep

@@ -16,7 +16,7 @@ namespace lockstep {
 
 struct JournalReader::Parts {
     SqliteDb db;
-    PairReader pairs;  // its statements go before the connection
+    std::optional<PairReader> pairs;  // its statements go before the connection
 };
 
 namespace {
@@ -96,22 +96,22 @@ Result<std::optional<JournalReader>> JournalReader::open(const SqliteJournalOpti
         if (auto newest = bring_old_one_up_to_date(*db, *version); !newest) return std::unexpected(std::move(newest.error()));
     }
     if (!has_log) remove_write_ahead_log_at_close(*db);  // who only looks leaves no files that were not there
-    auto pairs = PairReader::create(*db);
+    auto parts = std::make_unique<Parts>(Parts{std::move(*db), std::nullopt});
+    auto pairs = PairReader::create(parts->db);
     if (!pairs) return std::unexpected(std::move(pairs.error()));
-    auto parts = std::make_unique<Parts>(Parts{std::move(*db), std::move(*pairs)});
-    parts->pairs.moved_to(parts->db);
+    parts->pairs = std::move(*pairs);
     return JournalReader(std::move(parts));
 }
 
-Result<std::vector<Pair>> JournalReader::unfinished() { return parts_->pairs.unfinished(); }
+Result<std::vector<Pair>> JournalReader::unfinished() { return parts_->pairs->unfinished(); }
 
-Result<std::vector<Pair>> JournalReader::failed(std::int64_t limit) { return parts_->pairs.failed(limit); }
+Result<std::vector<Pair>> JournalReader::failed(std::int64_t limit) { return parts_->pairs->failed(limit); }
 
 Result<std::int64_t> JournalReader::failed_count() {
     return parts_->db.number("SELECT count(*) FROM pairs WHERE unfinished = 0 AND state <> 'done'", "counting what failed");
 }
 
-Result<std::vector<Pair>> JournalReader::pairs_of(const std::string& item_key) { return parts_->pairs.of_item(item_key); }
+Result<std::vector<Pair>> JournalReader::pairs_of(const std::string& item_key) { return parts_->pairs->of_item(item_key); }
 
 Result<std::vector<PassLine>> JournalReader::passes_where(std::string_view condition, std::int64_t limit) {
     auto statement = parts_->db.prepare(fmt::format(

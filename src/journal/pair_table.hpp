@@ -62,8 +62,6 @@ class PairWriter {
 class PairReader {
   public:
     static Result<PairReader> create(SqliteDb& db);
-    /// The connection has been moved.
-    void moved_to(SqliteDb& db) { db_ = &db; }
 
     Result<std::optional<Pair>> find(const std::string& item_key, const std::string& step);
     Result<std::vector<Pair>> of_item(const std::string& item_key);

@@ -38,7 +38,6 @@ class SqliteJournal final : public Journal {
     void keep_told_records(Digests digests) override;
     Result<void> flush() override;
     Result<void> close() override;
-    const std::string& place() const override { return path_; }
 
   private:
     SqliteJournal(const std::string& path, PidFileLock run_lock, SqliteDb writer, SqliteDb reader)

@@ -62,12 +62,10 @@ class ForgetfulJournal final : public Journal {
     void keep_told_records(Digests) override {}
     Result<void> flush() override { return {}; }
     Result<void> close() override { return {}; }
-    const std::string& place() const override { return place_; }
 
   private:
     std::mutex mutex_;
     std::unordered_map<std::string, Pair> pairs_;
-    std::string place_ = "nowhere";
 };
 
 template <class Value>

@@ -21,7 +21,6 @@ TEST_CASE_METHOD(ItemsFixture, "NDJSON: one item a line, whatever its line ends"
     CHECK_FALSE(all.error);
     CHECK(all.bad.empty());
     CHECK(all.keys() == "a b");
-    CHECK(all.items[1].line == 4);
     CHECK(to_text(all.items[0].inputs) == R"({"id":"a","qty":1.10})");
 }
 
@@ -33,7 +32,6 @@ TEST_CASE_METHOD(ItemsFixture, "NDJSON: bad lines are named, and the others go o
     CHECK(all.keys() == "1 2");
     REQUIRE(all.bad.size() == 6);
     for (std::size_t i = 0; i < all.bad.size(); ++i) {
-        CHECK(all.bad[i].line == i + 2);
         CHECK_THAT(all.bad[i].what, Catch::StartsWith(path + ":" + std::to_string(i + 2) + ":"));
     }
     CHECK_THAT(all.bad[0].what, Catch::Contains("not JSON"));
@@ -52,7 +50,7 @@ TEST_CASE_METHOD(ItemsFixture, "NDJSON: a line beyond the limit is passed over, 
     CHECK(all.keys() == "a large b");
     REQUIRE(all.bad.size() == 2);
     CHECK_THAT(all.bad[0].what, Catch::Contains(":2: the line is longer than 16 MiB"));
-    CHECK(all.bad[1].line == 5);
+    CHECK_THAT(all.bad[1].what, Catch::Contains(":5: "));
 }
 
 TEST_CASE_METHOD(ItemsFixture, "a key may be made of inputs, params and the date", "[items]") {
@@ -91,7 +89,7 @@ TEST_CASE_METHOD(ItemsFixture, "a hundred thousand keys are told apart", "[items
     const All all = read_all();
     CHECK(all.items.size() == 100'000);
     REQUIRE(all.bad.size() == 1);
-    CHECK(all.bad[0].line == 100'001);
+    CHECK_THAT(all.bad[0].what, Catch::Contains(":100001: "));
 }
 
 TEST_CASE_METHOD(ItemsFixture, "CSV as RFC 4180 has it", "[items]") {
@@ -105,8 +103,6 @@ TEST_CASE_METHOD(ItemsFixture, "CSV as RFC 4180 has it", "[items]") {
     CHECK(to_text(all.items[1].inputs) == R"({"id":"2","na\"me":"with, comma","note":"two\r\nlines"})");
     CHECK(to_text(all.items[2].inputs) == R"({"id":"3","na\"me":"say \"hi\"","note":""})");
     CHECK(all.items[3].inputs.find("note")->text == "end");
-    CHECK(all.items[1].line == 3);
-    CHECK(all.items[2].line == 6);
 }
 
 TEST_CASE_METHOD(ItemsFixture, "CSV: bad rows are named by the line they begin on, and the others go on", "[items]") {

@@ -169,9 +169,7 @@ TEST_CASE_METHOD(PagesFixture, "a GET lists items page by page", "[items]") {
     CHECK(all.keys() == "1 2 3 4");
     REQUIRE(all.bad.size() == 2);
     CHECK_THAT(all.bad[0].what, Catch::Contains("/v1/orders?page=3: item 2: an item must be a JSON object, not 5"));
-    CHECK(all.bad[0].line == 4);
     CHECK_THAT(all.bad[1].what, Catch::Contains("the key \"1\" was there before"));
-    CHECK(all.items.back().line == 6);
 }
 
 TEST_CASE_METHOD(PagesFixture, "a Link header names the next page", "[items]") {
