@@ -62,7 +62,8 @@ CLI::App* add_status(CLI::App& app, StatusArguments& arguments) {
     add_job_choice(*status, arguments.job, false);
     status->add_flag("--json", arguments.json, "as JSON");
     status->footer(
-        "Without JOB: every job that has a journal. Exit status: 0 nothing is parked · 1 something is · 66 there is no such job\n"
+        "Without JOB: every job that has a journal. Exit status: 0 nothing is parked · 1 something is · 66 there is no such "
+        "job\n"
         "file; of a name, neither a journal nor a lock · 74 the journal cannot be read\n");
     return status;
 }

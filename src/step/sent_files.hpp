@@ -11,7 +11,8 @@ namespace lockstep {
 /// Adds to a rendered HTTP request the size and the time of the last change of each file that it names, if it names any.
 void note_files(Json& http);
 
-/// Of a journalled request, `{"http": …}`: the path of a file that is not what it was when it was noted; to send the request again would be to send another one.
+/// Of a journalled request, `{"http": …}`: the path of a file that is not what it was when it was noted; to send the request
+/// again would be to send another one.
 std::optional<std::string> changed_file(const Json& request);
 
 }  // namespace lockstep
