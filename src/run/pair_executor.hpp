@@ -21,7 +21,8 @@ enum class PairEnd {
     open,          ///< half done or in doubt: a later pass has to settle it
     left,          ///< a stop request came before anything had happened
     cut,           ///< cut in the middle, in doubt
-    waits,         ///< it failed or stayed open before, and is not tried again yet
+    waits,         ///< it failed before, and is not tried again yet
+    waits_open,    ///< it is half done since an earlier pass, and is not tried again yet
 };
 
 /// Outputs that the journal has of a pair's phases.

@@ -1,6 +1,7 @@
 #include "run/pass.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -24,8 +25,8 @@ bool can_be_counted(const std::optional<ItemsSpec>& items) {
 }  // namespace
 
 PassResult Pass::run() {
-    Workbench bench = make_bench(0);
-    settle_unfinished(bench);
+    settle_unfinished();
+    Workbench bench = make_bench(0);  // the source of the items uses it as long as there are any
     if (context_.may_begin()) go_through_items(bench);
     const PassResult& result = tally_.result();
     if (result.error) tally_.count_cut(context_.journal);
@@ -44,7 +45,7 @@ void Pass::go_through_items(Workbench& bench) {
         return end_with(ExitStatus::try_again, "stopped");
     }
     told_records_.emplace(context_.journal);
-    work_together();
+    on_workers(std::numeric_limits<std::size_t>::max(), [this](std::size_t worker) { carry_out_items(worker); });
     if (!only_) told_records_->keep(exhausted_);
     count_what_is_left();
     if (exhausted_) tally_.count_left(asked_for_.size());
@@ -73,17 +74,24 @@ void Pass::conclude() {
     if (only_) tally_.only_one_item();
 }
 
-void Pass::settle_unfinished(Workbench& bench) {
-    Recovery recovery(context_, bench, [this](const Recovery::Settling& item) {
-        const std::lock_guard guard(mutex_);
-        only_found_ = only_found_ || item.item_key == only_;
-        tally_.count_earlier(item.end, item.item_key, item.settled);
-        look_at(item.end, item.found_nobody);
+void Pass::settle_unfinished() {
+    Recovery recovery(context_);
+    if (auto found = recovery.find(); !found) return end_with(std::move(found.error()));
+    on_workers(recovery.count(), [&](std::size_t worker) {
+        Workbench bench = make_bench(worker);
+        while (const auto item = recovery.take()) {
+            const auto settled = recovery.settle(*item, bench);
+            const std::lock_guard guard(mutex_);
+            if (!settled) {
+                tally_.cut(item->key);
+                recovery.give_up();
+                return end_with(settled.error());
+            }
+            only_found_ = only_found_ || item->key == only_;
+            tally_.count_earlier(settled->end, item->key, settled->nothing_left);
+            look_at(settled->end, settled->found_nobody);
+        }
     });
-    if (auto done = recovery.run(); !done) {  // no other thread works yet
-        if (!recovery.in_hand().empty()) tally_.cut(recovery.in_hand());
-        end_with(std::move(done.error()));
-    }
     asked_for_ = recovery.take_asked_for();
 }
 
@@ -97,22 +105,24 @@ Workbench Pass::make_bench(std::size_t worker) {
     return bench;
 }
 
-void Pass::work_together() {
+/// Calls `work` with the number of a worker, 0 for this thread, on as many as there may be and as there is work for.
+template <typename Work>
+void Pass::on_workers(std::size_t tasks, const Work& work) {
+    const std::size_t count = std::min(tasks, static_cast<std::size_t>(context_.job.max_concurrency));
     std::vector<std::thread> helpers;
-    for (int i = 1; i < context_.job.max_concurrency; ++i) {
+    for (std::size_t i = 1; i < count; ++i) {
         try {
-            helpers.emplace_back([this, i] { work(static_cast<std::size_t>(i)); });
+            helpers.emplace_back([&work, i] { work(i); });
         } catch (const std::system_error& problem) {
-            log::warning("only {} of {} pairs at a time: starting a thread: {}", i, context_.job.max_concurrency,
-                         problem.what());
+            log::warning("only {} of {} pairs at a time: starting a thread: {}", i, count, problem.what());
             break;
         }
     }
-    work(0);
+    if (count > 0) work(0);
     for (std::thread& helper : helpers) helper.join();
 }
 
-void Pass::work(std::size_t worker) {
+void Pass::carry_out_items(std::size_t worker) {
     Workbench bench = make_bench(worker);
     while (context_.may_begin()) {
         const auto item = take_item();
@@ -197,7 +207,8 @@ void Pass::check_tolerated() {
 /// Where nobody answers, the other items would only spend their deadlines. With mutex_ held.
 void Pass::watch_connections(PairEnd end, bool found_nobody) {
     constexpr int kInARow = 5;
-    if (end == PairEnd::skipped || end == PairEnd::left || end == PairEnd::waits || end == PairEnd::still_parked) return;
+    const bool waits = end == PairEnd::waits || end == PairEnd::waits_open || end == PairEnd::still_parked;
+    if (end == PairEnd::skipped || end == PairEnd::left || waits) return;
     found_nobody_ = found_nobody ? found_nobody_ + 1 : 0;
     if (found_nobody_ != std::max(kInARow, context_.job.max_concurrency)) return;
     log::error("the last {} items found nobody to talk to: this pass ends here", found_nobody_);

@@ -29,9 +29,10 @@ class Pass {
     void go_through_items(Workbench& bench);
     Result<void> open_source(Workbench& bench);
     void conclude();
-    void settle_unfinished(Workbench& bench);
-    void work_together();
-    void work(std::size_t worker);
+    void settle_unfinished();
+    template <typename Work>
+    void on_workers(std::size_t tasks, const Work& work);
+    void carry_out_items(std::size_t worker);
     std::optional<Item> take_item();
     std::optional<Item> take_unlisted();
     void carry_out(const Item& item, Workbench& bench);

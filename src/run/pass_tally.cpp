@@ -27,7 +27,7 @@ std::string summary_text(const PassResult& result, Millis elapsed) {
     if (totals.recovered > 0) text += fmt::format("; {} of an earlier run settled", totals.recovered);
     if (totals.open > 0) text += fmt::format("; {} half done", totals.open);
     if (result.not_tried > 0) {
-        text += fmt::format("; {} of the failed not tried again yet (--only {} does it now)", result.not_tried,
+        text += fmt::format("; {} not tried again yet (--only {} does it now)", result.not_tried,
                             shell_quoted_line(result.first_not_tried));
     }
     const std::int64_t others = result.told_before - result.not_tried;
@@ -44,7 +44,8 @@ void remember(std::vector<std::string>& keys, const std::string& key) {
 }
 
 bool may_be_half_done(PairEnd end) {
-    return end == PairEnd::open || end == PairEnd::cut || end == PairEnd::waits || end == PairEnd::still_parked;
+    return end == PairEnd::open || end == PairEnd::cut || end == PairEnd::waits || end == PairEnd::waits_open ||
+           end == PairEnd::still_parked;
 }
 
 }  // namespace
@@ -64,10 +65,11 @@ void PassTally::count(PairEnd end, const std::string& item_key) {
         case PairEnd::skipped: ++totals.skipped; return;
         case PairEnd::left: ++totals.left; return;
         case PairEnd::waits:
-            ++totals.failed;
+        case PairEnd::waits_open:
+            ++(end == PairEnd::waits ? totals.failed : totals.open);
             ++result_.told_before;
             if (result_.not_tried++ == 0) result_.first_not_tried = item_key;
-            log::debug("{}: failed before, and is not tried again yet", printable(item_key));
+            log::debug("{}: is not tried again yet", printable(item_key));
             return;
         case PairEnd::still_parked:
             ++totals.parked;

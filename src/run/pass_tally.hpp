@@ -22,7 +22,7 @@ struct PassResult {
     std::optional<Error> error;                ///< what ended it early, if it was no stop
     /// Of the failed and parked, and of the records that are no items: an earlier pass told of them.
     std::int64_t told_before = 0;
-    std::int64_t not_tried = 0;             ///< of the failed: left alone until their back-off is over
+    std::int64_t not_tried = 0;             ///< of the failed and half done: left alone until their back-off is over
     std::string first_not_tried;            ///< the key of one of them
     std::vector<std::string> failed_items;  ///< keys of the first of those that no earlier pass told of
     std::vector<std::string> parked_items;  ///< of those parked by this pass, likewise

@@ -140,7 +140,12 @@ Result<PhaseCourse::Next> PhaseCourse::settle(const Attempt& attempt) {
             case InDoubtPolicy::probe:
                 switch (probe_until_settled()) {
                     case Probed::applied: return finish(PhaseEnd::done, "the probe found it applied");
-                    case Probed::absent: doubtful_ = false; return certainly_not_applied(attempt);
+                    case Probed::absent: {
+                        doubtful_ = false;
+                        Attempt absent = attempt;
+                        absent.reason += "; the probe found nothing of it";
+                        return certainly_not_applied(absent);
+                    }
                     case Probed::cut: return finish(PhaseEnd::cut, attempt.reason);
                     case Probed::out_of_time:
                         // Nothing was heard against another try; but one that never gets an answer in time is as unclear as

@@ -17,13 +17,13 @@ namespace lockstep {
 namespace {
 
 /// The pairs of one item stand together, the items in the order of their oldest pair.
-std::vector<std::vector<Pair>> by_item(std::vector<Pair> pairs) {
-    std::vector<std::vector<Pair>> items;
+std::vector<Recovery::Item> by_item(std::vector<Pair> pairs) {
+    std::vector<Recovery::Item> items;
     std::unordered_map<std::string, std::size_t> places;
     for (Pair& pair : pairs) {
         const auto [place, is_new] = places.try_emplace(pair.item_key, items.size());
-        if (is_new) items.emplace_back();
-        items[place->second].push_back(std::move(pair));
+        if (is_new) items.push_back({pair.item_key, {}});
+        items[place->second].pairs.push_back(std::move(pair));
     }
     return items;
 }
@@ -32,43 +32,53 @@ bool is_parked(const Pair& pair) { return pair.state == PairState::parked; }
 
 }  // namespace
 
-Result<void> Recovery::run() {
+Result<void> Recovery::find() {
     if (auto applied = take_decisions(); !applied) return applied;
     auto unfinished = pass_.journal.unfinished();
     if (!unfinished) return std::unexpected(unfinished.error());
     if (unfinished->empty()) return {};
     // What was read may be a dead run's last write, which a power cut could still take back.
     if (auto flushed = pass_.journal.flush(); !flushed) return flushed;
-    for (const std::vector<Pair>& pairs : by_item(std::move(*unfinished))) {
-        if (leave_to_source(pairs)) continue;
-        in_hand_ = pairs.front().item_key;
-        bool found_nobody = false;
-        const bool parked = std::ranges::any_of(pairs, is_parked);
-        const auto end = parked              ? Result<PairEnd>(PairEnd::still_parked)
-                         : pass_.may_begin() ? settle(pairs, found_nobody)
-                                             : Result<PairEnd>(not_reached(pairs));
-        if (!end) return std::unexpected(end.error());
-        const std::string& item_key = pairs.front().item_key;
-        const auto settled = is_settled(item_key, *end);
-        if (!settled) return std::unexpected(settled.error());
-        ended_({item_key, *end, found_nobody, *settled});
-    }
+    items_ = by_item(std::move(*unfinished));
+    std::erase_if(items_, [this](const Item& item) { return leave_to_source(item); });
     return {};
 }
 
-PairEnd Recovery::not_reached(const std::vector<Pair>& pairs) const {
-    const auto backs_off = [this](const Pair& pair) { return is_open(pair.state) && pass_.waits(pair); };
-    return std::ranges::any_of(pairs, backs_off) ? PairEnd::waits : PairEnd::open;
+const Recovery::Item* Recovery::take() {
+    const std::size_t number = next_++;
+    return number < items_.size() ? &items_[number] : nullptr;
 }
 
-bool Recovery::leave_to_source(const std::vector<Pair>& pairs) {
+Result<Recovery::Settled> Recovery::settle(const Item& item, Workbench& bench) {
+    Settled settled;
+    if (std::ranges::any_of(item.pairs, is_parked)) {
+        settled.end = PairEnd::still_parked;
+    } else if (!pass_.may_begin()) {
+        settled.end = not_reached(item);
+    } else {
+        const auto end = go_on_with(item, bench, settled.found_nobody);
+        if (!end) return std::unexpected(end.error());
+        settled.end = *end;
+    }
+    const auto nothing_left = is_settled(item.key, settled.end);
+    if (!nothing_left) return std::unexpected(nothing_left.error());
+    settled.nothing_left = *nothing_left;
+    return settled;
+}
+
+PairEnd Recovery::not_reached(const Item& item) const {
+    const auto backs_off = [this](const Pair& pair) { return is_open(pair.state) && pass_.waits(pair); };
+    return std::ranges::any_of(item.pairs, backs_off) ? PairEnd::waits_open : PairEnd::open;
+}
+
+bool Recovery::leave_to_source(const Item& item) {
     const auto begins_anew = [this](const Pair& pair) {
         return pair.state == PairState::pending && pass_.job.step(pair.step) != nullptr;
     };
-    if (!std::ranges::all_of(pairs, begins_anew)) return false;
-    auto inputs = parse_json(pairs.front().item);
+    if (!std::ranges::all_of(item.pairs, begins_anew)) return false;
+    auto inputs = parse_json(item.pairs.front().item);
     if (!inputs) return false;
-    asked_for_.emplace(pairs.front().item_key, std::move(*inputs));
+    asked_for_.emplace(item.key, std::move(*inputs));
     return true;
 }
 
@@ -79,35 +89,35 @@ Result<bool> Recovery::is_settled(const std::string& item_key, PairEnd end) {
     return std::ranges::none_of(*pairs, &Pair::owes_steps);
 }
 
-Result<PairEnd> Recovery::settle(const std::vector<Pair>& pairs, bool& found_nobody) {
-    const std::string& item_key = pairs.front().item_key;
-    const auto inputs = parse_json(pairs.front().item);
+Result<PairEnd> Recovery::go_on_with(const Item& item, Workbench& bench, bool& found_nobody) {
+    const std::string& item_key = item.key;
+    const auto inputs = parse_json(item.pairs.front().item);
     if (!inputs) {
         log::error("{}: the journalled item cannot be read, it stays open: {}", printable(item_key), inputs.error().what);
         return PairEnd::open;
     }
     PairEnd end = PairEnd::skipped;
-    for (const Pair& pair : pairs) {
+    for (const Pair& pair : item.pairs) {
         if (!is_open(pair.state)) continue;
-        const auto resumed = resume(pair, *inputs, found_nobody);
+        const auto resumed = resume(pair, *inputs, bench, found_nobody);
         if (!resumed || *resumed != PairEnd::done) return resumed;
         end = *resumed;
     }
     const bool divisible = end == PairEnd::done && pass_.job.section == Section::step;
     if (divisible && !pass_.may_begin() && !is_done(pass_, item_key)) return PairEnd::left;
 
-    ItemCourse course(pass_, bench_);
+    ItemCourse course(pass_, bench);
     const auto rest = course.run(item_key, *inputs);
     found_nobody = course.found_nobody();
     if (!rest || *rest != PairEnd::skipped) return rest;
-    for (const Pair& pair : pairs) {
+    for (const Pair& pair : item.pairs) {
         if (auto cleared = clear_debt(pass_.journal, item_key, pair.step); !cleared) return std::unexpected(cleared.error());
     }
     return end;
 }
 
-Result<PairEnd> Recovery::resume(const Pair& pair, const Json& inputs, bool& found_nobody) {
-    if (pass_.waits(pair)) return PairEnd::waits;
+Result<PairEnd> Recovery::resume(const Pair& pair, const Json& inputs, Workbench& bench, bool& found_nobody) {
+    if (pass_.waits(pair)) return PairEnd::waits_open;
     const auto definition = parse_definition(pair.definition);
     if (!definition) {
         log::error("{}: {} stays open, its journalled definition cannot be read: {}", printable(pair.item_key), pair.step,
@@ -130,7 +140,7 @@ Result<PairEnd> Recovery::resume(const Pair& pair, const Json& inputs, bool& fou
     const bool last = now == nullptr || now == &pass_.job.steps.back();
     const PairTerms terms{definition->params,     secrets, definition->max_pair_attempts,
                           definition->park_after, last,    pass_.is_in_midst(now)};
-    PairExecutor executor(pass_, bench_);
+    PairExecutor executor(pass_, bench);
     const auto end = executor.resume(pair, definition->step, inputs, terms, outputs);
     found_nobody = executor.found_nobody();
     if (end && *end == PairEnd::done) {

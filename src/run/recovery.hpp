@@ -1,7 +1,7 @@
 #pragma once
-// What comes first in every pass: the decisions of people, then what earlier runs left open, one item after the other.
+// What comes first in every pass: the decisions of people, then what earlier runs left open, as many items at a time as may be.
 
-#include <functional>
+#include <atomic>
 #include <map>
 #include <string>
 #include <utility>
@@ -13,43 +13,52 @@
 
 namespace lockstep {
 
+/// find() first, by one thread; then each worker takes items and settles them.
 class Recovery {
   public:
-    /// What became of an item that was open or parked at the start.
-    struct Settling {
-        const std::string& item_key;
-        PairEnd end;
-        bool found_nobody;
-        bool settled;  ///< nothing of it is left for a later pass
+    /// An item that was open or parked at the start.
+    struct Item {
+        std::string key;
+        std::vector<Pair> pairs;  ///< those of its pairs that are unfinished
     };
-    using Ended = std::function<void(const Settling&)>;
+    /// What became of it.
+    struct Settled {
+        PairEnd end = PairEnd::open;
+        bool found_nobody = false;
+        bool nothing_left = false;  ///< for a later pass
+    };
 
-    Recovery(PassContext& pass, Workbench& bench, Ended ended) : pass_(pass), bench_(bench), ended_(std::move(ended)) {}
+    explicit Recovery(PassContext& pass) : pass_(pass) {}
 
-    /// A stop is honoured between two items; those not reached are told as open, or as what they are if they are
-    /// parked or back off.
+    /// Applies the decisions, and looks for what is unfinished. Error: Failure::journal.
+    Result<void> find();
+    std::size_t count() const { return items_.size(); }
+
+    /// The next one, the oldest first; nullptr: there is none, or somebody gave up. For several threads at once.
+    const Item* take();
+    /// After an error: nobody takes a further one.
+    void give_up() { next_ = items_.size(); }
+
+    /// Does what can be done for it in this pass. A stop is honoured before an item is begun: then it is told as open, or as
+    /// what it is if it is parked or backs off. For several threads at once.
     /// Error: Failure::journal or Failure::lock, after which nothing more may be begun.
-    Result<void> run();
-
-    /// The item at which an error ended it; empty: that came before the first.
-    const std::string& in_hand() const { return in_hand_; }
+    Result<Settled> settle(const Item& item, Workbench& bench);
 
     /// Items to be begun anew, since a person wants it or a later step lacked a secret, as they were journalled. What their
-    /// source lists may be mended: they are for whoever has read it, and are told by nobody here.
+    /// source lists may be mended: they are for whoever has read it, and are not among those that are taken.
     std::map<std::string, Json, std::less<>> take_asked_for() { return std::move(asked_for_); }
 
   private:
     Result<void> take_decisions();
-    PairEnd not_reached(const std::vector<Pair>& pairs) const;
-    bool leave_to_source(const std::vector<Pair>& pairs);
+    PairEnd not_reached(const Item& item) const;
+    bool leave_to_source(const Item& item);
     Result<bool> is_settled(const std::string& item_key, PairEnd end);
-    Result<PairEnd> settle(const std::vector<Pair>& pairs, bool& found_nobody);
-    Result<PairEnd> resume(const Pair& pair, const Json& inputs, bool& found_nobody);
+    Result<PairEnd> go_on_with(const Item& item, Workbench& bench, bool& found_nobody);
+    Result<PairEnd> resume(const Pair& pair, const Json& inputs, Workbench& bench, bool& found_nobody);
 
     PassContext& pass_;
-    Workbench& bench_;
-    Ended ended_;
-    std::string in_hand_;
+    std::vector<Item> items_;
+    std::atomic<std::size_t> next_ = 0;
     std::map<std::string, Json, std::less<>> asked_for_;
 };
 

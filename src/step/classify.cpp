@@ -27,15 +27,19 @@ constexpr Meaning kPark{.verdict = Verdict::in_doubt, .park = true};
 // The first row that fits counts. What is not here (1xx, 2xx that `success` does not accept, 3xx, other 5xx) is in doubt.
 constexpr std::array kStatusTable = {
     Row{429, 429, When::always, kNotApplied},     // turned away before any work
+    Row{421, 421, When::always, kNotApplied},     // RFC 9110, 15.5.20: by a server that does not answer for that place
     Row{425, 425, When::always, kNotApplied},     // RFC 8470, 5.2: not processed, for it might be a replay
     Row{503, 503, When::keyed, kNotApplied},      // with a key, asking again can do no harm
     Row{408, 408, When::always, kInDoubt},        //
     Row{409, 409, When::keyed_resend, kInDoubt},  // the first request is still at work under this key
     Row{422, 422, When::keyed_resend, kPark},     // the key was used for another request
-    // These are said before the key is looked up: on a resend they tell nothing about the request that went before.
+    // These are said before the key is looked up, or by what stands in front of the API while it is deployed: on a resend they
+    // tell nothing about the request that went before.
     Row{401, 401, When::resend, kInDoubt},
     Row{403, 403, When::resend, kInDoubt},
+    Row{404, 405, When::resend, kInDoubt},
     Row{407, 407, When::resend, kInDoubt},
+    Row{410, 410, When::resend, kInDoubt},
     Row{400, 499, When::always, kRefused},
 };
 

@@ -6,7 +6,7 @@ import threading
 import unittest
 
 from doubtful_jobs import DoubtTest
-from support import own_address
+from support import PATIENCE, own_address, wait_until
 from told_api import Api
 
 
@@ -227,6 +227,44 @@ class BetweenTwoSteps(DoubtTest):
         (self.root / "items.ndjson").write_text("")
         self.assertIn("done 0, failed 0", self.run_job(job).err)
         self.assertEqual(len(api.calls), 2)
+
+
+class ManyAreLeftInDoubt(DoubtTest):
+    def test_they_are_settled_as_many_at_a_time_as_may_be_in_flight(self):
+        many = 4
+        together = threading.Barrier(many)
+        calls = []
+
+        def answer(number, _):
+            calls.append(number)
+            if number <= many:
+                return None
+            together.wait(PATIENCE)
+            return 201
+
+        api = Api(self, answer)
+        job = self.job(self.phase(api.url, timeout="60s", deadline="60s"), maxConcurrency=many)
+        (self.root / "items.ndjson").write_text("".join(f'{{"id": "i{n}"}}\n' for n in range(many)))
+        self.start_lockstep("run", job, "--state-dir", self.state)
+        wait_until(lambda: len(calls) == many, "all calls in flight")
+        self.kill_everything()
+        result = self.run_job(job)
+        self.assertEqual(result.status, 0, result.err)
+        self.assertIn(f"{many} of an earlier run settled", result.err)
+        self.assertEqual(len({call["key"] for call in api.calls}), many)
+        self.assertEqual(len(api.calls), 2 * many)
+
+    def test_something_in_front_of_the_api_that_knows_no_such_place_refuses_nothing(self):
+        for status in (404, 405, 410):
+            with self.subTest(status=status):
+                self.state = self.root / f"state {status}"
+                api = Api(self, lambda number, _, status=status: {2: 500, 3: status}.get(number, 201))
+                undo = {"http": {"method": "DELETE", "url": f"{api.url}/first"}, "timeout": "20s"}
+                job = self.job(self.phase(f"{api.url}/first", compensate=undo), self.phase(f"{api.url}/second"))
+                self.assertIn("second is in doubt", self.run_job(job).err)
+                result = self.run_job(job)
+                self.assertEqual(result.status, 0, result.err)
+                self.assertEqual([call["call"] for call in api.calls], ["POST /first"] + ["POST /second"] * 3, "nothing was undone")
 
 
 class AProxy(DoubtTest):

@@ -106,7 +106,7 @@ class KilledInThePair(RecoveryTest):
         self.mode("second", None)
         slow = "#!/bin/sh\ntouch asked\nwhile [ ! -e go ]; do sleep 0.01; done\n" + ASK.split("\n", 1)[1]
         (self.root / "ask.sh").write_text(slow)
-        self.stop_once_asked(job)
+        self.stop_once_asked(self.job(items=("i1", "i2"), maxConcurrency=1))
         self.assertEqual([line.split()[0] for line in self.effects()[2:]], ["second"], "the pair in hand, and no other")
         self.assertEqual(self.run_job(job).status, 0)
         self.assertEqual(sorted(self.effects()), ["first i1", "first i2", "second i1", "second i2"])

@@ -22,7 +22,7 @@ TEST_CASE("A tally counts each item under its end, and names those that no earli
     const PassResult result = tally.take();
     CHECK(summary_text(result, Millis{0}) ==
           "done 1, failed 4, parked 2, left 3 in 0.0s; 2 done before; 2 half done; "
-          "1 of the failed not tried again yet (--only f does it now); 2 told of before (status tells of items again, "
+          "1 not tried again yet (--only f does it now); 2 told of before (status tells of items again, "
           "--log-level debug of records, too)");
     CHECK(result.failed_items == std::vector<std::string>{"c", "g", "line 7: no JSON"});
     CHECK(result.parked_items == std::vector<std::string>{"d"});

@@ -18,8 +18,8 @@ HttpFailure failure(HttpFailure::Kind kind, bool sent) { return {kind, "", sent}
 
 }  // namespace
 
-TEST_CASE("425 and 429 were turned away before any work, with and without a key", "[classify]") {
-    for (const int status : {425, 429}) {
+TEST_CASE("421, 425 and 429 were turned away before any work, with and without a key", "[classify]") {
+    for (const int status : {421, 425, 429}) {
         CHECK(verdict(status, kFirst) == Verdict::not_applied);
         CHECK(verdict(status, kKeyed) == Verdict::not_applied);
     }
@@ -47,12 +47,12 @@ TEST_CASE("409 and 422 have their key meaning on a resend under a key only", "[c
     CHECK(meaning_of_status(422, kResend) == Meaning{Verdict::refused});
 }
 
-TEST_CASE("an expired token on a resend says nothing about the request that went before", "[classify]") {
-    for (const int status : {401, 403, 407}) {
+TEST_CASE("an expired token or a place not found on a resend says nothing about the request that went before", "[classify]") {
+    for (const int status : {401, 403, 404, 405, 407, 410}) {
         CHECK(verdict(status, kKeyedResend) == Verdict::in_doubt);
         CHECK(verdict(status, kResend) == Verdict::in_doubt);
     }
-    CHECK(verdict(404, kKeyedResend) == Verdict::refused);
+    CHECK(verdict(402, kKeyedResend) == Verdict::refused);
 }
 
 TEST_CASE("redirects, server errors and whatever else there is are in doubt", "[classify]") {
