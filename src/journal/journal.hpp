@@ -76,6 +76,7 @@ struct RunStart {
     std::string command;               ///< "run" or "loop"
     std::string lock;                  ///< absolute path of the lock directory that it runs under
     std::int64_t expect_every_ms = 0;  ///< of the job file, for who asks where that is not at hand; 0: nothing is expected
+    std::string job{};                 ///< whose journal it is
 };
 
 /// Of records that are no items: what passes told of each.

@@ -28,6 +28,20 @@ Result<void> use_write_ahead_log(SqliteDb& db) {
     return db.run("PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL", "setting it up");
 }
 
+/// Items with the same keys, done by another job, would pass for done. And its idempotency keys are others.
+Result<void> check_whose_it_is(SqliteDb& db, const std::string& job) {
+    auto newest = db.prepare("SELECT job FROM runs ORDER BY rowid DESC LIMIT 1");
+    if (!newest) return std::unexpected(std::move(newest.error()));
+    return db.for_each_row(*newest, "reading whose it is", [&](const Statement& row) -> Result<void> {
+        const std::string other = row.text(0);
+        if (other.empty() || other == job) return {};
+        return fail(Failure::journal,
+                    fmt::format("journal {}: it is the journal of the job {}, not of {}; move it away, or name "
+                                "another directory with --state-dir",
+                                db.path(), other, job));
+    });
+}
+
 }  // namespace
 
 Result<SqliteDb> open_for_writing(const std::string& path) {
@@ -42,6 +56,8 @@ Result<SqliteDb> open_for_writing(const std::string& path) {
         return std::unexpected(std::move(ours.error()));
     if (auto set = use_write_ahead_log(*db); !set) return std::unexpected(std::move(set.error()));
     if (auto newest = bring_up_to_date(*db, migrations); !newest) return std::unexpected(std::move(newest.error()));
+    if (auto ours = check_whose_it_is(*db, std::filesystem::path(path).stem().native()); !ours)
+        return std::unexpected(std::move(ours.error()));
     // SQLite syncs the directory that names its log, too, but says nothing when that fails.
     if (auto synced = sync_directory(std::filesystem::path(path).parent_path().native()); !synced)
         return std::unexpected(std::move(synced.error()));

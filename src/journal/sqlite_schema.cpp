@@ -86,9 +86,10 @@ constexpr const char* kVersion4 = "ALTER TABLE runs ADD COLUMN expect_every_ms I
 
 constexpr const char* kVersion5 = "CREATE TABLE told_records (digest TEXT PRIMARY KEY NOT NULL) STRICT, WITHOUT ROWID;";
 
-// Few, for most that fail are done in the end: telling of them does not take a look at every pair.
+// Few pairs fail, for most of them are done in the end: telling of them does not take a look at every pair.
 constexpr const char* kVersion6 =
-    "CREATE INDEX failed_pairs ON pairs (changed_ms, id) WHERE unfinished = 0 AND state <> 'done';";
+    "CREATE INDEX failed_pairs ON pairs (changed_ms, id) WHERE unfinished = 0 AND state <> 'done';"
+    "ALTER TABLE runs ADD COLUMN job TEXT NOT NULL DEFAULT '';";
 
 constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6};
 

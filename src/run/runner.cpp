@@ -164,7 +164,7 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
     PassContext context{job_,      run_id_,       pass_date_,       **journal,        lock, stop_, secrets_,
                         activity_, options_.only, shield_commands_, std::move(*ended)};
 
-    RunStart start{run_id_, started_ms_, ::getpid(), record_.host, options_.loop ? "loop" : "run", lock.path(), 0};
+    RunStart start{run_id_, started_ms_, ::getpid(), record_.host, options_.loop ? "loop" : "run", lock.path(), 0, job_.name};
     if (job_.expect_every) start.expect_every_ms = job_.expect_every->count();
     // At every pass: the journal may be another by now, made anew or pruned by a run that came in between.
     if (auto begun = (*journal)->begin_run(start); !begun) return failed(begun.error());

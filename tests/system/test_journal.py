@@ -103,6 +103,13 @@ class CannotBeHad(JournalTest):
         self.sql("PRAGMA user_version = 99")
         self.refused("written by a newer lockstep", "schema version 99", "use that one")
 
+    def test_that_of_another_job(self):
+        self.used_journal(1)
+        self.file = shutil.copy(self.file, self.state / "other.sqlite3")
+        job = json.loads(self.job(["new"]).read_text())
+        (self.root / "other.json").write_text(json.dumps(job | {"job": "other"}))
+        self.assert_refused(self.run_job(self.root / "other.json"), "it is the journal of the job pay, not of other", "move it away")
+
     def test_truncated(self):
         self.used_journal()
         os.truncate(self.file, os.path.getsize(self.file) // 2 // 4096 * 4096)
@@ -242,7 +249,7 @@ class CannotBeHad(JournalTest):
         job = self.job(["i1"])
         self.assertEqual(self.run_job(job).status, 0)
         newest = self.sql("PRAGMA user_version")[0][0]
-        self.sql("DROP INDEX failed_pairs")
+        self.sql("DROP INDEX failed_pairs", "ALTER TABLE runs DROP COLUMN job")
         self.sql("UPDATE pairs SET state = 'first-refused' WHERE item_key = 'i1'")
         self.sql("PRAGMA user_version = 5")
         self.lock.mkdir()  # held: a decision waits for the holder's next pass
