@@ -130,6 +130,21 @@ Result<std::vector<PassLine>> JournalReader::passes_where(std::string_view condi
 
 Result<std::vector<PassLine>> JournalReader::passes(std::int64_t limit) { return passes_where("", limit); }
 
+Result<std::vector<UnendedRun>> JournalReader::unended_runs(std::int64_t limit) {
+    auto statement = parts_->db.prepare(
+        "SELECT run_id, command, host, started_ms FROM runs WHERE run_id NOT IN (SELECT run_id FROM passes) "
+        "ORDER BY started_ms DESC LIMIT ?1");
+    if (!statement) return std::unexpected(std::move(statement.error()));
+    statement->bind(1, limit);
+    std::vector<UnendedRun> runs;
+    const auto read = parts_->db.for_each_row(*statement, "reading its runs", [&](const Statement& row) -> Result<void> {
+        runs.push_back({row.text(0), row.text(1), row.text(2), row.integer(3)});
+        return {};
+    });
+    if (!read) return std::unexpected(read.error());
+    return runs;
+}
+
 Result<std::optional<PassLine>> JournalReader::last_success() {
     auto passes = passes_where(
         fmt::format("WHERE failed = 0 AND parked = 0 AND open = 0 AND left_over = 0 AND ended_because = '{}'", kAllItemsDone),

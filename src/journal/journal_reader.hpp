@@ -19,6 +19,14 @@ struct PassLine {
     std::string ended_because;
 };
 
+/// A run that has ended no pass: it is in its first one, or was killed there.
+struct UnendedRun {
+    std::string run_id;
+    std::string command;
+    std::string host;
+    std::int64_t started_ms = 0;  ///< wall clock
+};
+
 /// One decision and what became of it.
 struct DecisionLine {
     Decision decision;
@@ -52,6 +60,8 @@ class JournalReader {
     Result<std::vector<Pair>> pairs_of(const std::string& item_key);
     /// Newest first.
     Result<std::vector<PassLine>> passes(std::int64_t limit);
+    /// Newest first.
+    Result<std::vector<UnendedRun>> unended_runs(std::int64_t limit);
     /// The newest pass that went through all items and left nothing failed, parked, open or undone.
     Result<std::optional<PassLine>> last_success();
     /// Newest first.

@@ -28,7 +28,7 @@ bool waits(const DecisionLine& line) { return line.applied_ms == 0; }
 }  // namespace
 
 Result<History> job_history(const SqliteJournalOptions& options, std::int64_t limit) {
-    History history{.job = options.job, .passes = {}, .decisions = {}};
+    History history{.job = options.job, .passes = {}, .unended = {}, .decisions = {}};
     auto reader = JournalReader::open(options);
     if (!reader) return std::unexpected(reader.error());
     if (!*reader) {
@@ -38,6 +38,9 @@ Result<History> job_history(const SqliteJournalOptions& options, std::int64_t li
     auto passes = (*reader)->passes(limit);
     if (!passes) return std::unexpected(passes.error());
     history.passes = std::move(*passes);
+    auto unended = (*reader)->unended_runs(limit);
+    if (!unended) return std::unexpected(unended.error());
+    history.unended = std::move(*unended);
     auto decisions = (*reader)->decisions(limit);
     if (!decisions) return std::unexpected(decisions.error());
     history.decisions = std::move(*decisions);
@@ -47,6 +50,10 @@ Result<History> job_history(const SqliteJournalOptions& options, std::int64_t li
 std::string history_text(const History& history) {
     std::string text = history.passes.empty() ? history.job + ": no pass has ended yet\n" : "";
     for (const PassLine& line : history.passes) text += pass_text(line) + "\n";
+    if (!history.unended.empty()) text += "runs that ended no pass (at work in their first, or killed there):\n";
+    for (const UnendedRun& run : history.unended)
+        text += "  " + format_local(run.started_ms) + ", run " + run.run_id + ": " + run.command + " on " +
+                printable(run.host) + "\n";
     if (!history.decisions.empty()) text += "decisions:\n";
     for (const DecisionLine& line : history.decisions) text += "  " + decision_text(line) + "\n";
     return text;
@@ -57,6 +64,14 @@ Json history_json(const History& history) {
     json.set("job", Json::of_string(history.job));
     Json& passes = json.set("passes", Json::array());
     for (const PassLine& line : history.passes) passes.push(pass_json(line));
+    Json& unended = json.set("unended", Json::array());
+    for (const UnendedRun& run : history.unended) {
+        Json& one = unended.push(Json::object());
+        one.set("run", Json::of_string(run.run_id));
+        one.set("command", Json::of_string(run.command));
+        one.set("host", Json::of_string(run.host));
+        one.set("started", Json::of_time(run.started_ms));
+    }
     Json& decisions = json.set("decisions", Json::array());
     for (const DecisionLine& line : history.decisions) decisions.push(decision_json(line));
     return json;

@@ -12,6 +12,7 @@ namespace lockstep {
 struct History {
     std::string job;
     std::vector<PassLine> passes;
+    std::vector<UnendedRun> unended;
     std::vector<DecisionLine> decisions;
 };
 

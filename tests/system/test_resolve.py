@@ -348,6 +348,16 @@ class History(ResolveTest):
         text = self.lockstep("history", "pay", "--state-dir", self.state).out
         self.assertEqual([f"run {each['run']} pass 1" in line for each, line in zip(passes, text.splitlines())], [True, True])
 
+    def test_a_run_that_was_killed_is_told(self):
+        job = self.job(second=False)
+        self.mode("first", "hang")
+        self.start_lockstep("run", job, "--state-dir", self.state)
+        wait_until((self.root / "first.reached").exists, "the first phase")
+        self.kill_everything()
+        [killed] = json.loads(self.lockstep("history", job, "--state-dir", self.state, "--json").out)["unended"]
+        self.assertEqual(killed["command"], "run")
+        self.assertIn(f"run {killed['run']}: run on ", self.lockstep("history", "pay", "--state-dir", self.state).out)
+
     def test_the_status_tells_of_what_failed_with_its_last_answer_until_it_is_done(self):
         job = self.job(items=("i1", "i2"), second=False)
         self.mode("first", "refused")

@@ -246,7 +246,7 @@ TEST_CASE("the JSON of status and history has the keys of the manual", "[report]
           "journal "
           "waiters waiterPids readers ");
     const Json history = history_json(*job_history(place.options(), 20));
-    CHECK(keys(history) == "job passes decisions ");
+    CHECK(keys(history) == "job passes unended decisions ");
     CHECK(keys(history.find("passes")->elements.front()) ==
           "run command host pass begun ended durationMs done failed parked recovered left skipped open endedBecause ");
     CHECK(keys(history.find("decisions")->elements.front()) == "item step decision outputs by decided applied outcome ");
