@@ -5,6 +5,8 @@
 #include "items/link_header.hpp"
 #include "items/records.hpp"
 #include "items/url.hpp"
+#include "step/perform.hpp"
+#include "step/retry.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {

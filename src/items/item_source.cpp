@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "items/digests.hpp"
 #include "items/records.hpp"
+#include "step/perform.hpp"
 
 namespace lockstep {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "base/json.hpp"
 #include "job/job_spec.hpp"
-#include "step/action.hpp"
+#include "step/workbench.hpp"
 #include "sys/interrupt.hpp"
 
 namespace lockstep {

@@ -6,7 +6,7 @@
 #include "base/duration.hpp"
 #include "base/text.hpp"
 #include "journal/decide.hpp"
-#include "step/action.hpp"
+#include "step/request.hpp"
 
 namespace lockstep {
 

@@ -3,7 +3,7 @@
 
 #include "lock/directory_lock.hpp"
 #include "run/command_table.hpp"
-#include "step/action.hpp"
+#include "step/workbench.hpp"
 
 namespace lockstep {
 

@@ -10,7 +10,9 @@
 #include "items/item_source.hpp"
 #include "journal/journal_reader.hpp"
 #include "run/request_trial.hpp"
-#include "step/action.hpp"
+#include "step/idempotency_key.hpp"
+#include "step/request.hpp"
+#include "step/workbench.hpp"
 #include "sys/standard_streams.hpp"
 
 namespace lockstep {

@@ -8,6 +8,8 @@
 
 #include "lock/own_identity.hpp"
 #include "step/action_end.hpp"
+#include "step/perform.hpp"
+#include "step/request.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {

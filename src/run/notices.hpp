@@ -7,7 +7,8 @@
 #include "job/job_spec.hpp"
 #include "run/pass_tally.hpp"
 #include "run/stop_state.hpp"
-#include "step/action.hpp"
+#include "step/secret_store.hpp"
+#include "step/workbench.hpp"
 
 namespace lockstep {
 

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "run/back_off.hpp"
 #include "run/request_trial.hpp"
+#include "step/idempotency_key.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {

@@ -9,6 +9,7 @@
 #include "journal/journal.hpp"
 #include "run/pass_context.hpp"
 #include "run/phase_course.hpp"
+#include "step/workbench.hpp"
 
 namespace lockstep {
 

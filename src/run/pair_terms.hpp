@@ -4,7 +4,7 @@
 #include "base/duration.hpp"
 #include "base/json.hpp"
 #include "journal/journal.hpp"
-#include "step/action.hpp"
+#include "step/secret_store.hpp"
 
 namespace lockstep {
 

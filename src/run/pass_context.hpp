@@ -12,7 +12,7 @@
 #include "run/back_off.hpp"
 #include "run/pair_terms.hpp"
 #include "run/stop_state.hpp"
-#include "step/action.hpp"
+#include "step/secret_store.hpp"
 #include "sys/interrupt.hpp"
 
 namespace lockstep {

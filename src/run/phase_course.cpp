@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "step/perform.hpp"
+#include "step/retry.hpp"
 #include "step/sent_files.hpp"
 
 namespace lockstep {

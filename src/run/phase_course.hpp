@@ -7,7 +7,9 @@
 #include "journal/journal.hpp"
 #include "run/pair_terms.hpp"
 #include "run/pass_context.hpp"
-#include "step/action.hpp"
+#include "step/attempt.hpp"
+#include "step/request.hpp"
+#include "step/workbench.hpp"
 #include "sys/log.hpp"
 
 namespace lockstep {

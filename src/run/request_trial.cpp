@@ -1,8 +1,7 @@
 #include "run/request_trial.hpp"
+#include "step/request.hpp"
 
 #include <string>
-
-#include "step/action.hpp"
 
 namespace lockstep {
 

@@ -3,7 +3,9 @@
 
 #include "step/classify.hpp"
 #include "step/prepared.hpp"
+#include "step/request.hpp"
 #include "step/secret_keeper.hpp"
+#include "step/workbench.hpp"
 
 namespace lockstep {
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "step/prepared.hpp"
+#include "step/workbench.hpp"
 
 namespace lockstep {
 

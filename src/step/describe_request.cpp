@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "step/prepared.hpp"
+#include "step/request.hpp"
 
 namespace lockstep {
 

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "step/action_end.hpp"
 #include "step/command_run.hpp"
+#include "step/perform.hpp"
 #include "step/secret_keeper.hpp"
 
 namespace lockstep {

@@ -5,7 +5,10 @@
 #include <utility>
 #include <vector>
 
-#include "step/action.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "job/expression.hpp"
+#include "sys/http_client.hpp"
 
 namespace lockstep {
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "step/action.hpp"
+#include "step/request.hpp"
 #include "step/sent_files.hpp"
 
 namespace lockstep {

@@ -1,11 +1,8 @@
-// Pauses between attempts, and the key that makes attempts one.
+#include "step/retry.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <random>
-
-#include "base/digest.hpp"
-#include "step/action.hpp"
 
 namespace lockstep {
 
@@ -25,11 +22,6 @@ Millis retry_pause(const RetrySpec& retry, int next_attempt, std::optional<Milli
     const auto limit = static_cast<double>(std::min(retry.max_interval, kLongestDuration).count());
     const Millis interval{static_cast<std::int64_t>(std::clamp(grown, 0.0, limit))};
     return std::max(retry.full_jitter ? random_share(interval) : interval, retry_after.value_or(Millis{0}));
-}
-
-std::string idempotency_key(std::string_view job, std::string_view item_key, std::string_view step, PhaseName phase,
-                            int generation) {
-    return sha256_of_parts({job, item_key, step, to_string(phase), std::to_string(generation)});
 }
 
 }  // namespace lockstep

@@ -1,3 +1,5 @@
+#include "step/secret_store.hpp"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -6,8 +8,8 @@
 #include <cstdlib>
 #include <mutex>
 
-#include "step/action.hpp"
 #include "step/redact.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace lockstep {
 

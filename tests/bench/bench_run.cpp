@@ -18,6 +18,7 @@
 #include "run/command_marks.hpp"
 #include "run/pass.hpp"
 #include "run/run_options.hpp"
+#include "step/secret_store.hpp"
 
 namespace {
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "items/item_source.hpp"
+#include "step/workbench.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace lockstep::test {

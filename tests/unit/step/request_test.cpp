@@ -5,7 +5,11 @@
 
 #include <set>
 
+#include "step/idempotency_key.hpp"
 #include "step/redact.hpp"
+#include "step/request.hpp"
+#include "step/retry.hpp"
+#include "step/secret_store.hpp"
 #include "step_support.hpp"
 
 using namespace lockstep;

@@ -11,7 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "step/action.hpp"
+#include "step/perform.hpp"
+#include "step/request.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace lockstep::testing {
