@@ -11,7 +11,7 @@
 
 namespace lockstep {
 
-/// A set of 128-bit digests with open addressing. Two different texts meet once in 10^38 pairs of them.
+/// A set of 128-bit digests with open addressing. That two different texts have one is as likely as 1 in 2^128.
 class SeenTexts {
   public:
     /// @return false if it was there already

@@ -35,7 +35,7 @@ class GroupCommit {
     std::uint64_t enqueue_locked(JournalEntry entry);
     /// Waits until everything up to `number` is on the disk (synced), or only can be read back (ordered); writes it itself if
     /// nobody else does.
-    /// @param lock  holds mutex(); given up meanwhile, and held or not when this returns
+    /// @param lock  holds mutex(); it is unlocked during the wait, and may be so on return
     Result<void> wait_locked(std::unique_lock<std::mutex>& lock, std::uint64_t number, Durability durability);
     /// The number of the last entry.
     std::uint64_t last_locked() const { return enqueued_; }

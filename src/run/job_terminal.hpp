@@ -5,12 +5,10 @@
 // alone, and the command. Whichever is in the foreground may read from the terminal, and gets what is typed as signals (Ctrl-C,
 // Ctrl-Z).
 //
-//   the command stops   the guardian takes the terminal back and stops as well (SIGTSTP, SIGTTIN, SIGTTOU: the same), its
-//   parent, the
-//                       front, sees that and stops the whole job, and the shell sees that
-//   fg, bg              the shell continues the job (SIGCONT), the front the guardian, and the guardian the command, which gets
-//   the
-//                       terminal if the shell has given it to the job
+//   the command stops   the guardian takes the terminal back and stops as well (SIGTSTP; SIGTTIN and SIGTTOU: the same);
+//                       its parent, the front, sees that and stops the whole job, and the shell sees that
+//   fg, bg              the shell continues the job (SIGCONT), the front the guardian, and the guardian the command,
+//                       which gets the terminal if the shell has given it to the job
 //
 // No shell there, or one without job control: nobody could let the job go on, and the kernel does not stop it (POSIX: an
 // orphaned process group). Then the command goes on, too; if it wanted to read in the background it gets SIGHUP, as the

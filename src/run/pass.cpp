@@ -172,7 +172,7 @@ std::optional<Item> Pass::take_unlisted() {
 /// With mutex_ held. One that every pass finds again is told once, as a parked pair is.
 void Pass::count_bad(const std::string& what) {
     tally_.count_bad(what, told_records_->told_before(what));
-    check_tolerated();
+    count_failure();
 }
 
 void Pass::carry_out(const Item& item, Workbench& bench) {
@@ -185,7 +185,7 @@ void Pass::carry_out(const Item& item, Workbench& bench) {
     }
     const std::lock_guard guard(mutex_);
     tally_.count(*end, item.key);
-    if (*end == PairEnd::failed || *end == PairEnd::parked || *end == PairEnd::open) check_tolerated();
+    if (*end == PairEnd::failed || *end == PairEnd::parked || *end == PairEnd::open) count_failure();
     look_at(*end, course.found_nobody());
 }
 
@@ -197,7 +197,7 @@ void Pass::look_at(PairEnd end, bool found_nobody) {
 }
 
 /// With mutex_ held. What was parked or open before this pass does not count: it must not keep other items from being done.
-void Pass::check_tolerated() {
+void Pass::count_failure() {
     const auto& tolerated = context_.job.tolerated_failure_count;
     if (!tolerated || context_.ended.fired() || ++failures_ <= *tolerated) return;
     log::error("more than {} items failed (toleratedFailureCount): no further item is begun", *tolerated);

@@ -38,7 +38,7 @@ class Pass {
     void carry_out(const Item& item, Workbench& bench);
     void look_at(PairEnd end, bool found_nobody);
     void count_bad(const std::string& what);
-    void check_tolerated();
+    void count_failure();
     void watch_connections(PairEnd end, bool found_nobody);
     void end_with(Error error);
     void end_with(ExitStatus status, const std::string& because);

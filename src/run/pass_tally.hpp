@@ -24,7 +24,8 @@ struct PassResult {
     std::int64_t told_before = 0;
     std::int64_t not_tried = 0;             ///< of the failed and half done: left alone until their back-off is over
     std::string first_not_tried;            ///< the key of one of them
-    std::vector<std::string> failed_items;  ///< keys of the first of those that no earlier pass told of
+    std::vector<std::string> failed_items;  ///< of the first of those that no earlier pass told of: their keys; of a record
+                                            ///< that is none, what was said
     std::vector<std::string> parked_items;  ///< of those parked by this pass, likewise
     bool uneventful = false;                ///< busy, or stopped before it began: nobody needs to be told
     bool left_uncounted = false;            ///< there may be more left: the source was not read to its end
@@ -61,14 +62,15 @@ class PassTally {
 
     /// An error came while this item was in hand; count_cut() tells what became of it.
     void cut(const std::string& item_key) { cut_.insert(item_key); }
-    /// To be called once, after an error. It cuts what is in hand, and one of the journal takes the last ends with it: the next
-    /// run finds those pairs half done.
+    /// To be called once, after an error: what was in hand is counted as the journal has it. After an error of the journal's
+    /// the ends written last may be missing in it; those items are counted once more, as half done, for so the next run finds
+    /// them.
     void count_cut(Journal& journal);
 
     void end_with(ExitStatus status, const std::string& because) { result_.end_with(status, because); }
     void end_with(Error error) { result_.end_with(std::move(error)); }
 
-    /// At the end: is every item as it should be?
+    /// At the end: an item that is not done makes the status and the reason other than those of a success.
     void judge_items();
     /// At the end: one item was asked for, and that is no success that anybody waits for.
     void only_one_item() {

@@ -32,12 +32,13 @@ class Runner {
     /// Tells the lock's record what is in hand, for the main thread: the work does not wait for it. Failures do not matter: the
     /// record decides nothing.
     void publish_activity();
-    /// Tells the lock's record who asked for a stop and when, and until when it may take (wall clock, 0: not known).
+    /// Who asked for a stop, and until when it may take (wall clock, 0: not known).
     struct StopNote {
         std::string by;
         std::int64_t stop_by_ms = 0;  ///< the grace is used up
         std::int64_t kill_at_ms = 0;  ///< the supervisor kills
     };
+    /// Tells it to the lock's record, with the time at which the first of them came.
     void note_stopping(const StopNote& note);
     /// The supervisor's SIGTERM is for the commands, too: from now on they ignore it, unless the job file says otherwise.
     void shield_commands() { shield_commands_ = true; }
