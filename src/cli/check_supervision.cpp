@@ -78,7 +78,7 @@ std::string ConfiguredSupervisors::nobody_runs(const JobSpec& job) const {
 
 bool would_be_cut(const std::vector<Supervision>& supervisions) {
     return std::ranges::any_of(supervisions, [](const Supervision& one) {
-        return one.verdict == StopVerdict::too_short || one.verdict == StopVerdict::unknown;
+        return one.verdict != StopVerdict::enough && one.verdict != StopVerdict::tight;
     });
 }
 

@@ -21,11 +21,12 @@ std::string replaced(std::string text, std::string_view what, std::string_view w
     return text;
 }
 
-std::string systemd_word(const std::string& word) {
-    const std::string doubled = replaced(replaced(word, "%", "%%"), "$", "$$");
+std::string systemd_quoted(const std::string& word) {
     const bool bare = !word.empty() && word.find_first_of(" \t\"'\\;") == std::string::npos;
-    return bare ? doubled : "\"" + replaced(replaced(doubled, "\\", "\\\\"), "\"", "\\\"") + "\"";
+    return bare ? word : "\"" + replaced(replaced(word, "\\", "\\\\"), "\"", "\\\"") + "\"";
 }
+
+std::string systemd_word(const std::string& word) { return systemd_quoted(replaced(replaced(word, "%", "%%"), "$", "$$")); }
 
 }  // namespace
 
@@ -41,12 +42,20 @@ Result<std::vector<std::string>> command_words(const EntryRequest& request) {
 }
 
 std::string for_supervisord(const std::vector<std::string>& words) {
-    const std::string line = replaced(joined(words, [](const std::string& word) { return shell_quoted(word); }), "%", "%%");
+    std::vector<std::string> doubled = words;
+    for (std::string& word : doubled) word = replaced(word, "%", "%%");
+    return for_supervisord_as_written(doubled);
+}
+
+std::string for_supervisord_as_written(const std::vector<std::string>& words) {
+    const std::string line = joined(words, [](const std::string& word) { return shell_quoted(word); });
     // Only ever inside single quotes, where '' ends them and begins them again.
     return replaced(replaced(line, " ;", " '';"), " #", " ''#");
 }
 
 std::string for_systemd(const std::vector<std::string>& words) { return joined(words, systemd_word); }
+
+std::string for_systemd_as_written(const std::vector<std::string>& words) { return joined(words, systemd_quoted); }
 
 std::string for_cron(const std::vector<std::string>& words) {
     return replaced(joined(words, [](const std::string& word) { return shell_quoted(word); }), "%", "\\%");

@@ -11,8 +11,12 @@ Result<std::vector<std::string>> command_words(const EntryRequest& request);
 
 /// supervisord's `command`: split by shlex, then '%' expanded, and " ;" begins a comment even inside quotes.
 std::string for_supervisord(const std::vector<std::string>& words);
+/// The same of words in which '%' is written as the supervisor reads it already.
+std::string for_supervisord_as_written(const std::vector<std::string>& words);
 /// ExecStart=: systemd.service(5), "COMMAND LINES"; '%' and '$' are doubled.
 std::string for_systemd(const std::vector<std::string>& words);
+/// The same of words in which '%' and '$' are written as systemd reads them already.
+std::string for_systemd_as_written(const std::vector<std::string>& words);
 /// crontab(5): sh's words, '%' with a backslash.
 std::string for_cron(const std::vector<std::string>& words);
 /// A flow sequence of double-quoted scalars; "$(" is doubled, for Kubernetes expands $(NAME) in it.

@@ -46,7 +46,7 @@ char unescaped(std::string_view line, std::size_t& at) {
     return letter != std::string_view::npos ? kMeant[letter] : c;
 }
 
-/// Quotes, backslashes and specifiers, as they are read with the unit.
+/// Quotes, backslashes and, of a unit that is named, specifiers, as they are read with it.
 std::vector<std::string> words_of(std::string_view line, const std::string& unit) {
     std::vector<std::string> words;
     std::optional<std::string> word;
@@ -66,7 +66,7 @@ std::vector<std::string> words_of(std::string_view line, const std::string& unit
             quote = 0;
         } else if (c == '\\' && more) {
             *word += unescaped(line, ++at);
-        } else if (c == '%' && more) {
+        } else if (c == '%' && more && !unit.empty()) {
             ++at;
             *word += specifier(line[at], unit).value_or(std::string(line.substr(at - 1, 2)));
         } else {
@@ -104,6 +104,8 @@ void add_words_of(const std::string& value, std::vector<std::string>& words) {
     }
 }
 
+std::size_t signs_before(std::string_view line) { return std::min(line.find_first_not_of("@-:+!"), line.size()); }
+
 }  // namespace
 
 UnitVariables unit_variables(const UnitFiles& files) {
@@ -122,9 +124,9 @@ UnitVariables unit_variables(const UnitFiles& files) {
 }
 
 std::vector<std::string> exec_words(std::string_view line, const std::string& unit, const UnitVariables& variables) {
-    bool expands = true;
-    for (; !line.empty() && std::string_view("@-:+!").contains(line.front()); line.remove_prefix(1))
-        expands = expands && line.front() != ':';
+    const std::size_t signs = signs_before(line);
+    const bool expands = !line.substr(0, signs).contains(':');
+    line.remove_prefix(signs);
     std::vector<std::string> written = words_of(line, unit);
     if (!expands) return written;
     std::vector<std::string> words;
@@ -140,6 +142,11 @@ std::vector<std::string> exec_words(std::string_view line, const std::string& un
         }
     }
     return words;
+}
+
+WrittenExec written_exec(std::string_view line) {
+    const std::size_t signs = signs_before(line);
+    return {std::string(line.substr(0, signs)), words_of(line.substr(signs), "")};
 }
 
 std::optional<std::string> with_specifiers(std::string_view text, const std::string& unit) {

@@ -20,6 +20,13 @@ UnitVariables unit_variables(const UnitFiles& files);
 /// specifiers and variables stay as they are written.
 std::vector<std::string> exec_words(std::string_view line, const std::string& unit, const UnitVariables& variables = {});
 
+/// The words as they are written, specifiers and variables too, and the signs before the program.
+struct WrittenExec {
+    std::string signs;
+    std::vector<std::string> words;
+};
+WrittenExec written_exec(std::string_view line);
+
 /// A path in a unit; nullopt: it has a specifier that is not known here.
 std::optional<std::string> with_specifiers(std::string_view text, const std::string& unit);
 

@@ -52,6 +52,9 @@ Words words_of_script(const std::string& word) {
     return words;
 }
 
+/// Behind `lockstep`: run, loop, or what is expanded to one perhaps.
+bool is_run(const std::string& word) { return word == "run" || word == "loop" || is_open(word); }
+
 /// Of what stands behind `lockstep run`: a file that is there decides it, whatever else cannot be told.
 std::string untold_among(const Words& words, std::size_t from, const std::string& here) {
     std::string untold;
@@ -72,11 +75,19 @@ bool runs_job(const Words& words, const std::string& directory, const std::strin
     std::string here = directory;
     for (std::size_t i = 0; i < words.size(); ++i) {
         const std::string& word = words[i];
-        if (names_lockstep(word)) program = true;
+        if (names_lockstep(word) && i + 1 < words.size()) program = program || is_run(words[i + 1]);
         if (program && same_file(word, here, job_file)) return true;
         if (!program && word == "cd" && i + 1 < words.size()) here = directory_after_cd(here, words[i + 1]);
         const Words inner = words_of_script(word);
         if (!inner.empty() && runs_job(inner, here, job_file)) return true;
+    }
+    return false;
+}
+
+bool runs_once(const Words& words) {
+    for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+        if (names_lockstep(words[i]) && words[i + 1] == "run") return true;
+        if (const Words inner = words_of_script(words[i + 1]); !inner.empty() && runs_once(inner)) return true;
     }
     return false;
 }
@@ -86,8 +97,7 @@ std::string untold_job(const Words& words, const std::string& directory) {
     for (std::size_t i = 0; i + 1 < words.size(); ++i) {
         const std::string& next = words[i + 1];
         if (words[i] == "cd") here = directory_after_cd(here, next);
-        if (names_lockstep(words[i]) && (next == "run" || next == "loop" || is_open(next)))
-            return untold_among(words, is_open(next) ? i + 1 : i + 2, here);
+        if (names_lockstep(words[i]) && is_run(next)) return untold_among(words, is_open(next) ? i + 1 : i + 2, here);
         const Words inner = words_of_script(next);
         if (const std::string found = untold_job(inner, here); !found.empty()) return found;
     }

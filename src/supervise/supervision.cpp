@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "base/exit_status.hpp"
-#include "supervise/shell_front.hpp"
+#include "supervise/supervision_front.hpp"
 
 namespace lockstep {
 
@@ -19,11 +19,10 @@ Advice advice(const ConfigPlace& stated, const ConfigPlace& section, std::string
 
 /// @param stated  the line of the section that says how long it waits; empty: none does
 void judge(Supervision& supervision, const ConfigPlace& stated, const std::string& write, const std::string& section) {
-    const Millis needed = supervision.budget.longest_pair + supervision.budget.margin;
-    if (supervision.verdict != StopVerdict::unknown) {
-        supervision.verdict = !supervision.given || *supervision.given >= needed      ? StopVerdict::enough
-                              : *supervision.given >= supervision.budget.longest_pair ? StopVerdict::tight
-                                                                                      : StopVerdict::too_short;
+    if (supervision.given_known) {
+        supervision.verdict = verdict_of(supervision.given, supervision.budget, supervision.delay);
+    } else {
+        supervision.verdict = StopVerdict::unknown;
     }
     if (supervision.verdict == StopVerdict::enough) return;
     supervision.change = advice(stated, supervision.place, section, write);
@@ -47,14 +46,16 @@ bool names_try_again(std::string list) {
     return false;
 }
 
-void warn_of_shell(Supervision& supervision, const std::vector<std::string>& words) {
-    if (const auto shell = shell_in_front(words))
-        supervision.warnings.push_back({supervision.place, false, shell->why, shell->write});
-}
-
 void warn_of_restarts(Supervision& supervision, const SupervisordProgram& program) {
     const bool only_unexpected = program.autorestart.value == "unexpected";
-    if (only_unexpected && !program.exitcodes.unknown && !names_try_again(program.exitcodes.value)) {
+    const bool again_and_again = is_true(program.autorestart.value) && runs_once(program.words);
+    if (again_and_again) {
+        supervision.warnings.push_back(
+            advice(program.autorestart.place, program.place,
+                   "autorestart=" + program.autorestart.value + " starts lockstep run again at once, however it ended",
+                   "autorestart=unexpected"));
+    }
+    if ((only_unexpected || again_and_again) && !program.exitcodes.unknown && !names_try_again(program.exitcodes.value)) {
         supervision.warnings.push_back(
             advice(program.exitcodes.place, program.place,
                    "exitcodes=" + program.exitcodes.value +
@@ -76,6 +77,7 @@ std::string_view to_string(StopVerdict verdict) {
         case StopVerdict::enough: return "enough";
         case StopVerdict::tight: return "tight";
         case StopVerdict::too_short: return "too short";
+        case StopVerdict::lost: return "lost";
         case StopVerdict::unknown: return "unknown";
     }
     return "";
@@ -86,19 +88,26 @@ Supervision supervision_of(const JobSpec& job, const SupervisordProgram& program
     supervision.supervisor = "supervisord";
     supervision.name = program.name;
     supervision.place = program.place;
+    const StopRoute route = stop_route(program.words);
     supervision.budget = stop_budget(job);
+    delay(supervision, route);
     supervision.setting = "stopwaitsecs=" + program.stopwaitsecs.value;
     supervision.setting_place = program.stopwaitsecs.place;
     long long seconds = 0;
     std::from_chars(program.stopwaitsecs.value.data(), program.stopwaitsecs.value.data() + program.stopwaitsecs.value.size(),
                     seconds);
     supervision.given = std::clamp(Millis{seconds * 1000}, Millis{0}, kLongestDuration);
-    if (program.stopwaitsecs.unknown) supervision.verdict = StopVerdict::unknown;
+    supervision.given_known = !program.stopwaitsecs.unknown;
     judge(supervision, supervision.setting_place, "stopwaitsecs=" + std::to_string(supervision.budget.seconds),
           "[" + program.section + "]");
 
-    warn_of_shell(supervision, program.words);
-    if (!is_stop_request(program.stopsignal.value)) {
+    const bool all_are_told = is_true(program.stopasgroup.value);
+    weigh(supervision, route, all_are_told, program.command_place,
+          [&](const auto& mended) { return command_line(program, mended); });
+    if (program.stopsignal.unknown) {
+        worsen(supervision, StopVerdict::unknown);
+    } else if (!is_stop_request(program.stopsignal.value)) {
+        worsen(supervision, StopVerdict::lost);
         supervision.warnings.push_back(
             advice(program.stopsignal.place, program.place,
                    "stopsignal=" + program.stopsignal.value + " is no request to stop: nothing happens until SIGKILL",
@@ -122,6 +131,13 @@ Supervision supervision_of(const JobSpec& job, const SystemdUnit& unit) {
     supervision.name = unit.name;
     supervision.place = unit.place;
     supervision.budget = stop_budget(job);
+    // control-group tells each process by itself, whatever stands in front.
+    const bool all_are_told = unit.kill_mode.value == "control-group";
+    std::vector<StopRoute> routes;
+    for (const auto& words : unit.commands) {
+        routes.push_back(stop_route(words));
+        if (!all_are_told) delay(supervision, routes.back());
+    }
     supervision.given = unit.stop_timeout;
     supervision.setting = unit.stop_setting.key + "=" + unit.stop_setting.value;
     supervision.setting_place = unit.stop_setting.place;
@@ -137,7 +153,11 @@ Supervision supervision_of(const JobSpec& job, const SystemdUnit& unit) {
         supervision.change.reset();
         supervision.extended = true;
     }
-    for (const auto& words : unit.commands) warn_of_shell(supervision, words);
+    for (std::size_t i = 0; i < routes.size(); ++i) {
+        const UnitAssignment& line = unit.command_lines[i];
+        weigh(supervision, routes[i], all_are_told, line.place,
+              [&](const auto& mended) { return exec_line(line, unit.commands[i], mended); });
+    }
 
     if (unit.kill_mode.value == "control-group" && job.shield != true) {
         supervision.warnings.push_back(advice(unit.kill_mode.place, unit.place,
@@ -146,10 +166,12 @@ Supervision supervision_of(const JobSpec& job, const SystemdUnit& unit) {
                                                   " sends SIGTERM to the commands in hand, too",
                                               "KillMode=mixed"));
     } else if (unit.kill_mode.value == "none") {
+        worsen(supervision, StopVerdict::lost);
         supervision.warnings.push_back(advice(unit.kill_mode.place, unit.place,
                                               "KillMode=none sends no SIGTERM at all: it is not stopped", "KillMode=mixed"));
     }
     if (!is_stop_request(unit.kill_signal.value)) {
+        worsen(supervision, StopVerdict::lost);
         supervision.warnings.push_back(
             advice(unit.kill_signal.place, unit.place,
                    "KillSignal=" + unit.kill_signal.value + " is no request to stop: nothing happens until SIGKILL",

@@ -10,8 +10,7 @@ namespace {
 constexpr std::size_t kLongestPlace = 4096;
 
 std::string given_text(const Supervision& supervision) {
-    if (supervision.verdict == StopVerdict::unknown)
-        return "unknown: " + printable(supervision.setting) + " cannot be expanded here";
+    if (!supervision.given_known) return "unknown: " + printable(supervision.setting) + " cannot be expanded here";
     const std::string time = supervision.given ? format_duration(*supervision.given) : "for ever";
     const std::string where =
         supervision.setting_place.file.empty() ? "the default" : printable(supervision.setting_place.text(), kLongestPlace);
@@ -20,7 +19,8 @@ std::string given_text(const Supervision& supervision) {
 
 /// "write  conf:12: stopwaitsecs=55"
 std::string write_text(const Advice& advice) {
-    return printable(advice.place.text(), kLongestPlace) + (advice.add ? ": add " : ": write ") + printable(advice.write);
+    return printable(advice.place.text(), kLongestPlace) + (advice.add ? ": add " : ": write ") +
+           printable(advice.write, kLongestPlace);
 }
 
 std::string verdict_text(const Supervision& supervision) {
@@ -32,6 +32,7 @@ std::string verdict_text(const Supervision& supervision) {
                        : "enough";
         case StopVerdict::tight: return "tight: the longest pair fits, but not the time to end after it";
         case StopVerdict::too_short: return "too short: a stop can be cut by SIGKILL";
+        case StopVerdict::lost: return "lost: no request to stop gets to lockstep";
         case StopVerdict::unknown: return "unknown";
     }
     return "";
@@ -57,9 +58,10 @@ Json advice_json(const Advice& advice) {
 }  // namespace
 
 std::string supervision_text(const Supervision& supervision) {
-    const std::string needed = std::to_string(supervision.budget.seconds) + "s: the longest pair, " +
-                               format_duration(supervision.budget.longest_pair) + ", and " +
-                               format_duration(supervision.budget.margin) + " to end";
+    const std::string needed =
+        std::to_string(supervision.budget.seconds) + "s: the longest pair, " +
+        format_duration(supervision.budget.longest_pair) + ", and " + format_duration(supervision.budget.margin) + " to end" +
+        (supervision.delay.count() > 0 ? ", behind the grace of lockstep exec, " + format_duration(supervision.delay) : "");
     std::string text = "  " + supervision.supervisor + " " + printable(supervision.name) + ", " +
                        printable(supervision.place.text(), kLongestPlace) + "\n    must wait  " + needed + "\n    waits      " +
                        given_text(supervision) + "\n    verdict    " + verdict_text(supervision) + "\n";
@@ -78,7 +80,7 @@ Json supervision_json(const Supervision& supervision) {
     json.set("extended", Json::of_boolean(supervision.extended));
     json.set("longestPairMs", Json::of_number(supervision.budget.longest_pair.count()));
     json.set("neededSeconds", Json::of_number(supervision.budget.seconds));
-    const bool known = supervision.given && supervision.verdict != StopVerdict::unknown;
+    const bool known = supervision.given && supervision.given_known;
     json.set("givenMs", known ? Json::of_number(supervision.given->count()) : Json());
     json.set("setting", Json::of_string(supervision.setting));
     json.set("settingPlace", place_json(supervision.setting_place));

@@ -171,6 +171,8 @@ class Reader {
         const SupervisordSetting command = setting(section, "command", "", names);
         if (command.place.file.empty()) return wrong(section.place, "[" + section.name + "] has no command");
         program.words = shlex_split(command.value).value_or(std::vector<std::string>{});
+        program.command = ini_.find(section.name, "command")->value;
+        program.command_place = command.place;
         program.directory = directory_of(section, names);
         program.stopwaitsecs = setting(section, "stopwaitsecs", "10", names);
         program.stopsignal = setting(section, "stopsignal", "TERM", names);

@@ -24,9 +24,11 @@ struct SupervisordProgram {
     std::string section;             ///< "program:ship-orders"
     ConfigPlace place;               ///< of that section
     std::vector<std::string> words;  ///< of its command; empty if that is no list of words
-    std::string directory;           ///< that it is run in; "" unknown
-    int processes = 1;               ///< numprocs
-    ConfigPlace processes_place;     ///< where that is said; empty: nowhere
+    std::string command;             ///< as it is written
+    ConfigPlace command_place;
+    std::string directory;        ///< that it is run in; "" unknown
+    int processes = 1;            ///< numprocs
+    ConfigPlace processes_place;  ///< where that is said; empty: nowhere
     SupervisordSetting stopwaitsecs, stopsignal, stopasgroup, killasgroup, autorestart, exitcodes;
 };
 

@@ -6,7 +6,7 @@
 #include <charconv>
 
 #include "base/text.hpp"
-#include "supervise/shell_front.hpp"
+#include "supervise/stop_route.hpp"
 #include "supervise/systemctl.hpp"
 #include "supervise/time_span.hpp"
 
@@ -108,8 +108,13 @@ SystemdUnit systemd_unit_of(const UnitFiles& files, const UnitAssignment& defaul
     const UnitVariables variables = unit_variables(files);
     for (const UnitAssignment& one : files.assignments) {
         if (one.section != "Service") continue;
-        if (one.key == "ExecStart" && one.value.empty()) unit.commands.clear();
-        if (one.key == "ExecStart" && !one.value.empty()) unit.commands.push_back(exec_words(one.value, files.name, variables));
+        if (one.key == "ExecStart" && one.value.empty()) {
+            unit.commands.clear();
+            unit.command_lines.clear();
+        } else if (one.key == "ExecStart") {
+            unit.commands.push_back(exec_words(one.value, files.name, variables));
+            unit.command_lines.push_back(one);
+        }
         if (one.key == "SuccessExitStatus" && one.value.empty()) unit.success_exit_status.clear();
         if (one.key == "SuccessExitStatus") unit.success_exit_status += one.value + " ";
     }

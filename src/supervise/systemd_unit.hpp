@@ -17,6 +17,7 @@ struct SystemdUnit {
     std::string name;
     ConfigPlace place;                               ///< of its [Service]
     std::vector<std::vector<std::string>> commands;  ///< ExecStart=, as words
+    std::vector<UnitAssignment> command_lines;       ///< each as it is written
     std::string directory;                           ///< WorkingDirectory=, "/" by default; "" unknown
 
     std::optional<Millis> stop_timeout;  ///< nullopt: for ever

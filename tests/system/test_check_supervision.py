@@ -4,11 +4,12 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import signal
 import unittest
 
 from supervisor import needs_supervisord, read_by_supervisord
-from support import LOCKSTEP, SystemTest
+from support import LOCKSTEP, SystemTest, wait_until
 
 # Each program runs a job of its own, {job}; what is odd about it is odd in a way that people write.
 CONFIG = """
@@ -168,7 +169,9 @@ class OfSupervisord(CheckTest):
                 script = script.format(log=self.root / "log", run=f"{LOCKSTEP} run {job} --state-dir {self.state}")
                 config = self.config("stopwaitsecs=100\nexitcodes=0,75\n")
                 config.write_text(config.read_text().replace("lockstep loop job.json", f"{shell} -c {shlex.quote(script)}"))
-                warning, = self.check(job, "--supervisord", config, status=0)[0]["supervised"][0]["warnings"]
+                told = self.check(job, "--supervisord", config, status=1)[0]["supervised"][0]
+                self.assertEqual(told["verdict"], "lost")
+                warning, = told["warnings"]
                 lines = len(self.story())
                 process, program, release = self.in_hand([shell, "-c", script], lines + 1)
                 self.assertIn(program, ("dash", "bash"))
@@ -176,13 +179,49 @@ class OfSupervisord(CheckTest):
                 process.wait()
                 self.assert_nothing_left()
                 advised = warning["write"]
-                argv = shlex.split(advised) if advised.startswith("bash -c") else [shell, "-c", advised]
+                argv = shlex.split(advised.removeprefix("command=")) if advised.startswith("command=") else [shell, "-c", advised]
                 process, program, release = self.in_hand(argv, lines + 5)
                 self.assertEqual(program, "lockstep-job")
                 process.send(signal.SIGTERM)
                 release()
                 self.assertIn(process.wait(), (0, 75))
                 self.assert_whole_pairs(at_least=2)
+
+    def test_what_stays_in_front_ends_by_a_stop_that_lockstep_never_hears_of_and_the_line_to_write_is_stopped(self):
+        job = self.article()
+        run = [LOCKSTEP, "run", job, "--state-dir", self.state]
+        for front, verdict in ((["flock", "-n", self.root / "file"], "lost"), (["setlock", "-n", self.root / "file"], "enough"),
+                               (["env", "nice", "flock", self.root / "file"], "lost"), (["timeout", "1h"], "enough"),
+                               (["timeout", "-k", "0.1", "1h"], "too short")):
+            if shutil.which(front[0]) is None:
+                continue
+            with self.subTest(front=front):
+                argv = [str(word) for word in front + run]
+                config = self.config("stopwaitsecs=100\nexitcodes=0,75\n")
+                config.write_text(config.read_text().replace("lockstep loop job.json", shlex.join(argv)))
+                told = self.check(job, "--supervisord", config, status=verdict != "enough")[0]["supervised"][0]
+                self.assertEqual(told["verdict"], verdict)
+                lines = len(self.story())
+                process, _, release = self.in_hand(argv, lines + 1)
+                process.send(signal.SIGTERM)
+                if verdict != "enough":
+                    self.assertIn(process.wait(), (-signal.SIGTERM, -signal.SIGKILL), "it has not waited for the pair")
+                release()
+                process.wait()
+                wait_until(lambda: not self.lock.exists(), "the lock is given back")
+                advised = shlex.split(told["warnings"][0]["write"].removeprefix("command=")) if told["warnings"] else argv
+                process, _, release = self.in_hand(advised, len(self.story()) + 1)
+                process.send(signal.SIGTERM)
+                release()
+                self.assertIn(process.wait(), (0, 75))
+                self.assert_whole_pairs(at_least=1)
+
+    def test_lockstep_exec_in_front_defers_a_stop_and_the_time_that_is_named_is_enough(self):
+        job = self.job(seconds=1)
+        config = self.config("stopwaitsecs=18\nexitcodes=0,75\n")
+        config.write_text(config.read_text().replace("lockstep loop", "lockstep exec --grace 7s x -- lockstep loop"))
+        one = self.check(job, "--supervisord", config, status=1)[0]["supervised"][0]
+        self.assertEqual((one["verdict"], one["neededSeconds"], one["change"]["write"]), ("too short", 24, "stopwaitsecs=24"))
 
     def test_a_configuration_that_cannot_be_read_is_an_error_of_its_own(self):
         self.assertEqual(self.lockstep("check", self.job(), "--supervisord", self.root / "none.conf").status, 66)

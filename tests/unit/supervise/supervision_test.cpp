@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "job/job_file.hpp"
+#include "supervise/shlex.hpp"
 #include "supervise/supervision.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -25,6 +26,7 @@ SupervisordProgram program(const std::string& stopwaitsecs) {
     program.name = "a";
     program.section = "program:a";
     program.place = {"c", 3};
+    program.command_place = {"c", 4};
     program.stopwaitsecs = {stopwaitsecs, {"c", 5}, false};
     program.stopsignal = {"TERM", {}, false};
     program.stopasgroup = program.killasgroup = {"false", {}, false};
@@ -137,7 +139,8 @@ TEST_CASE("a stop timeout that is too short is enough where systemd hears the ru
           "KillMode=control-group\nNotifyAccess=all\n", "KillMode=none\nNotifyAccess=main\n",
           "KillMode=mixed\nNotifyAccess=main\nExecStart=\nExecStart=sh -c 'lockstep run a; true'\n"}) {
         INFO(settings);
-        CHECK(verdict(settings).verdict == StopVerdict::too_short);
+        const bool lost = std::string_view(settings).contains("none\nN") || std::string_view(settings).contains("sh -c");
+        CHECK(verdict(settings).verdict == (lost ? StopVerdict::lost : StopVerdict::too_short));
         CHECK_FALSE(verdict(settings).extended);
         CHECK(verdict(settings).change->write == "TimeoutStopSec=25s");
     }
@@ -149,7 +152,7 @@ TEST_CASE("a run behind a shell that stays in front is not heard, whatever the s
     for (const char* script : {"exec >>/var/log/l.log 2>&1; lockstep loop A", "exec lockstep loop A 2>&1 | logger"}) {
         const Supervision one = supervision_of(job(), unit(base + "ExecStart=/bin/sh -c '" + script + "'\n"));
         INFO(script);
-        CHECK(one.verdict == StopVerdict::too_short);
+        CHECK(one.verdict == StopVerdict::lost);
         CHECK(one.warnings.size() == 1);
     }
 }
@@ -165,14 +168,79 @@ TEST_CASE("a shell that stays in front of lockstep, and so takes the stop reques
         in_a_shell.words = {shell, option, script};
         return warnings(supervision_of(job(), in_a_shell));
     };
-    CHECK(told("/bin/sh", "-c", "cd /srv && lockstep loop a.json") == "c:3 write exec lockstep loop a.json\n");
-    CHECK(told("bash", "-lc", ". ./env; /opt/lockstep run a.json") == "c:3 write exec /opt/lockstep run a.json\n");
+    CHECK(told("/bin/sh", "-c", "cd /srv && lockstep loop a.json") ==
+          "c:4 write command=/bin/sh -c 'cd /srv && exec lockstep loop a.json'\n");
+    CHECK(told("bash", "-lc", ". ./env; /opt/lockstep run a.json") ==
+          "c:4 write command=bash -lc '. ./env; exec /opt/lockstep run a.json'\n");
     CHECK(told("sh", "-c", "cd /srv && exec lockstep loop a.json").empty());
     CHECK(told("sh", "-c", "exec nice -n 5 lockstep loop a.json").empty());
-    CHECK(told("/bin/sh", "-c", "lockstep loop a.json") == "c:3 write exec lockstep loop a.json\n");
+    CHECK(told("/bin/sh", "-c", "lockstep loop a.json") == "c:4 write command=/bin/sh -c 'exec lockstep loop a.json'\n");
     CHECK(told("/bin/bash", "-c", "lockstep loop a.json").empty());
     CHECK_THAT(warnings(supervision_of(job(), unit("ExecStart=/bin/sh -c 'cd / && lockstep loop a'\nKillMode=mixed\n"))),
-               Contains("u:1 write exec lockstep loop a"));
+               Contains("u:2 write ExecStart=/bin/sh -c \"cd / && exec lockstep loop a\"\n"));
+}
+
+TEST_CASE("a stop that does not get to the run, or is cut in front of it, is never enough", "[verdict]") {
+    const auto under = [](const std::string& words, const std::string& stopwaitsecs = "100") {
+        auto one = program(stopwaitsecs);
+        one.command = words;
+        one.words = shlex_split(words).value();
+        return supervision_of(job(), one);
+    };
+    const Supervision lost = under("flock -n /tmp/x.lock lockstep loop %(here)s/a.json");
+    CHECK(lost.verdict == StopVerdict::lost);
+    CHECK(warnings(lost) == "c:4 write command=lockstep loop '%(here)s/a.json'\n");
+    CHECK_THAT(supervision_text(lost), Contains("verdict    lost: no request to stop gets to lockstep"));
+    CHECK(under("guard lockstep loop a.json").verdict == StopVerdict::unknown);
+    CHECK(warnings(under("guard lockstep loop a.json")) == "c:4 write command=lockstep loop a.json\n");
+    CHECK(under("timeout -k 1 1h lockstep loop a.json").verdict == StopVerdict::too_short);
+    CHECK(under("timeout -k 24 1h lockstep loop a.json").verdict == StopVerdict::tight);
+    CHECK(under("timeout -k 25 1h lockstep loop a.json").verdict == StopVerdict::enough);
+    CHECK(warnings(under("timeout -k 1 1h lockstep loop a.json")) == "c:4 write command=timeout 1h lockstep loop a.json\n");
+    CHECK(warnings(under("runuser -u bob lockstep loop a.json")) == "c:4 write command=lockstep loop a.json and user=bob\n");
+
+    const Supervision deferred = under("lockstep exec x -- lockstep loop a.json", "54");
+    CHECK(deferred.verdict == StopVerdict::tight);
+    CHECK(deferred.change->write == "stopwaitsecs=55");
+    CHECK_THAT(supervision_text(deferred), Contains("must wait  55s") && Contains("the grace of lockstep exec, 30s"));
+    CHECK(under("lockstep exec x -- lockstep loop a.json", "25").verdict == StopVerdict::too_short);
+    CHECK(under("lockstep exec --grace 0 x -- lockstep loop a.json", "25").verdict == StopVerdict::enough);
+}
+
+TEST_CASE("what tells every process of a stop tells lockstep, whatever stands in front", "[verdict]") {
+    const std::string line = "SuccessExitStatus=75\nTimeoutStopSec=25\nExecStart=-/usr/bin/flock /x lockstep loop %h/a.json\n";
+    const Supervision mixed = supervision_of(job(), unit(line + "KillMode=mixed\n"));
+    CHECK(mixed.verdict == StopVerdict::lost);
+    CHECK(warnings(mixed) == "u:4 write ExecStart=-lockstep loop %h/a.json\n");
+    CHECK(supervision_of(job(), unit(line)).verdict == StopVerdict::enough);
+    CHECK(supervision_of(job(), unit("TimeoutStopSec=25\nExecStart=lockstep exec x lockstep loop a\n")).verdict ==
+          StopVerdict::enough);
+    auto group = program("25");
+    group.words = {"flock", "/x", "lockstep", "loop", "a"};
+    group.stopasgroup = {"true", {"c", 8}, false};
+    CHECK(supervision_of(job(), group).verdict == StopVerdict::enough);
+}
+
+TEST_CASE("a stop signal that is no request is never enough", "[verdict]") {
+    auto wrong = program("25");
+    for (const char* signal : {"KILL", "USR1", "10"}) {
+        wrong.stopsignal = {signal, {"c", 7}, false};
+        CHECK(supervision_of(job(), wrong).verdict == StopVerdict::lost);
+    }
+    wrong.stopsignal = {"%(ENV_SIGNAL)s", {"c", 7}, true};
+    CHECK(supervision_of(job(), wrong).verdict == StopVerdict::unknown);
+    CHECK(supervision_of(job(), unit("KillSignal=SIGKILL\n")).verdict == StopVerdict::lost);
+    CHECK_THAT(to_text(supervision_json(supervision_of(job(), unit("KillSignal=9\n")))), Contains(R"("verdict":"lost")"));
+}
+
+TEST_CASE("a run that supervisord would start again whenever it ends is told of, a loop is not", "[verdict]") {
+    auto again = program("25");
+    again.autorestart = {"true", {"c", 9}, false};
+    again.exitcodes = {"0", {}, false};
+    again.words = {"sh", "-c", "exec lockstep run a.json"};
+    CHECK(warnings(supervision_of(job(), again)) == "c:9 write autorestart=unexpected\nc:3 add exitcodes=0,75\n");
+    again.words = {"lockstep", "loop", "a.json"};
+    CHECK(warnings(supervision_of(job(), again)).empty());
 }
 
 TEST_CASE("a command runs a job if lockstep is given that very file, whatever stands before", "[match]") {
@@ -196,6 +264,9 @@ TEST_CASE("a command runs a job if lockstep is given that very file, whatever st
     CHECK_FALSE(runs({"sh", "-c", "cd sub && exec lockstep loop a.json"}, directory.path()));
     CHECK(runs({"sh", "-c", "(exec lockstep loop " + file + ")|logger"}));
     CHECK_FALSE(runs({"cat", file}));
+    for (const char* other : {"status", "history", "check"}) CHECK_FALSE(runs({"lockstep", other, file}));
+    CHECK(runs({"lockstep", "exec", "x", "--", "lockstep", "loop", file}));
+    CHECK(runs({"sh", "-c", "lockstep check " + file + " && exec lockstep loop " + file}));
     CHECK_FALSE(runs({"lockstep", "loop", directory.path() + "/other.json"}));
 }
 
