@@ -77,6 +77,7 @@ struct ConvertArguments {
     std::string file;                ///< "" or "-": stdin
     std::vector<std::string> lines;  ///< in place of a file
     CrontabKind kind = CrontabKind::user;
+    std::string program;  ///< how lockstep is called in the lines; "": by its name or its path, as its PATH has it
 };
 
 struct SetupArguments {

@@ -9,6 +9,7 @@
 #include "base/shell_words.hpp"
 #include "base/text.hpp"
 #include "cli/output.hpp"
+#include "cli/own_program.hpp"
 #include "convert/convert.hpp"
 #include "sys/whole_file.hpp"
 
@@ -57,12 +58,24 @@ std::string shown(const Conversion& conversion, const std::string& before) {
     return text + conversion.line + "\n";
 }
 
+/// By its name where one of the directories has it, else where this one is.
+std::string program_in(std::string_view path) {
+    while (!path.empty()) {
+        const std::size_t end = std::min(path.find(':'), path.size());
+        const std::string file = std::string(path.substr(0, end)) + "/lockstep";
+        if (file.starts_with('/') && ::access(file.c_str(), X_OK) == 0) return "lockstep";
+        path.remove_prefix(std::min(end + 1, path.size()));
+    }
+    return own_program();
+}
+
 }  // namespace
 
 int convert_command(const ConvertArguments& arguments) {
     const auto lines = input_lines(arguments);
     if (!lines) return report_error(lines.error());
-    LineConverter converter(arguments.kind);
+    const auto given = [&](std::string_view) { return arguments.program; };
+    LineConverter converter(arguments.kind, arguments.program.empty() ? ProgramIn(program_in) : given);
     for (const std::string& line : *lines) converter.foresee(line);
     std::string text;
     int converted = 0;

@@ -64,6 +64,11 @@ CLI::App* add_convert(CLI::App& app, ConvertArguments& arguments) {
             "--commands", [&arguments] { arguments.kind = CrontabKind::none; },
             "the lines are commands of a script, without times")
         ->excludes(system);
+    convert
+        ->add_option(
+            "--program", arguments.program,
+            "how the lines call lockstep (default: lockstep, and where the crontab's PATH has none, where this one is)")
+        ->type_name("PATH");
     convert->footer(
         "What changes is told in # lines above each converted line, so that the whole can be given to crontab(1). What is not\n"
         "read in full stays as it is, and why is told there, too: lockstep convert <(crontab -l) | crontab -\n"

@@ -12,22 +12,13 @@
 #include "base/text.hpp"
 #include "cli/check_command.hpp"
 #include "cli/output.hpp"
+#include "cli/own_program.hpp"
 #include "cli/written_files.hpp"
 #include "supervise/entry.hpp"
 
 namespace lockstep {
 
 namespace {
-
-/// Of `lockstep`, which became this program: beside it, or where cmake --install puts the two.
-std::string own_program() {
-    std::error_code error;
-    const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-    for (const auto& place : {here / "lockstep", (here / "../../bin/lockstep").lexically_normal()}) {
-        if (std::filesystem::exists(place, error)) return place;
-    }
-    return "/usr/local/bin/lockstep";
-}
 
 struct Account {
     std::string name;

@@ -28,7 +28,7 @@ Conversion LineConverter::convert(std::string_view line) {
     Conversion result;
     if (parts.kind == CrontabLine::Kind::variable) {
         has_shell_ = has_shell_ || parts.name == "SHELL";
-        has_path_ = has_path_ || parts.name == "PATH";
+        if (parts.name == "PATH") look_up(parts.value);
     } else if (parts.kind == CrontabLine::Kind::entry) {
         result = convert_command(parts.command);
     } else if (parts.kind == CrontabLine::Kind::wrong && speaks_of_locks(line)) {
@@ -38,11 +38,18 @@ Conversion LineConverter::convert(std::string_view line) {
     result.line = result.outcome == Conversion::Outcome::converted
                       ? std::string(parts.when) + result.line + std::string(parts.input)
                       : std::string(line);
-    if (result.outcome == Conversion::Outcome::converted && kind_ != CrontabKind::none && !has_path_ && !said_path_) {
+    if (result.outcome == Conversion::Outcome::converted && program_ != "lockstep" && !said_path_) {
         said_path_ = true;
-        result.notes.emplace_back("cron's own PATH is /usr/bin:/bin: write lockstep's whole path if it lies elsewhere");
+        result.notes.emplace_back("lockstep is called by its path; the PATH of this line is " + path_);
     }
     return result;
+}
+
+void LineConverter::look_up(std::string_view path) {
+    path_ = path;
+    if (kind_ == CrontabKind::none || !program_in_) return;
+    program_.clear();
+    for (const char c : shell_quoted(program_in_(path))) program_ += c == '%' ? "\\%" : std::string(1, c);
 }
 
 void LineConverter::foresee(std::string_view line) {
@@ -160,6 +167,7 @@ Conversion LineConverter::convert_script(std::string_view command, const std::ve
 
 /// What depends on the line around the call, and on the lines before it.
 void LineConverter::finish(LockCall& call, bool status_is_used) {
+    call.program = program_;
     if (kind_ == CrontabKind::none || status_is_used) {
         if (!call.busy_status && !call.wait_forever) call.busy_status = call.old_busy_status;
     }

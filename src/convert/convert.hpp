@@ -1,6 +1,7 @@
 #pragma once
 // `lockstep convert`: crontab lines that lock by other means, rewritten for `lockstep exec`.
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -23,11 +24,17 @@ struct Conversion {
     std::vector<std::string> notes;  ///< converted: what changes; left: why
 };
 
+/// How lockstep is called where the shell looks programs up in these directories, as the value of PATH has them.
+using ProgramIn = std::function<std::string(std::string_view path)>;
+
 /// Reads the lines of one crontab, in their order: a variable's line holds for those below it, and locks that are named after
 /// commands get names that differ.
 class LineConverter {
   public:
-    explicit LineConverter(CrontabKind kind) : kind_(kind) {}
+    /// @param program_in  of a crontab: of its PATH= line, or else cron's own PATH; by default `lockstep`
+    explicit LineConverter(CrontabKind kind, ProgramIn program_in = {}) : kind_(kind), program_in_(std::move(program_in)) {
+        look_up("/usr/bin:/bin");
+    }
 
     /// Looks at a line that is to be converted later: a place that is its lock's in any case is given to no other lock as a
     /// name.
@@ -44,6 +51,7 @@ class LineConverter {
     /// Is a lock taken by this command, or in a script among its words?
     bool takes_lock(std::string_view command) const;
     Conversion convert_script(std::string_view command, const std::vector<ShellToken>& tokens, std::size_t first);
+    void look_up(std::string_view path);
     void finish(LockCall& call, bool status_is_used);
     void name_lock(LockCall& call);
     std::string shell_of_line() const;
@@ -51,7 +59,9 @@ class LineConverter {
 
     CrontabKind kind_;
     bool has_shell_ = false;  // a line SHELL=…
-    bool has_path_ = false;   // a line PATH=…
+    ProgramIn program_in_;
+    std::string program_ = "lockstep";  // as it is written into a line here
+    std::string path_;                  // in which it was looked up
     bool said_path_ = false;
     std::set<std::string> places_;              // names whose places lines use
     std::map<std::string, std::string> named_;  // names that were given to locks, and what after

@@ -115,7 +115,7 @@ std::expected<void, std::string> place_lock_directory(LockCall& call, const Shel
 namespace {
 
 std::string exec_options(const LockCall& call) {
-    std::string text = "lockstep exec";
+    std::string text = call.program + " exec";
     if (call.shared) text += " --shared";
     if (call.wait_forever) text += " --wait forever";
     if (call.wait) text += " --wait " + format_duration(*call.wait);

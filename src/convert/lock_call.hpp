@@ -17,7 +17,8 @@ constexpr std::string_view kNameCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh
 
 /// One use of a lock: what all the tools have in common.
 struct LockCall {
-    std::string lock;  ///< as it is written behind `lockstep exec`: a name, or a path in the line's own quoting
+    std::string program = "lockstep";  ///< as it is written
+    std::string lock;                  ///< as it is written behind `lockstep exec`: a name, or a path in the line's own quoting
     bool wait_forever = false;
     std::optional<Millis> wait;  ///< neither: a busy lock is given up at once
     bool shared = false;

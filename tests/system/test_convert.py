@@ -7,10 +7,10 @@ from support import LOCKSTEP, SystemTest, wait_until
 
 
 class ConvertTest(SystemTest):
-    def convert(self, *words, text=None, expected=0):
+    def convert(self, *words, text=None, expected=0, program="lockstep"):
         (self.root / "input").write_text(text or "")
         with open(self.root / "input", "rb") as file:
-            result = self.lockstep("convert", *words, stdin=file)
+            result = self.lockstep("convert", *(["--program", program] if program else []), *words, stdin=file)
         self.assertEqual(result.status, expected, result.err)
         return result
 
@@ -47,6 +47,22 @@ class Output(ConvertTest):
     def test_what_was_converted_is_not_converted_again(self):
         once = self.convert(text=self.CRONTAB.replace("(flock 9; ./b) 9>/tmp/b.lock", "./b")).out
         self.assertEqual(self.convert(text=once).out, once)
+
+    def test_a_line_runs_under_the_path_that_its_crontab_has(self):
+        bin_directory = self.root / "bin"
+        bin_directory.mkdir()
+        for path, name in (("/nowhere:/bin", str(LOCKSTEP)), (f"{bin_directory}:/bin", "lockstep")):
+            with self.subTest(path=path):
+                if name == "lockstep":
+                    (bin_directory / "lockstep").symlink_to(LOCKSTEP)
+                text = f"PATH={path}\n@daily flock -n {self.lock} echo ran\n"
+                out = self.convert(text=text, program=None).out
+                self.assertIn(f"\n@daily {name} exec ", out)
+                self.assertEqual(name != "lockstep", f"the PATH of this line is {path}\n" in out, out)
+                self.assertEqual(self.convert(text=out, program=None).out, out)
+                line = out.splitlines()[-1].removeprefix("@daily ")
+                result = self.run_to_end("/bin/sh", "-c", line, env={"PATH": path})
+                self.assertEqual((result.status, result.out, result.err), (0, "ran\n", ""))
 
     def test_a_command_that_goes_on_below_stays_in_one_piece(self):
         script = ("env WHO=www \\\n  flock -n /tmp/a.lock sh -c 'echo \"$WHO\"'\n"

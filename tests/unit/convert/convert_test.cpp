@@ -234,13 +234,23 @@ TEST_CASE("what a script's line does by itself is said to be done by sh, outside
     CHECK_FALSE(contains(notes_of(convert("* * * * * mkdir /tmp/a.lock && ./x >y; rmdir /tmp/a.lock")), kNote));
 }
 
-TEST_CASE("cron's PATH is told once, unless the crontab sets one", "[convert]") {
-    LineConverter plain(CrontabKind::user);
-    CHECK(contains(notes_of(plain.convert("* * * * * flock -n /tmp/a.lock a")), "PATH"));
-    CHECK_FALSE(contains(notes_of(plain.convert("* * * * * flock -n /tmp/b.lock b")), "PATH"));
-    LineConverter set(CrontabKind::user);
-    set.convert("PATH=/usr/local/bin:/usr/bin:/bin");
-    CHECK_FALSE(contains(notes_of(set.convert("* * * * * flock -n /tmp/a.lock a")), "PATH"));
+TEST_CASE("a line calls lockstep by a path that cron finds it by, and once that is told", "[convert]") {
+    const ProgramIn local = [](std::string_view path) {
+        return path.contains("/opt/100% l") ? "lockstep" : "/opt/100% l/lockstep";
+    };
+    LineConverter converter(CrontabKind::user, local);
+    const Conversion first = converter.convert("* * * * * flock -n /tmp/a.lock a");
+    CHECK(first.line == "* * * * * '/opt/100\\% l/lockstep' exec --quiet a -- a");
+    CHECK(contains(notes_of(first), "called by its path; the PATH of this line is /usr/bin:/bin"));
+    CHECK(converter.convert(first.line).outcome == Conversion::Outcome::nothing);
+    converter.convert("PATH = \"/usr/sbin:/bin\"");
+    const Conversion second = converter.convert("* * * * * mkdir /tmp/b.lock && b; rmdir /tmp/b.lock");
+    CHECK(second.line == "* * * * * '/opt/100\\% l/lockstep' exec b -- b");
+    CHECK_FALSE(contains(notes_of(second), "PATH"));
+    converter.convert("PATH=/opt/100% l:/bin");
+    CHECK(converter.convert("* * * * * flock -n /tmp/c.lock -c c").line == "* * * * * lockstep exec --quiet c -c c");
+    LineConverter commands(CrontabKind::none, local);
+    CHECK(commands.convert("flock -n -E 0 /tmp/a.lock a").line == "lockstep exec --busy-status 0 --quiet a -- a");
 }
 
 TEST_CASE("chpst took its lock as another user, and in another root: the first is said, the second is left", "[convert]") {
