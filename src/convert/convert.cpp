@@ -38,11 +38,23 @@ Conversion LineConverter::convert(std::string_view line) {
     result.line = result.outcome == Conversion::Outcome::converted
                       ? std::string(parts.when) + result.line + std::string(parts.input)
                       : std::string(line);
+    if (result.outcome == Conversion::Outcome::converted && kind_ == CrontabKind::system) compare_users(parts.when, result);
     if (result.outcome == Conversion::Outcome::converted && program_ != "lockstep" && !said_path_) {
         said_path_ = true;
         result.notes.emplace_back("lockstep is called by its path; the PATH of this line is " + path_);
     }
     return result;
+}
+
+/// flock lets two users wait for one file. A lock directory is its maker's.
+void LineConverter::compare_users(std::string_view when, Conversion& result) {
+    while (when.ends_with(' ') || when.ends_with('\t')) when.remove_suffix(1);
+    const std::string user(when.substr(when.find_last_of(" \t") + 1));
+    const std::string& first = users_.try_emplace(lock_, user).first->second;
+    if (first == user) return;
+    result.notes.push_back(first + " uses the lock " + lock_ +
+                           ", too: a lock that another user holds is refused (73, and said) " +
+                           "and not waited for; let one user run both lines");
 }
 
 void LineConverter::look_up(std::string_view path) {
@@ -178,6 +190,7 @@ void LineConverter::finish(LockCall& call, bool status_is_used) {
         call.notes.emplace_back(
             "timeout's SIGTERM reaches the command at once; --limit D of lockstep exec does the same by itself");
     if (!call.named_after.empty()) name_lock(call);
+    lock_ = call.lock;
 }
 
 /// Two locks that come to the same name would keep their commands from running beside each other.

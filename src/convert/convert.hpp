@@ -54,6 +54,7 @@ class LineConverter {
     void look_up(std::string_view path);
     void finish(LockCall& call, bool status_is_used);
     void name_lock(LockCall& call);
+    void compare_users(std::string_view when, Conversion& result);
     std::string shell_of_line() const;
     std::string shell_of_environment() const;
 
@@ -63,6 +64,8 @@ class LineConverter {
     std::string program_ = "lockstep";  // as it is written into a line here
     std::string path_;                  // in which it was looked up
     bool said_path_ = false;
+    std::string lock_;                          // of the line that was converted last
+    std::map<std::string, std::string> users_;  // of a system's crontab: who was the first to use a lock
     std::set<std::string> places_;              // names whose places lines use
     std::map<std::string, std::string> named_;  // names that were given to locks, and what after
 };

@@ -234,6 +234,15 @@ TEST_CASE("what a script's line does by itself is said to be done by sh, outside
     CHECK_FALSE(contains(notes_of(convert("* * * * * mkdir /tmp/a.lock && ./x >y; rmdir /tmp/a.lock")), kNote));
 }
 
+TEST_CASE("two users that shared a lock are told that they cannot any more", "[convert]") {
+    LineConverter converter(CrontabKind::system);
+    const char* const kNote = "root uses the lock a, too";
+    CHECK_FALSE(contains(notes_of(converter.convert("* * * * *\troot flock -n /tmp/a.lock a")), kNote));
+    CHECK_FALSE(contains(notes_of(converter.convert("@daily root  flock -w 5 /tmp/a.lock b")), kNote));
+    CHECK(contains(notes_of(converter.convert("* * * * * www-data\tflock /tmp/a.lock c")), kNote));
+    CHECK_FALSE(contains(notes_of(converter.convert("* * * * * www-data flock /tmp/c.lock c")), "uses the lock"));
+}
+
 TEST_CASE("a line calls lockstep by a path that cron finds it by, and once that is told", "[convert]") {
     const ProgramIn local = [](std::string_view path) {
         return path.contains("/opt/100% l") ? "lockstep" : "/opt/100% l/lockstep";
