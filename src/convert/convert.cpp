@@ -126,6 +126,7 @@ Conversion LineConverter::convert_call(std::string_view command, const std::vect
     if (!call) return call.error().empty() ? Conversion() : left(call.error());
     const FoundProgram found = find_program(tokens, first, last);
     call->no_grace = found.behind_timeout;
+    call->timeout_signal = found.timeout_signal;
 
     // The command's own first word: what lies before it is replaced, redirections among it apart.
     const std::size_t begin = tokens[word].begin;
@@ -186,9 +187,14 @@ void LineConverter::finish(LockCall& call, bool status_is_used) {
     if (!call.busy_status && !call.wait_forever && !call.quiet)
         call.notes.push_back("a busy lock is said on stderr, and is exit status 75 instead of " +
                              std::to_string(call.old_busy_status));
-    if (call.no_grace)
-        call.notes.emplace_back(
-            "timeout's SIGTERM reaches the command at once; --limit D of lockstep exec does the same by itself");
+    if (call.no_grace) {
+        const bool kills = call.timeout_signal == "KILL";
+        call.notes.push_back(
+            "timeout's SIG" + call.timeout_signal +
+            (kills ? " ends lockstep and not the command, which goes on under the lock"
+                   : std::string(" reaches the command at once") + (call.timeout_signal == "TERM" ? "" : ", as SIGTERM")) +
+            "; --limit D of lockstep exec " + (kills ? "ends both" : "does the same") + " by itself");
+    }
     if (!call.named_after.empty()) name_lock(call);
     lock_ = call.lock;
 }

@@ -22,6 +22,23 @@ bool is_amount(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789.smhd") == std::string_view::npos && text.front() <= '9';
 }
 
+/// -s KILL, -sKILL, --signal=KILL of timeout(1), without SIG.
+void read_signal(std::span<const ShellToken> words, std::string& signal) {
+    std::string_view text = words[0].text;
+    const bool apart = text == "-s" || text == "--signal";
+    if (apart && words.size() > 1) {
+        text = words[1].text;
+    } else if (text.starts_with("--signal=")) {
+        text.remove_prefix(9);
+    } else if (text.starts_with("-s")) {
+        text.remove_prefix(2);
+    } else {
+        return;
+    }
+    if (text.starts_with("SIG")) text.remove_prefix(3);
+    signal = text == "9" ? "KILL" : text == "2" ? "INT" : text == "15" ? "TERM" : text;
+}
+
 }  // namespace
 
 std::string program_of(const ShellToken& word) { return word.value ? word.value->substr(word.value->rfind('/') + 1) : ""; }
@@ -30,7 +47,8 @@ FoundProgram find_program(std::span<const ShellToken> tokens, std::size_t first,
     constexpr std::string_view kWithValue = "ugncpoCTRDhks";  // -u USER of sudo, -n 10 of nice, …
     bool wrapped = false;
     bool value_follows = false;
-    FoundProgram found{first, "", false};  // of assignments only: no program
+    FoundProgram found;  // of assignments only: no program
+    found.token = first;
     for (std::size_t i = first; i < last; ++i) {
         if (tokens[i].kind != ShellToken::Kind::word || is_assignment(tokens[i])) continue;
         found.token = i;
@@ -41,6 +59,7 @@ FoundProgram find_program(std::span<const ShellToken> tokens, std::size_t first,
             wrapped = true;
             found.behind_timeout = found.behind_timeout || found.program == "timeout";
         } else if (wrapped && text.front() == '-') {
+            if (found.behind_timeout) read_signal(tokens.subspan(i, last - i), found.timeout_signal);
             value_follows = text.size() == 2 && kWithValue.find(text[1]) != std::string_view::npos;
             continue;
         } else if (!wrapped || !(value_follows || is_amount(text))) {

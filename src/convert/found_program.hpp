@@ -14,6 +14,7 @@ struct FoundProgram {
     std::size_t token = 0;
     std::string program;
     bool behind_timeout = false;
+    std::string timeout_signal = "TERM";  ///< what timeout(1) sends
 };
 
 /// @param first, last  the command's tokens

@@ -24,7 +24,8 @@ struct LockCall {
     bool shared = false;
     bool quiet = true;  ///< the old tool says nothing about a busy lock
     bool verbose = false;
-    bool no_grace = false;           ///< something before it ends it with SIGTERM after a time, and means it
+    bool no_grace = false;           ///< something before it ends it by a signal after a time, and means it
+    std::string timeout_signal;      ///< and that signal, without SIG
     std::optional<int> busy_status;  ///< what the old tool exits with, where it was named or somebody looks at it
     int old_busy_status = 1;         ///< what it exits with otherwise
     std::string kept;                ///< what stays of the old command in front of the new one ("chpst -u www")
