@@ -38,7 +38,7 @@ class ForSupervisord(SetupTest):
         program, = self.read(self.root / "article.conf")
         self.assertEqual(program["words"], [LOCKSTEP, "loop", str(job), "--state-dir", str(self.state), "--every", "3s"])
         self.assertEqual({name: program[name] for name in ("name", "stopwaitsecs", "stopasgroup", "killasgroup", "startsecs")},
-                         {"name": "article", "stopwaitsecs": 55, "stopasgroup": False, "killasgroup": False, "startsecs": 0})
+                         {"name": "article", "stopwaitsecs": 55, "stopasgroup": False, "killasgroup": False, "startsecs": 1})
         self.assertEqual(program["exitcodes"][:2], [0, 75])
         self.assertEqual(program["stopsignal"], 15)
         self.assertEqual(program["uid"], os.geteuid())
@@ -55,6 +55,20 @@ class ForSupervisord(SetupTest):
         self.assert_whole_pairs(at_least=1)
         supervisord.shut_down()
         self.assert_nothing_left()
+
+    @needs_supervisord
+    def test_a_run_that_cannot_start_is_fatal_after_some_tries_and_is_not_started_for_ever(self):
+        self.lock.write_text("no lock\n")
+        job = self.article(pause="100ms")
+        self.setup("supervisord", job, "--write", self.root, "--state-dir", self.state)
+        entry = self.root / "article.conf"
+        entry.write_text(entry.read_text().replace("startretries=10", "startretries=1"))
+        supervisord = Supervisord(self, {}, include=entry)
+        supervisord.wait_for_state("article", "FATAL")
+        supervisord.shut_down()
+        log = (self.root / "supervisord.log").read_text()
+        self.assertEqual(log.count("exit status 73"), 2, log)
+        self.assertNotIn("entered RUNNING", log)
 
     def test_a_job_without_a_pause_is_refused_and_the_option_is_named(self):
         job = self.write_job({"lockstep": 1, "job": "one", "steps": [{"step": "s", "first": self.command("true")}]})
