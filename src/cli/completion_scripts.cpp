@@ -22,12 +22,15 @@ std::vector<std::string> names_of(const CommandManual& command) {
     return names;
 }
 
-/// A help text as one line of a shell word in single quotes.
-std::string brief(std::string text) {
-    std::ranges::replace(text, '\n', ' ');
-    std::erase(text, '\'');
-    return text;
+/// A help text as one line of a shell word in single quotes, with an apostrophe as that shell has it in there.
+std::string brief(const std::string& text, std::string_view apostrophe) {
+    std::string line;
+    for (const char c : text) line += c == '\'' ? std::string(apostrophe) : std::string(1, c == '\n' ? ' ' : c);
+    return line;
 }
+
+/// Prints the first column of `lockstep locks`, without its head and without what is said below a lock.
+constexpr char kFirstColumn[] = "sed -n \"2,\\$s/^\\([^ ][^ ]*\\).*/\\1/p\"";
 
 // ---- bash ------------------------------------------------------------------------------------------------------------------
 
@@ -35,6 +38,9 @@ std::string bash_value(const OptionManual& option) {
     if (const auto words = option.words(); !words.empty())
         return "COMPREPLY=($(compgen -W '" + joined(words, " ") + "' -- \"$cur\"))";
     if (option.is_directory()) return "COMPREPLY=($(compgen -d -- \"$cur\"))";
+    if (option.is_lock())
+        return "COMPREPLY=($(compgen -W \"$(\"${COMP_WORDS[0]}\" locks 2>/dev/null | " + std::string(kFirstColumn) +
+               ")\" -- \"$cur\") $(compgen -f -- \"$cur\"))";
     if (option.is_file()) return "COMPREPLY=($(compgen -f -- \"$cur\"))";
     return ":";
 }
@@ -126,17 +132,18 @@ std::string bash_script(const Manual& manual) {
 /// _arguments(1) gives ':' and brackets a meaning of their own.
 std::string zsh_text(const std::string& help) {
     std::string out;
-    for (const char c : brief(help)) {
+    for (const char c : help) {
         if (c == ':' || c == '[' || c == ']' || c == '\\') out += '\\';
         out += c;
     }
-    return out;
+    return brief(out, "'\\''");
 }
 
 std::string zsh_value(const OptionManual& option) {
     if (option.value.empty()) return "";
     const std::string action = !option.words().empty() ? "(" + joined(option.words(), " ") + ")"
                                : option.is_directory() ? "_files -/"
+                               : option.is_lock()      ? "_lockstep_locks"
                                : option.is_file()      ? "_files"
                                                        : " ";
     return ":" + zsh_text(option.value) + ":" + action;
@@ -149,7 +156,8 @@ std::string zsh_command(const CommandManual& command) {
     std::string text = "                " + command.name + ")\n                    _arguments -s" + where;
     for (const OptionManual& option : command.options) {
         if (option.is_positional()) {
-            text += " \\\n                        '" + zsh_value(option) + "'";
+            // Whether there is a NAME before a command depends on --lock: _lockstep_command sees to that.
+            if (!command.runs_a_command) text += " \\\n                        '" + zsh_value(option) + "'";
             continue;
         }
         for (const std::string& name : option.names) {
@@ -158,7 +166,7 @@ std::string zsh_command(const CommandManual& command) {
                 " \\\n                        '*" + name + equals + "[" + zsh_text(option.help) + "]" + zsh_value(option) + "'";
         }
     }
-    if (command.runs_a_command) text += " \\\n                        '*::command:_normal'";
+    if (command.runs_a_command) text += " \\\n                        '*::command:_lockstep_command'";
     return text + "\n                    ;;\n";
 }
 
@@ -170,8 +178,24 @@ std::string zsh_script(const Manual& manual) {
         cases += zsh_command(command);
     }
     return "#compdef lockstep\n"
+           "_lockstep_locks() {\n"
+           "    compadd -- ${(f)\"$(_call_program locks $lockstep_program locks 2>/dev/null | " +
+           std::string(kFirstColumn) +
+           ")\"}\n"
+           "    _files\n"
+           "}\n"
+           // What _normal is given begins with the command: NAME, where no --lock stands before it, and -- are taken away.
+           "_lockstep_command() {\n"
+           "    if [[ $words[1] != -- ]] && (( ! lockstep_named )); then\n"
+           "        if (( CURRENT == 1 )); then _lockstep_locks; return; fi\n"
+           "        shift words; (( --CURRENT ))\n"
+           "    fi\n"
+           "    if [[ $words[1] == -- ]] && (( CURRENT > 1 )); then shift words; (( --CURRENT )); fi\n"
+           "    _normal\n"
+           "}\n"
            "_lockstep() {\n"
-           "    local curcontext=$curcontext state line\n"
+           "    local curcontext=$curcontext state line lockstep_program=$words[1]\n"
+           "    local -i lockstep_named=$(( ${words[(I)--lock(|=*)]} > 0 ))\n"
            "    _arguments -C '(- *)--help[tell what there is]' '(- *)--version[tell which lockstep this is]' "
            "'1:command:->command' "
            "'*::arguments:->arguments'\n"
@@ -204,15 +228,22 @@ std::string fish_option(const std::string& condition, const OptionManual& option
         text += std::string(option.is_positional() ? "" : " -x") + " -a '(__fish_complete_directories)'";
     } else if (option.is_file()) {
         text += option.is_positional() ? " -F" : " -r -F";
+        if (option.is_lock()) text += " -a '(__lockstep_locks)'";
     } else if (!option.value.empty()) {
         text += " -x";
     }
-    return text + (option.is_positional() ? "" : " -d '" + brief(option.help) + "'") + "\n";
+    return text + (option.is_positional() ? "" : " -d '" + brief(option.help, "\\'") + "'") + "\n";
 }
 
 std::string fish_script(const Manual& manual) {
     std::string text =
         "# fish completion for lockstep(1)\ncomplete -c lockstep -f\n"
+        "function __lockstep_locks\n"
+        "    set -l words (commandline -opc)\n"
+        "    $words[1] locks 2>/dev/null | " +
+        std::string(kFirstColumn) +
+        "\n"
+        "end\n"
         // Of its own: __fish_complete_subcommand passes over words that look like options, also those of the command.
         "function __lockstep_command\n"
         "    set -l words (commandline -opc)\n"
@@ -225,8 +256,8 @@ std::string fish_script(const Manual& manual) {
     text += "complete -c lockstep -n __fish_use_subcommand -l help -d 'tell what there is'\n";
     text += "complete -c lockstep -n __fish_use_subcommand -l version -d 'tell which lockstep this is'\n";
     for (const CommandManual& command : manual.commands) {
-        text +=
-            "complete -c lockstep -n __fish_use_subcommand -a " + command.name + " -d '" + brief(command.description) + "'\n";
+        text += "complete -c lockstep -n __fish_use_subcommand -a " + command.name + " -d '" +
+                brief(command.description, "\\'") + "'\n";
         const std::string condition = "__fish_seen_subcommand_from " + command.name;
         int before = 2;  // lockstep and the command
         for (const OptionManual& option : command.options) {
@@ -246,24 +277,6 @@ std::string fish_script(const Manual& manual) {
 }
 
 }  // namespace
-
-std::vector<std::string> OptionManual::words() const {
-    std::vector<std::string> words;
-    for (std::size_t at = 0; at <= value.size();) {
-        const std::size_t end = std::min(value.find('|', at), value.size());
-        if (const std::string word = value.substr(at, end - at); is_literal(word)) words.push_back(word);
-        at = end + 1;
-    }
-    return words;
-}
-
-bool OptionManual::is_repeated() const { return value.ends_with("…"); }
-bool OptionManual::is_directory() const { return value == "DIR"; }
-bool OptionManual::is_file() const {
-    constexpr std::string_view kFiles[] = {"JOB.json", "JOB.json…", "JOB",  "PATH",  "NAME|PATH",
-                                           "FILE",     "CONF",      "UNIT", "FILE|-"};
-    return std::ranges::find(kFiles, value) != std::end(kFiles);
-}
 
 std::string completion_script(const Manual& manual, Shell shell) {
     switch (shell) {

@@ -16,7 +16,8 @@ struct OptionManual {
     bool is_repeated() const;
     /// The words that can stand there, or none if anything can.
     std::vector<std::string> words() const;
-    /// Is it a file's or directory's name?
+    /// Is it a file's, a directory's or a lock's name? A lock may be told by its path, too.
+    bool is_lock() const;
     bool is_file() const;
     bool is_directory() const;
 };

@@ -1,11 +1,12 @@
 """The manual page and the shells' completions, each as its own program takes them."""
 
+import os
 import re
 import shutil
 import subprocess
 import unittest
 
-from support import SystemTest
+from support import LOCKSTEP, SystemTest
 
 COMMANDS = ("run", "loop", "exec", "check", "status", "history", "resolve", "locks", "unlock", "convert", "setup", "init")
 
@@ -77,11 +78,12 @@ class Completions(SystemTest):
         path.write_text(self.lockstep("completion", shell).out)
         return path
 
-    def bash(self, *words):
+    def bash(self, *words, env=None):
         """What bash offers for the last of `words`."""
         code = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lockstep; '
                 'for word in "${COMPREPLY[@]}"; do echo "$word"; done')
-        done = self.run_to_end("bash", "--norc", "-c", code, "bash", self.script("bash"), *words)
+        done = self.run_to_end("bash", "--norc", "-c", code, "bash", self.script("bash"), *words,
+                               env=self.environment(**(env or {})))
         self.assertEqual(done.err, "")
         return set(done.out.split())
 
@@ -98,6 +100,8 @@ class Completions(SystemTest):
         self.assertEqual(self.bash("lockstep", "exec", "--wait", "f"), {"forever"})
         self.assertIn("sleep", self.bash("lockstep", "exec", "x", "--", "slee"))
         self.assertIn("sleep", self.bash("lockstep", "exec", "x", "slee"))
+        (self.root / "some-lock.lock").mkdir()
+        self.assertEqual(self.bash(LOCKSTEP, "unlock", "some-l", env={"LOCKSTEP_LOCK_ROOT": str(self.root)}), {"some-lock", "some-lock.lock"})
 
     def test_bash_completes_a_value_behind_an_equals_sign(self):
         (self.root / "ship.json").touch()
@@ -119,7 +123,8 @@ class Completions(SystemTest):
     @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
     def test_fish(self):
         def fish(line):
-            done = self.run_to_end("fish", "--no-config", "-c", "source $argv[1]; complete -c ls -l all; complete -C $argv[2]", self.script("fish"), line)
+            done = self.run_to_end("fish", "--no-config", "-c", "source $argv[1]; complete -c ls -l all; complete -C $argv[2]", self.script("fish"), line,
+                                   env=self.environment(LOCKSTEP_LOCK_ROOT=str(self.root), PATH=f"{LOCKSTEP.rpartition('/')[0]}:{os.environ['PATH']}"))
             self.assertEqual(done.err, "")
             return {text.split("\t")[0] for text in done.out.splitlines()}
         self.assertEqual(fish("lockstep re"), {"resolve"})
@@ -127,6 +132,8 @@ class Completions(SystemTest):
         self.assertEqual(fish("lockstep run --log-format "), {"text", "json"})
         self.assertLessEqual({"systemd", "supervisord"}, fish("lockstep setup s"))
         self.assertEqual(fish("lockstep setup cron syst"), set())
+        (self.root / "some-lock.lock").mkdir()
+        self.assertIn("some-lock", fish("lockstep unlock some-l"))
         self.assertEqual({word for word in fish("lockstep exec x -- --w") if word == "--wait"}, set())
         (self.root / "ship.json").touch()
         for ours in ("x", "--quiet x", "--wait 1s x", "--wait=1s x", "--lock x --lock y"):
@@ -143,7 +150,7 @@ class Completions(SystemTest):
             zmodload zsh/zpty
             zpty inner zsh -f -i
             inner() { zpty -w inner "$1"; zpty -r inner text "*$2*" }
-            zpty -w inner "PS1=; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -D -u; source $1; LISTMAX=1000; echo rea''dy"
+            zpty -w inner "PS1=; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -D -u; source $1; LISTMAX=1000; frobnicate() { : }; _frobnicate() { _arguments '--colour[x]' }; compdef _frobnicate frobnicate; compdef _lockstep $LOCKSTEP; echo rea''dy"
             zpty -r inner text "*ready*"
             zpty -w -n inner "lockstep run --log-f"$'\t'
             zpty -r inner text "*--log-format*" && print -r -- option
@@ -158,10 +165,28 @@ class Completions(SystemTest):
             zpty -w -n inner $'\x15'"lockstep exec x -- cat --wai"$'\t'
             zpty -w inner $'\x15'"echo mar''ker"
             zpty -r inner text "*marker*" && [[ $text != *--wait* ]] && print -r -- no option
+            for ours in "x --" "x" "--quiet x --" "--wait 1s x --" "--lock x --lock=y --"; do
+                zpty -w -n inner $'\x15'"lockstep exec $ours frob"$'\t'
+                zpty -r inner text "*frobnicate*" && print -r -- its name
+                zpty -w -n inner $'\x15'"lockstep exec $ours frobnicate --co"$'\t'
+                zpty -r inner text "*--colour*" && print -r -- its option
+            done
+            zpty -w -n inner $'\x15'"$LOCKSTEP unlock some-l"$'\t'
+            zpty -r inner text "*some-lock*" && print -r -- lock
             zpty -d inner
         '''
-        done = self.run_to_end("zsh", "-f", "-c", code, "zsh", script, deadline=60)
-        self.assertEqual(done.out.split(), ["option", "command", "word", "value", "ours", "no", "option"], done.err)
+        (self.root / "some-lock.lock").mkdir()
+        done = self.run_to_end("zsh", "-f", "-c", code, "zsh", script, deadline=60,
+                               env=self.environment(LOCKSTEP=str(LOCKSTEP), LOCKSTEP_LOCK_ROOT=str(self.root)))
+        self.assertEqual(done.out.split("\n"), ["option", "command", "word", "value", "ours", "no option",
+                                                *["its name", "its option"] * 5, "lock", ""], done.err)
+
+    @unittest.skipUnless(shutil.which("zsh") and shutil.which("fish"), "zsh or fish is not installed")
+    def test_apostrophes_are_kept_and_close_no_word(self):
+        for shell, apostrophe in (("zsh", r"'\''"), ("fish", r"\'")):
+            script = self.script(shell)
+            self.assertIn(f"a supervisor{apostrophe}s entry", script.read_text().lower())
+            self.assertEqual(self.run_to_end(shell, "-n", script).err, "")
 
 
 if __name__ == "__main__":
