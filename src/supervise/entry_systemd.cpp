@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "supervise/entry_words.hpp"
 #include "supervise/stop_budget.hpp"
+#include "supervise/systemctl.hpp"
 
 namespace lockstep {
 
@@ -101,6 +102,16 @@ EntryFile timer(const JobSpec& job, const EntryRequest& request) {
                 "\n[Install]\nWantedBy=timers.target\n"};
 }
 
+/// Asked of systemd-analyze(1), where there is one: only systemd knows all of its words.
+Result<void> check_calendar(const std::string& schedule) {
+    if (schedule.empty()) return {};
+    const auto understood = calendar_is_understood(schedule);
+    if (!understood || *understood) return {};
+    return fail(Failure::usage, "--schedule \"" + printable(schedule) +
+                                    "\" is no calendar expression, says systemd-analyze calendar; such are hourly, *:0/5, "
+                                    "Mon..Fri 03:00");
+}
+
 }  // namespace
 
 Result<std::vector<EntryFile>> systemd_entry(const JobSpec& job, const EntryRequest& request) {
@@ -113,6 +124,7 @@ Result<std::vector<EntryFile>> systemd_entry(const JobSpec& job, const EntryRequ
                                         "\" is written for cron; systemd has words of its own: hourly, *:0/5, Mon..Fri 03:00. "
                                         "systemd-analyze calendar tells what they mean");
     }
+    if (auto checked = check_calendar(request.schedule); !checked) return std::unexpected(checked.error());
     std::vector<EntryFile> files = {service(job, request, for_systemd(*words))};
     if (!request.every) files.push_back(timer(job, request));
     return files;

@@ -74,4 +74,15 @@ Result<SystemctlProperties> systemctl_show(const std::string& unit, const std::v
     return shown;
 }
 
+Result<bool> calendar_is_understood(const std::string& times) {
+    const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (!null) return os_error(Failure::os, "opening /dev/null");
+    SpawnRequest request;
+    request.argv = {"systemd-analyze", "calendar", "--", times};
+    request.stdin_fd = request.stdout_fd = request.stderr_fd = null.get();
+    auto child = Subprocess::spawn(request);
+    if (!child) return std::unexpected(child.error());
+    return child->wait().shell_status() == 0;
+}
+
 }  // namespace lockstep

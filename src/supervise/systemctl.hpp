@@ -1,5 +1,5 @@
 #pragma once
-// Asking systemd's manager, by systemctl(1).
+// Asking systemd: its manager by systemctl(1), and systemd-analyze(1).
 
 #include <map>
 #include <string>
@@ -19,5 +19,8 @@ using SystemctlProperties = std::map<std::string, std::string, std::less<>>;
 /// Failure::os when there is no systemctl, no manager answers within `limit`, or it says no.
 Result<SystemctlProperties> systemctl_show(const std::string& unit, const std::vector<std::string>& properties, bool user,
                                            Millis limit);
+
+/// `systemd-analyze calendar TIMES`, which needs no manager. Error: Failure::os when there is no such program.
+Result<bool> calendar_is_understood(const std::string& times);
 
 }  // namespace lockstep

@@ -97,6 +97,14 @@ class ForSystemd(SetupTest):
             self.assertIn("is written for cron", said)
         self.assertFalse((self.root / "article.timer").exists())
 
+    def test_times_that_systemd_does_not_understand_are_refused_unless_nobody_can_be_asked(self):
+        for times in ("nonsense", "Mon..Fri 25:00", "--version"):
+            said = self.setup("systemd", self.article(), "--write", self.root, f"--schedule={times}", status=64).err
+            self.assertIn(f'"{times}" is no calendar expression', said)
+        self.assertFalse((self.root / "article.service").exists())
+        result = self.lockstep("setup", "systemd", self.article(), "--schedule", "nonsense", env=self.environment(PATH="/nowhere"))
+        self.assertEqual((result.status, "\nOnCalendar=nonsense\n" in result.out), (0, True), result.err)
+
     def test_systemd_would_find_a_wrong_one(self):
         self.setup("systemd", self.article(), "--write", self.root)
         unit = self.root / "article.service"
