@@ -51,4 +51,13 @@ std::optional<std::string> expand_percent(std::string_view text,
     return out;
 }
 
+bool has_stray_percent(std::string_view text) {
+    for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1)) {
+        const std::string_view rest = text.substr(at + 1);
+        if (!rest.starts_with('(') && !rest.starts_with('%')) return true;
+        if (rest.starts_with('%')) ++at;
+    }
+    return false;
+}
+
 }  // namespace lockstep

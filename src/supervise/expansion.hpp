@@ -13,4 +13,7 @@ namespace lockstep {
 std::optional<std::string> expand_percent(std::string_view text,
                                           const std::function<std::optional<std::string>(const std::string& name)>& value_of);
 
+/// Whether it has a '%' that begins neither %(name)… nor %%, with which no value could expand it.
+bool has_stray_percent(std::string_view text);
+
 }  // namespace lockstep

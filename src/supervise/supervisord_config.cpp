@@ -160,7 +160,20 @@ class Reader {
         return {};
     }
 
+    /// Of the settings that supervisord expands.
+    Result<void> check_percents(const IniSection& section) const {
+        for (const std::string_view name :
+             {"command", "environment", "directory", "process_name", "stopwaitsecs", "exitcodes"}) {
+            const IniOption* option = ini_.find(section.name, name);
+            if (option != nullptr && has_stray_percent(option->value))
+                return wrong(option->place, std::string(name) + "=" + printable(option->value) +
+                                                " has a % that is no %(name)s: supervisord does not start with it; write %%");
+        }
+        return {};
+    }
+
     Result<SupervisordProgram> one_process(const IniSection& section, Names names) const {
+        if (auto checked = check_percents(section); !checked) return std::unexpected(checked.error());
         const SupervisordSetting environment = setting(section, "environment", "", names);
         for (auto& [variable, value] : key_values(environment.value)) names["ENV_" + variable] = value;
         SupervisordProgram program;

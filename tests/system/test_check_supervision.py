@@ -8,7 +8,7 @@ import shutil
 import signal
 import unittest
 
-from supervisor import needs_supervisord, read_by_supervisord
+from supervisor import READ_CONFIG, needs_supervisord, read_by_supervisord
 from support import LOCKSTEP, SystemTest, wait_until
 
 # Each program runs a job of its own, {job}; what is odd about it is odd in a way that people write.
@@ -222,6 +222,26 @@ class OfSupervisord(CheckTest):
         config.write_text(config.read_text().replace("lockstep loop", "lockstep exec --grace 7s x -- lockstep loop"))
         one = self.check(job, "--supervisord", config, status=1)[0]["supervised"][0]
         self.assertEqual((one["verdict"], one["neededSeconds"], one["change"]["write"]), ("too short", 24, "stopwaitsecs=24"))
+
+    @needs_supervisord
+    def test_a_percent_sign_with_which_supervisord_does_not_start_is_an_error_of_the_configuration(self):
+        job = self.job()
+        for setting in ("command=lockstep loop job.json --set a=100%", "environment=A=\"5% x\"", "directory=/tmp/%d"):
+            with self.subTest(setting=setting):
+                config = self.config("stopwaitsecs=100\nexitcodes=0,75\n")
+                text = config.read_text()
+                name = setting.partition("=")[0]
+                text = "\n".join(line for line in text.splitlines() if not line.startswith(name)) + f"\n{setting}\n"
+                config.write_text(text)
+                theirs = self.run_to_end("/usr/bin/python3", "-c", READ_CONFIG, config)
+                self.assertNotEqual(theirs.status, 0, "supervisord reads it")
+                result = self.lockstep("check", job, "--supervisord", config)
+                self.assertEqual(result.status, 78, result.out)
+                self.assertIn(f"{name}=", result.err)
+                self.assertIn("write %%", result.err)
+                config.write_text(text.replace("%", "%%").replace("directory=/tmp/%%d", f"directory={self.root}"))
+                read_by_supervisord(self, config)
+                self.assertNotEqual(self.lockstep("check", job, "--supervisord", config).status, 78)
 
     def test_a_configuration_that_cannot_be_read_is_an_error_of_its_own(self):
         self.assertEqual(self.lockstep("check", self.job(), "--supervisord", self.root / "none.conf").status, 66)
