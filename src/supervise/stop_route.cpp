@@ -119,7 +119,10 @@ StopRoute behind_exec(const Script& script, const ShellCommand& one) {
     const auto whole = [&](Words& write) {
         const std::string line = shell_line(write);
         if (write.empty()) return;
-        if (line.empty()) route.piece = "exec … (without what stands in front)";
+        if (line.empty()) {
+            route.piece = "exec";
+            for (const std::string& word : write) route.piece += " " + word;
+        }
         write =
             line.empty() ? Words{} : with_part(script, one.begin, one.end, one.assignments + "exec" + line + one.redirections);
     };

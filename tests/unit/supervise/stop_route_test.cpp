@@ -116,6 +116,7 @@ TEST_CASE("a program that keeps a stop to itself is named, and the command witho
     CHECK(write({"flock", "/tmp/x", "-c", "cd / && lockstep loop A"}) ==
           Words{"/bin/sh", "-c", "cd / && exec lockstep loop A"});
     CHECK(write({"sh", "-c", "cd /; exec flock /tmp/x lockstep loop A"}) == Words{"sh", "-c", "cd /; exec lockstep loop A"});
+    CHECK(stop_route(Words{"sh", "-c", "exec flock /tmp/x lockstep loop $A"}).piece == "exec lockstep loop $A");
     CHECK_THAT(stop_route(Words{"flock", "/tmp/x", "lockstep", "run", "A"}).why, Contains("flock stays in front"));
     const StopRoute unknown = stop_route(Words{"/srv/bin/guard", "--", "lockstep", "loop", "A"});
     CHECK(unknown.end == StopRoute::End::unknown);
