@@ -47,6 +47,13 @@ StopRoute lost(std::string why, Words write) {
     return route;
 }
 
+StopRoute untold(const std::string& front, Words write) {
+    StopRoute route =
+        lost("whether " + front + ", which stands in front, hands a stop on and waits cannot be told", std::move(write));
+    route.end = StopRoute::End::unknown;
+    return route;
+}
+
 StopRoute arrived() {
     StopRoute route;
     route.direct = true;
@@ -146,9 +153,24 @@ StopRoute through_script(const std::string& shell, const std::string& text) {
     return found.value_or(StopRoute{});
 }
 
+/// A script that starts no run by itself, and is given the words that do: `sh -c 'exec "$@"' sh lockstep loop a.json`.
+StopRoute through_words_of_script(const Words& words, std::size_t name_at, const std::string& text) {
+    // What stands before, and the script's own name, is no program that is run.
+    CommandBehind command =
+        command_behind({words.begin() + static_cast<std::ptrdiff_t>(std::min(name_at, words.size())), words.end()});
+    if (command.words.empty()) return {};
+    command.at += name_at;
+    const bool hands_on = std::ranges::any_of(shell_commands(text), [](const ShellCommand& one) {
+        return one.exec && !one.child && !one.words.empty() && (one.words[0] == "$@" || one.words[0] == "$*");
+    });
+    if (hands_on) return behind(first_words(words, command.at), route_of(command.words), true);
+    return untold(std::string(base_name(words[0])) + " with its script", command.words);
+}
+
 StopRoute through_shell(const Words& words) {
     for (std::size_t i = 1; i + 1 < words.size(); ++i) {
         if (!takes_script(words[i])) continue;
+        if (!starts_run({words[i], words[i + 1]})) return through_words_of_script(words, i + 2, words[i + 1]);
         StopRoute route = through_script(words[0], words[i + 1]);
         // Its own options, and what stands behind the script.
         const auto whole = [&](Words& write) {
@@ -162,7 +184,7 @@ StopRoute through_shell(const Words& words) {
         if (route.kill) whole(route.kill->write);
         return route;
     }
-    return {};
+    return through_words_of_script(words, 1, "");
 }
 
 // ---- programs --------------------------------------------------------------------------------------------------------------
@@ -220,11 +242,7 @@ StopRoute through_program(const Words& words, FrontKind kind) {
     }
     StopRoute route = lost(name + " stays in front" + std::string(kEnds), without);
     if (kind == FrontKind::changes_user) route.user = user_in_front(words);
-    if (kind == FrontKind::unknown) {
-        route.end = StopRoute::End::unknown;
-        route.why = "whether " + name + ", which stands in front, hands a stop on and waits cannot be told";
-    }
-    return route;
+    return kind == FrontKind::unknown ? untold(name, without) : route;
 }
 
 StopRoute route_of(const Words& words) {

@@ -122,6 +122,12 @@ TEST_CASE("a program that keeps a stop to itself is named, and the command witho
     CHECK(unknown.end == StopRoute::End::unknown);
     CHECK_THAT(unknown.why, Contains("whether guard,"));
     CHECK(unknown.write == plain);
+    CHECK(becomes_lockstep(Words{"sh", "-c", ". ./env; exec \"$@\"", "sh", "lockstep", "loop", "A"}));
+    for (const Words& words : {Words{"bash", "/srv/start.sh", "lockstep", "loop", "A"},
+                               Words{"sh", "-c", ". ./env; \"$@\"", "sh", "lockstep", "loop", "A"}}) {
+        CHECK(stop_route(words).end == StopRoute::End::unknown);
+        CHECK(stop_route(words).write == plain);
+    }
 }
 
 TEST_CASE("lockstep exec in front defers a stop by its grace, however that is written", "[front]") {
