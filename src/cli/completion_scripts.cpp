@@ -1,6 +1,7 @@
 // What each shell needs to complete our command lines.
 
 #include <fmt/format.h>
+
 #include <algorithm>
 #include <string_view>
 
@@ -10,11 +11,6 @@
 namespace lockstep {
 
 namespace {
-
-bool is_literal(std::string_view word) {
-    return !word.empty() &&
-           std::ranges::all_of(word, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
-}
 
 std::vector<std::string> names_of(const CommandManual& command) {
     std::vector<std::string> names;
