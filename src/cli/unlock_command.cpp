@@ -63,9 +63,10 @@ std::optional<Error> hopeless(const LockView& lock) {
         return refuse(Failure::lock, lock, "it was " + lock.text + "; " + removal_advice(lock)).error();
     const bool is_there = lock.record || !lock.readers.empty() || lock.changed_ms > 0;
     if (is_there && lock.owner != ::geteuid()) {
-        return refuse(
-                   Failure::lock, lock,
-                   "it is of " + user_name(lock.owner) + ": only they can take it over. As root: " + unlock_command_line(lock))
+        const bool alive = lock.state == LockState::held || lock.state == LockState::shared;
+        return refuse(Failure::lock, lock,
+                      "it is of " + user_name(lock.owner) + ": only they can " + (alive ? "end it" : "take it over") +
+                          ". As root: " + unlock_command_line(lock) + (alive ? " --terminate" : ""))
             .error();
     }
     if (lock.record || !lock.readers.empty()) return std::nullopt;

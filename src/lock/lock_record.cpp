@@ -12,6 +12,7 @@
 #include "base/clock.hpp"
 #include "base/duration.hpp"
 #include "base/text.hpp"
+#include "lock/standpoint.hpp"
 #include "sys/unique_fd.hpp"
 
 namespace lockstep {
@@ -136,6 +137,8 @@ std::string describe_stop(const LockRecord& record) {
 std::string describe_holder(const LockRecord& record) {
     const pid_t pid = pid_to_show(record);
     std::string text = pid > 0 ? "pid " + std::to_string(pid) : "a process that has not written down its pid yet";
+    if (const Standpoint here; here.same_boot(record) && !here.same_pids(record) && pid > 0)
+        text += " of another container or pid namespace";
     if (record.since_ms > 0) text += " since " + format_local(record.since_ms);
     if (!record.phase.empty()) {
         text += ", " + printable(record.phase);

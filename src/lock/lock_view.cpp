@@ -53,7 +53,10 @@ void judge_record(LockView& view, int directory) {
     const LockRecord& record = *view.record;
     const std::string holder = describe_holder(record);
     const bool flocked = !view.kernel.holders.empty();
-    view.pid = pid_to_show(record);
+    // That of another pid namespace means another process here, or none; the kernel tells the holder's own in ours.
+    view.pid = here.same_pids(record) || !here.same_boot(record) ? pid_to_show(record)
+               : flocked                                         ? view.kernel.holders.front()
+                                                                 : 0;
     if (here.lives(record) || (flocked && !here.is_dead(record))) {
         view.state = LockState::held;
         view.text = "held by " + holder;
@@ -63,8 +66,7 @@ void judge_record(LockView& view, int directory) {
         judge_left_behind(view, directory, holder, here.same_boot(record));
     } else {
         view.state = LockState::unknown;
-        view.text = here.same_boot(record) ? "unknown: its record is of another container or pid namespace, host " +
-                                                 record.host + " (" + holder + ")"
+        view.text = here.same_boot(record) ? "unknown: its record is of host " + record.host + ": " + holder
                                            : "unknown: its record is damaged, and does not tell who holds it";
         if (find_orphan(view, directory)) view.text += "; at work under it: " + view.orphan;
     }
@@ -102,6 +104,8 @@ void judge_without_record(LockView& view, const struct stat& info) {
     } else if (view.kernel.marks > 0 || !view.kernel.waiters.empty()) {
         view.state = LockState::waiting;
         view.text = "free, but waited for: it is changing hands, or the one whose turn it is was stopped";
+    } else if (!view.strange_files.empty()) {
+        view.text = "unknown: no run is in it, but somebody's files: " + view.strange_files;
     } else if (view.has_empty_record) {
         view.text = "unknown: its record is empty; a run is writing it, or died or lost its power at such a moment";
     } else {
@@ -173,6 +177,7 @@ void judge_place(LockView& view, const LockPath& path, const KernelLockTable& ta
     if (auto readers = read_readers(directory.get()); !readers.empty()) {
         return judge_readers(view, directory.get(), std::move(readers));
     }
+    view.strange_files = list_contents(directory.get());
     judge_without_record(view, info);
 }
 

@@ -31,6 +31,7 @@ struct LockView {
     std::vector<LockRecord> readers;       ///< of a shared lock: those who live, or if all are dead: the dead
     std::vector<LockRecord> dead_readers;  ///< of a shared lock, beside those who live: the last of them clears up after these
     bool has_empty_record = false;         ///< it is there, but says nothing: it is being written, or was lost with the power
+    std::string strange_files;             ///< where there is no record: names of what else is in it; for people
     bool is_taken_over = false;    ///< held, but the record is still that of a dead run, from which the holder takes over
     std::optional<Error> problem;  ///< why no lock of ours can lie there at all; the state is unknown or foreign
     std::string text;              ///< for people: "held by pid 812 since 03:00:01, order o17, second"

@@ -165,8 +165,9 @@ CommandAtWork find_command_of_reader(int directory_fd, std::string_view run_id) 
 }
 
 std::string list_contents(int directory_fd) {
-    const auto names = directory_entries(directory_fd);
+    auto names = directory_entries(directory_fd);
     if (!names) return "unknown files";
+    std::erase(*names, kRecordName);
     std::string list;
     for (std::size_t i = 0; i < names->size() && i < 5; ++i) list += (i > 0 ? ", " : "") + printable((*names)[i], 60);
     return names->size() > 5 ? list + " and " + std::to_string(names->size() - 5) + " more" : list;

@@ -36,7 +36,7 @@ CommandAtWork find_command_of_reader(int directory_fd, std::string_view run_id);
 /// opendir(3) would pay for with five more system calls.
 Result<std::vector<std::string>> directory_entries(int directory_fd);
 
-/// What is in the directory, for the message that it cannot be removed: "notes.txt, core".
+/// What is in the directory but a record, for the message that it cannot be removed: "notes.txt, core".
 std::string list_contents(int directory_fd);
 
 }  // namespace lockstep

@@ -225,11 +225,14 @@ std::string waiters_text(const LockView& lock) {
 
 std::string removal_advice(const LockView& lock) {
     if (lock.problem) return "";
-    const std::string rmdir = "rmdir " + shell_quoted_line(lock.path);
+    const bool empty = lock.strange_files.empty();
+    const std::string rmdir =
+        (empty ? "" : "move away what is in it (" + lock.strange_files + "), then ") + "rmdir " + shell_quoted_line(lock.path);
     if (lock.state == LockState::foreign)
         return "nothing tells whether its owner lives: when you are sure that it does not, " + rmdir;
     const bool without_record = lock.state == LockState::unknown && !lock.record && lock.readers.empty() && lock.changed_ms > 0;
     if (!without_record || lock.owner != ::geteuid()) return "";
+    if (!empty) return "it keeps no run of lockstep out, but a script's mkdir: " + rmdir;
     // With a file in it only a run can remove it without harm.
     const std::string command =
         lock.has_empty_record ? "lockstep exec " + shell_quoted_line(lock_name(lock.path)) + " -- true" : rmdir;

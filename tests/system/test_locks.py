@@ -168,8 +168,10 @@ class Listing(LocksTest):
     def test_a_lock_of_another_pid_namespace_is_not_said_to_be_left_behind(self):
         self.start("unshare", "--pid", "--fork", "--mount-proc", LOCKSTEP, "exec", self.lock, "--", "sleep", "300")
         wait_until((self.lock / "record").exists, "the lock")
-        self.assertEqual(wait_until(lambda: self.locks()["job.lock"], "the lock")["state"], "held",
-                         "our namespace is its parent: the kernel's list shows it")
+        held = wait_until(lambda: (lock := self.locks()["job.lock"])["run"] and lock, "the lock")
+        self.assertEqual(held["state"], "held", "our namespace is its parent: the kernel's list shows it")
+        self.assertIn("held by pid 1 of another container or pid namespace", held["text"])
+        self.assertIn(held["pid"], self.my_processes(), "a pid out here is one that means something out here")
         inside = self.run_to_end("unshare", "--pid", "--fork", "--mount-proc", LOCKSTEP, "locks", "--root", self.place,
                                  "--state-dir", self.state, "--json")
         [lock] = json.loads(inside.out)

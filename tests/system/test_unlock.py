@@ -110,6 +110,15 @@ class Unlocking(LocksTest):
         self.assertIn(f"rmdir {self.lock}", self.refused(73, self.lock, "--run", "x", "--terminate"))
         self.assertTrue(self.lock.exists())
 
+    def test_what_somebody_put_into_it_is_named_and_the_advice_works(self):
+        exec_ended = self.run_to_end(LOCKSTEP, "exec", self.lock, "--", "sh", "-c", "touch $LOCKSTEP_LOCK/core")
+        self.assertIn("somebody has put files into it: core", exec_ended.err)
+        advice = f"move away what is in it (core), then rmdir {self.lock}"
+        self.assertIn(advice, self.table())
+        self.assertIn(advice, self.refused(75, self.lock, "--run", "x"))
+        (self.lock / "core").unlink()
+        self.lock.rmdir()
+
     def test_where_no_lock_can_be_the_name_is_wrong_and_no_option_is_named_that_unlock_lacks(self):
         (self.place / "file.lock").write_text("flock(1)'s")
         for status, place, why in [(66, self.root / "nosuch" / "x", "No such file or directory. What locks there are"),
