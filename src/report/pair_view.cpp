@@ -63,7 +63,7 @@ std::string redacted_request(const Pair& pair) {
     return json ? describe_request({std::move(*json)}) : "(cannot be read)";
 }
 
-std::string pair_text(const Pair& pair, const PairOwner& owner, std::int64_t now_ms) {
+std::string pair_text(const Pair& pair, const PairOwner& owner, std::int64_t now_ms, const Decision* decided) {
     std::string text = "    " + printable(pair.item_key) + ", " + pair.step + ": " + what_it_is(pair) + " for " +
                        describe_duration(Millis{now_ms - pair.changed_ms}) + ", " + count(pair.attempt, "attempt", "attempts") +
                        " in " + count(pair.pair_attempts, "pass", "passes") + "\n";
@@ -71,6 +71,11 @@ std::string pair_text(const Pair& pair, const PairOwner& owner, std::int64_t now
         text += "      request:     " + printable(request, kLongestLine) + "\n";
     if (!pair.reason.empty()) text += "      last answer: " + printable(pair.reason, kLongestLine) + "\n";
     if (pair.not_before_ms > now_ms) text += "      tried again: not before " + format_local(pair.not_before_ms) + "\n";
+    if (decided != nullptr) {
+        text += "      decided:     " + std::string(to_string(decided->verb)) + " by " + printable(decided->by) +
+                ", applied at the next pass\n";
+        return text;
+    }
     if (pair.state == PairState::parked) text += "      settle it:   " + settling_commands(pair, owner) + "\n";
     return text;
 }

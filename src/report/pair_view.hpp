@@ -22,7 +22,8 @@ struct PairOwner {
 
 /// "north/o17, reserve: parked in its second phase for 3h 10m, 4 attempts in 2 passes", its request and its last answer in
 /// lines below it; of a parked pair also the commands that settle it.
-std::string pair_text(const Pair& pair, const PairOwner& owner, std::int64_t now_ms);
+/// @param decided  a decision about it that waits for the next pass: then nobody is asked for another
+std::string pair_text(const Pair& pair, const PairOwner& owner, std::int64_t now_ms, const Decision* decided = nullptr);
 
 /// The keys are those of the manual; they stay.
 Json pair_json(const Pair& pair, std::int64_t now_ms);

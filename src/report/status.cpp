@@ -1,5 +1,6 @@
 #include "report/status.hpp"
 
+#include <algorithm>
 #include <iterator>
 
 #include "base/text.hpp"
@@ -45,13 +46,21 @@ Expectation expectation(const JobStatus& status) {
     return {status.expect_every, status.last_success ? std::optional(status.last_success->ended_ms) : std::nullopt};
 }
 
-std::string pairs_text(const std::vector<Pair>& pairs, std::int64_t count, const std::string& title, const PairOwner& owner,
+const Decision* decision_about(const Pair& pair, const JobStatus& status) {
+    const auto found = std::ranges::find_if(status.waiting, [&](const DecisionLine& line) {
+        return line.decision.item_key == pair.item_key && line.decision.step == pair.step;
+    });
+    return found == status.waiting.end() ? nullptr : &found->decision;
+}
+
+std::string pairs_text(const std::vector<Pair>& pairs, std::int64_t count, const std::string& title, const JobStatus& status,
                        std::int64_t now_ms) {
+    const PairOwner owner{status.job, status.state_directory};
     if (pairs.empty()) return "";
     const auto shown = static_cast<std::int64_t>(pairs.size());
     std::string text = "  " + title + ": " + std::to_string(count) +
                        (shown < count ? "; the newest " + std::to_string(shown) : std::string()) + "\n";
-    for (const Pair& pair : pairs) text += pair_text(pair, owner, now_ms);
+    for (const Pair& pair : pairs) text += pair_text(pair, owner, now_ms, decision_about(pair, status));
     return text;
 }
 
@@ -92,12 +101,11 @@ std::string status_text(const JobStatus& status, std::int64_t now_ms) {
             " done; last success: " + (status.last_success ? pass_text(*status.last_success) : "none yet") + "\n";
     if (status.expect_every) text += "  " + expectation_text(expectation(status), now_ms) + "\n";
     const bool held = status.lock.state == LockState::held;
-    const PairOwner owner{status.job, status.state_directory};
-    text += pairs_text(status.parked, std::ssize(status.parked), "parked, waiting for a person", owner, now_ms);
+    text += pairs_text(status.parked, std::ssize(status.parked), "parked, waiting for a person", status, now_ms);
     text += pairs_text(status.open, std::ssize(status.open),
                        held ? "open, in the hands of the run that holds the lock" : "open, settled first by the next pass",
-                       owner, now_ms);
-    text += pairs_text(status.failed, status.failed_count, "failed, tried again by a pass that lists them", owner, now_ms);
+                       status, now_ms);
+    text += pairs_text(status.failed, status.failed_count, "failed, tried again by a pass that lists them", status, now_ms);
     if (!status.waiting.empty()) text += "  decided, applied at the next pass: " + std::to_string(status.waiting.size()) + "\n";
     for (const DecisionLine& line : status.waiting) text += "    " + decision_text(line) + "\n";
     if (status.parked.empty() && status.open.empty()) text += "  nothing is open, nothing is parked\n";

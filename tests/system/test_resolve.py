@@ -281,6 +281,9 @@ class Resolve(ResolveTest):
         self.assertIn(f"pid {loop.pid}", said)
         [waiting] = self.status(job, expected=1)["decided"]
         self.assertEqual((waiting["item"], waiting["decision"], waiting["applied"]), ("i1", "applied", None))
+        text = self.lockstep("status", "pay", "--state-dir", self.state).out
+        self.assertIn("decided:     applied by ", text)
+        self.assertNotIn("settle it:", text)
         twice = self.resolve(job, "i1", "--not-applied")
         self.assertEqual(twice.status, 75, twice.err)
         # The pass in hand ends; the next one takes the decision up.
