@@ -99,7 +99,9 @@ std::optional<std::int64_t> parse_http_date(const std::string& text) {
 std::optional<Millis> parse_retry_after(std::string_view value, const std::string* date, std::int64_t now_ms) {
     std::int64_t seconds = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
-    if (error == std::errc{} && end == value.data() + value.size() && seconds >= 0) {
+    const bool is_number = end == value.data() + value.size() && !value.empty();
+    if (is_number && error == std::errc::result_out_of_range && value.front() != '-') return kLongestDuration;
+    if (is_number && error == std::errc{} && seconds >= 0) {
         return std::chrono::seconds{std::min(seconds, std::int64_t{kLongestDuration / std::chrono::seconds{1}})};
     }
     const auto until = parse_http_date(std::string(value));

@@ -148,7 +148,7 @@ CommandBehind command_behind(const Words& words) {
     for (std::size_t i = 1; i < words.size(); ++i) {
         if (begins_command_of_ours(words, i)) return plain_behind(words, i);
         const FrontKind kind = is_program(words[i]) ? front_kind(words[i]) : FrontKind::unknown;
-        const CommandBehind found = plain_behind(words, i);
+        CommandBehind found = plain_behind(words, i);
         if (kind != FrontKind::unknown && kind != FrontKind::lockstep && starts_run(found.words)) return found;
         if (takes_script(words[i]) && i + 1 < words.size() && script_starts_run(words[i + 1]))
             return script_behind(words, i + 1);
