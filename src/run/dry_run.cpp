@@ -69,6 +69,8 @@ class DryRun {
             status = graver(status, *end);
             if (auto said = say(); !said) return failed(said.error());
         }
+        if (done_before_ > 0) text_ += "# " + std::to_string(done_before_) + " done before\n";
+        if (auto said = say(); !said) return failed(said.error());
         if (!found) return failed({Failure::items, "no item has the key \"" + printable(*options_.only) + "\"", 0});
         return status;
     }
@@ -81,16 +83,24 @@ class DryRun {
             if (!known) return std::unexpected(known.error());
             pairs = std::move(*known);
         }
+        const auto is_done = [&](const StepSpec& step) {
+            const auto pair = std::ranges::find(pairs, step.name, &Pair::step);
+            return pair != pairs.end() && pair->state == PairState::done;
+        };
+        if (std::ranges::all_of(job_.steps, is_done)) {
+            ++done_before_;
+            return ExitStatus::ok;
+        }
         text_ += "# " + printable(item.key) + "\n";
         scope.inputs = &item.inputs;
         scope.item_key = item.key;
         scope.outputs_to_come = true;
         for (const StepSpec& step : job_.steps) {
-            const auto pair = std::ranges::find(pairs, step.name, &Pair::step);
-            if (pair != pairs.end() && pair->state == PairState::done) {
+            if (is_done(step)) {
                 text_ += "# " + step.name + ": done before\n";
                 continue;
             }
+            const auto pair = std::ranges::find(pairs, step.name, &Pair::step);
             if (pair != pairs.end() && (is_open(pair->state) || pair->state == PairState::parked)) {
                 const bool parked = pair->state == PairState::parked;
                 text_ += "# " + step.name + ": " + std::string(to_string(pair->state)) +
@@ -153,7 +163,8 @@ class DryRun {
     const std::string run_id_;
     const std::string run_date_;
     std::optional<JournalReader> journal_;  ///< unset: the job never ran
-    std::string text_;                      ///< not said yet
+    std::int64_t done_before_ = 0;
+    std::string text_;  ///< not said yet
 };
 
 }  // namespace
