@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "base/text.hpp"
 #include "job/read.hpp"
@@ -44,6 +45,19 @@ std::string read_proxy(Reading& reading, const std::optional<Place>& at) {
     return std::move(*proxy);
 }
 
+/// `[::1]:8080`, `user@host`: RFC 3986, 3.2; a name is whatever the resolver takes for one.
+bool is_authority(std::string_view text) {
+    text.remove_prefix(std::min(text.rfind('@') + 1, text.size()));
+    const std::size_t bracket = text.starts_with('[') ? text.find(']') : 0;
+    if (bracket == std::string_view::npos) return false;
+    const std::size_t colon = text.find(':', bracket);
+    if (colon == std::string_view::npos) return true;
+    const std::string_view port = text.substr(colon + 1);
+    int number = 0;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+    return port.empty() || (error == std::errc{} && end == port.data() + port.size() && number >= 0 && number <= 65535);
+}
+
 void check_url(Reading& reading, const Place& at, const Template& url) {
     const bool starts_literally = !url.parts.empty() && !url.parts.front().is_expression;
     if (url.parts.empty()) {
@@ -59,6 +73,10 @@ void check_url(Reading& reading, const Place& at, const Template& url) {
                                  suggestion(scheme, {"http", "https"}));
         } else if (url.is_constant() && (start.size() == scheme_end + 3 || start[scheme_end + 3] == '/')) {
             reading.findings.add(at, in_quotes(url.source) + " names no host");
+        } else if (const std::size_t path = start.find_first_of("/?#", scheme_end + 3);
+                   (path != std::string_view::npos || url.is_constant()) &&
+                   !is_authority(start.substr(scheme_end + 3, path - scheme_end - 3))) {
+            reading.findings.add(at, in_quotes(start.substr(0, path)) + " names no host and port", "write http://HOST:PORT/…");
         }
     }
     if (url.parts.size() > 1 && url.parts.front().is_expression) {
