@@ -18,7 +18,7 @@
 
 namespace {
 
-/// The directory of this very file, whatever link or PATH it was started by.
+/// The directory of this very file, whatever link or PATH it was started by; empty where /proc does not tell.
 std::string own_directory() {
     std::array<char, 4096> path{};
     const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
@@ -30,6 +30,7 @@ int become_job_program(char** argv) {
     const std::string here = own_directory();
     for (const std::string& place :
          {here + "lockstep-job", here + "../libexec/lockstep/lockstep-job", std::string(LOCKSTEP_LIBEXECDIR "/lockstep-job")}) {
+        if (!place.starts_with('/')) continue;  // it would be looked for where the user happens to be
         ::execv(place.c_str(), argv);
         if (errno != ENOENT && errno != ENOTDIR) {
             const std::string why = lockstep::errno_text(errno);
@@ -37,8 +38,11 @@ int become_job_program(char** argv) {
             return lockstep::to_int(lockstep::ExitStatus::os);
         }
     }
-    lockstep::log::write_now(STDERR_FILENO, "lockstep: its program lockstep-job is neither beside " + here +
-                                                "lockstep nor in " LOCKSTEP_LIBEXECDIR ": install both (cmake --install)\n");
+    const std::string beside =
+        here.empty() ? "not in " LOCKSTEP_LIBEXECDIR
+                       ", and where lockstep itself lies is not known: /proc is not mounted here\n"
+                     : "neither beside " + here + "lockstep nor in " LOCKSTEP_LIBEXECDIR ": install both (cmake --install)\n";
+    lockstep::log::write_now(STDERR_FILENO, "lockstep: its program lockstep-job is " + beside);
     return lockstep::to_int(lockstep::ExitStatus::os);
 }
 

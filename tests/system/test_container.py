@@ -143,6 +143,18 @@ class WithoutTmp(SystemTest):
         result = self.run_to_end("unshare", "-m", "sh", "-c", script, "/run/lockstep-under-test-" + self.mark, cwd="/")
         self.assert_says(result, "you (uid 65534) may not write in /tmp")
 
+    def test_a_missing_proc_is_named_and_no_program_of_the_working_directory_is_taken_instead(self):
+        planted = self.root / "lockstep-job"
+        planted.write_text("#!/bin/sh\necho planted\n")
+        planted.chmod(0o755)
+        script = 'mount -t tmpfs none /proc && exec "$0" locks'
+        result = self.run_to_end("unshare", "-m", "sh", "-c", script, LOCKSTEP, cwd=self.root)
+        self.assertNotIn("planted", result.out)
+        if result.status == 0:
+            self.skipTest("lockstep-job is installed where this build looks for it")
+        self.assertEqual(result.status, 71, result.err)
+        self.assertIn("where lockstep itself lies is not known: /proc is not mounted here", result.err)
+
     def test_a_path_is_not_told_of_the_root_for_names(self):
         result = self.lockstep("exec", self.root / "missing/x.lock", "--", "true")
         self.assertEqual(result.status, 73)
