@@ -107,9 +107,7 @@ Result<std::vector<Pair>> JournalReader::unfinished() { return parts_->pairs->un
 
 Result<std::vector<Pair>> JournalReader::failed(std::int64_t limit) { return parts_->pairs->failed(limit); }
 
-Result<std::int64_t> JournalReader::failed_count() {
-    return parts_->db.number("SELECT count(*) FROM pairs WHERE unfinished = 0 AND state <> 'done'", "counting what failed");
-}
+Result<std::int64_t> JournalReader::failed_count() { return parts_->pairs->failed_count(); }
 
 Result<std::vector<Pair>> JournalReader::pairs_of(const std::string& item_key) { return parts_->pairs->of_item(item_key); }
 

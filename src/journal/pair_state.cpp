@@ -105,6 +105,8 @@ bool is_open(PairState state) {
     return false;
 }
 
+bool has_failed(PairState state) { return state == PairState::first_refused || state == PairState::compensated; }
+
 bool is_in_doubt(PairState state) { return state == first_begun || state == second_begun || state == compensate_begun; }
 
 }  // namespace lockstep

@@ -38,6 +38,9 @@ bool may_follow(PairState from, PairState to);
 
 /// Something may have happened that is not finished: the pair must be settled before it can be left alone.
 bool is_open(PairState state);
+/// It ended without effect, or its effect was undone: the item failed. Whatever tries it again needs a new key, since APIs
+/// replay a stored refusal under the old one.
+bool has_failed(PairState state);
 /// A phase was begun and its outcome is not known.
 bool is_in_doubt(PairState state);
 

@@ -36,8 +36,12 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 constexpr std::string_view kFind = LOCKSTEP_PAIR_COLUMNS "WHERE item_key = ?1 AND step = ?2";
 constexpr std::string_view kOfItem = LOCKSTEP_PAIR_COLUMNS "WHERE item_key = ?1 ORDER BY pairs.id";
 constexpr std::string_view kUnfinished = LOCKSTEP_PAIR_COLUMNS "WHERE unfinished = 1 ORDER BY pairs.begun_ms, pairs.id";
+// Word for word the condition of their index, else SQLite reads every pair that was ever done.
+#define LOCKSTEP_FAILED_PAIRS "WHERE unfinished = 0 AND state <> 'done'"
 constexpr std::string_view kFailed =
-    LOCKSTEP_PAIR_COLUMNS "WHERE unfinished = 0 AND state <> 'done' ORDER BY changed_ms DESC, pairs.id DESC LIMIT ?1";
+    LOCKSTEP_PAIR_COLUMNS LOCKSTEP_FAILED_PAIRS " ORDER BY changed_ms DESC, pairs.id DESC LIMIT ?1";
+constexpr const char* kCountFailed = "SELECT count(*) FROM pairs " LOCKSTEP_FAILED_PAIRS;
+#undef LOCKSTEP_FAILED_PAIRS
 #undef LOCKSTEP_PAIR_COLUMNS
 
 constexpr std::string_view kMarkDecision = "UPDATE decisions SET applied_ms = ?2, outcome = ?3 WHERE id = ?1";
@@ -192,6 +196,8 @@ Result<std::vector<Pair>> PairReader::all(Statement& statement, std::string_view
 Result<std::vector<Pair>> PairReader::unfinished() { return all(unfinished_, "reading pairs"); }
 
 Result<std::vector<Pair>> PairReader::failed(std::int64_t limit) { return all(failed_.bind(1, limit), "reading what failed"); }
+
+Result<std::int64_t> PairReader::failed_count() { return db_->number(kCountFailed, "counting what failed"); }
 
 Result<std::vector<Pair>> PairReader::of_item(const std::string& item_key) {
     return all(of_item_.bind(1, item_key), "reading pairs");

@@ -67,6 +67,7 @@ class PairReader {
     Result<std::vector<Pair>> of_item(const std::string& item_key);
     Result<std::vector<Pair>> unfinished();
     Result<std::vector<Pair>> failed(std::int64_t limit);
+    Result<std::int64_t> failed_count();
     Result<std::vector<Decision>> pending_decisions();
 
   private:

@@ -34,8 +34,7 @@ std::string holder_of(int fd) {
         std::this_thread::sleep_for(kBetween);
         got = ::pread(fd, text.data(), text.size(), 0);
     }
-    std::string pid(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-    while (!pid.empty() && pid.back() == '\n') pid.pop_back();
+    const std::string_view pid = trimmed({text.data(), got > 0 ? static_cast<std::size_t>(got) : 0});
     return pid.empty() ? "another process" : "pid " + printable(pid);
 }
 

@@ -65,7 +65,7 @@ class Pruning {
         return std::max(now_ - rules_.keep_history.count(), *crowded);
     }
 
-    /// All pairs of an item at once, or none: what is left of it would be gone on with, and a step that had been done was done
+    /// All pairs of an item at once, or none: what was left of it would be gone on with, and a step that is done be carried out
     /// again. Only of items that have ended before that time in all their steps, and that nobody has just decided about.
     Result<void> remove_items(std::int64_t ended_before, const std::string& condition) {
         const auto before = ::sqlite3_total_changes64(db_.handle());

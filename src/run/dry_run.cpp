@@ -75,17 +75,17 @@ class DryRun {
         return status;
     }
 
-    /// Error: Failure::journal.
+    /// What a run would do with it now. Error: Failure::journal.
     Result<ExitStatus> one_item(const Item& item, Scope& scope) {
-        std::vector<Pair> pairs;
-        if (journal_) {
-            auto known = journal_->pairs_of(item.key);
-            if (!known) return std::unexpected(known.error());
-            pairs = std::move(*known);
-        }
+        const auto pairs = journal_ ? journal_->pairs_of(item.key) : Result<std::vector<Pair>>();
+        if (!pairs) return std::unexpected(pairs.error());
+        const auto pair_of = [&](const StepSpec& step) {
+            const auto pair = std::ranges::find(*pairs, step.name, &Pair::step);
+            return pair == pairs->end() ? nullptr : &*pair;
+        };
         const auto is_done = [&](const StepSpec& step) {
-            const auto pair = std::ranges::find(pairs, step.name, &Pair::step);
-            return pair != pairs.end() && pair->state == PairState::done;
+            const Pair* pair = pair_of(step);
+            return pair != nullptr && pair->state == PairState::done;
         };
         if (std::ranges::all_of(job_.steps, is_done)) {
             ++done_before_;
@@ -100,14 +100,14 @@ class DryRun {
                 text_ += "# " + step.name + ": done before\n";
                 continue;
             }
-            const auto pair = std::ranges::find(pairs, step.name, &Pair::step);
-            if (pair != pairs.end() && (is_open(pair->state) || pair->state == PairState::parked)) {
+            const Pair* pair = pair_of(step);
+            if (pair != nullptr && (is_open(pair->state) || pair->state == PairState::parked)) {
                 const bool parked = pair->state == PairState::parked;
                 text_ += "# " + step.name + ": " + std::string(to_string(pair->state)) +
                          (parked ? ", it waits for a person\n" : ", settled first, by the request that is journalled\n");
                 return ExitStatus::ok;
             }
-            const auto requests = requests_of(step, scope, pair != pairs.end() ? next_generation(*pair) : 0);
+            const auto requests = requests_of(step, scope, pair != nullptr ? next_generation(*pair) : 0);
             if (!requests) {
                 std::fprintf(stderr, "lockstep: %s: %s would not be begun, a request cannot be made of this item: %s\n",
                              printable(item.key).c_str(), step.name.c_str(), requests.error().text.c_str());
@@ -119,10 +119,7 @@ class DryRun {
     }
 
     /// Of the attempt that a run would make of a pair of which nothing is open.
-    static int next_generation(const Pair& pair) {
-        const bool ended = pair.state == PairState::first_refused || pair.state == PairState::compensated;
-        return pair.generation + (ended ? 1 : 0);
-    }
+    static int next_generation(const Pair& pair) { return pair.generation + (has_failed(pair.state) ? 1 : 0); }
 
     /// Of its two phases, a line each; an error where a run would not begin it.
     Result<std::string> requests_of(const StepSpec& step, Scope scope, int generation) const {

@@ -65,8 +65,8 @@ PairExecutor::Outcome PairExecutor::begin(const PairTask& task) {
         return park(task, "tried in " + std::to_string(pair.pair_attempts) + " passes (maxPairAttempts): " + pair.reason);
     }
     ++pair.pair_attempts;
-    if (pair.state != PairState::first_refused && pair.state != PairState::compensated) return std::nullopt;
-    // APIs replay a stored refusal under its key, so a new attempt needs a new one, and it must outlive a crash.
+    if (!has_failed(pair.state)) return std::nullopt;
+    // The new key must outlive a crash.
     ++pair.generation;
     keys_ = {};
     pair.outputs.clear();
@@ -261,8 +261,7 @@ PairExecutor::Outcome PairExecutor::park(const PairTask& task, const std::string
 }
 
 PairExecutor::Outcome PairExecutor::enter(const PairTask& task, PairState state, const std::string& reason) {
-    const bool failed = state == PairState::first_refused || state == PairState::compensated;
-    task.pair.not_before_ms = failed ? not_before(task.pair.pair_attempts) : 0;
+    task.pair.not_before_ms = has_failed(state) ? not_before(task.pair.pair_attempts) : 0;
     // A parked one keeps what it owed: the person may find that it was not applied.
     if (state != PairState::parked) task.pair.owes_steps = state == PairState::done && !task.terms.last_step;
     task.pair.state = state;
