@@ -26,7 +26,7 @@ std::string good_variable_name(std::string_view name) {
     return good ? "" : "is not the name of an environment variable";
 }
 
-/// An address, no expression. Of libcurl's schemes those that resolve the API's name where its answer comes from, or here.
+/// An address, no expression. Of libcurl's kinds of proxy: socks5 resolves the API's name here, all others do it there.
 std::string read_proxy(Reading& reading, const std::optional<Place>& at) {
     auto proxy = read_text(reading.findings, at);
     if (!proxy) return "";

@@ -1,7 +1,8 @@
 #include "run/request_trial.hpp"
-#include "step/request.hpp"
 
 #include <string>
+
+#include "step/request.hpp"
 
 namespace lockstep {
 

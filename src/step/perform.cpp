@@ -1,11 +1,12 @@
 // One attempt: the request performed, its answer classed; and the two other uses of an action, probes and listings.
 
+#include "step/perform.hpp"
+
 #include <algorithm>
 
 #include "base/text.hpp"
 #include "step/action_end.hpp"
 #include "step/command_run.hpp"
-#include "step/perform.hpp"
 #include "step/secret_keeper.hpp"
 
 namespace lockstep {
