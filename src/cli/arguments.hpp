@@ -54,8 +54,10 @@ struct HistoryArguments {
 
 struct ResolveArguments {
     JobChoice job;
-    std::string key;
-    std::string step;
+    std::vector<std::string> keys;
+    bool all_parked = false;  ///< in place of keys
+    std::string phase;        ///< with all_parked: only what is parked in this one; empty: in any
+    std::string step;         ///< empty: the one that is meant, or with all_parked every one
     DecisionVerb verb = DecisionVerb::again;
     std::vector<std::pair<std::string, std::string>> outputs;
 };

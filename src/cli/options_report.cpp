@@ -80,10 +80,15 @@ CLI::App* add_history(CLI::App& app, HistoryArguments& arguments) {
 }
 
 CLI::App* add_resolve(CLI::App& app, ResolveArguments& arguments) {
-    CLI::App* resolve = app.add_subcommand("resolve", "Settle a parked pair: say what became of its phase");
+    CLI::App* resolve = app.add_subcommand("resolve", "Settle parked pairs: say what became of their phase");
     add_job_choice(*resolve, arguments.job, true);
-    resolve->add_option("key", arguments.key, "the item's key")->required()->type_name("KEY");
-    resolve->add_option("--step", arguments.step, "the step, if the item has more than one")->type_name("NAME");
+    auto* keys = resolve->add_option("key", arguments.keys, "the item's key, or several")->type_name("KEY");
+    auto* all_parked =
+        resolve->add_flag("--all-parked", arguments.all_parked, "every pair that is parked, in place of KEY")->excludes(keys);
+    auto* phase = resolve->add_option("--phase", arguments.phase, "with --all-parked: only those parked in this phase");
+    take_only(phase, {"first", "second", "compensate"})->needs(all_parked);
+    resolve->add_option("--step", arguments.step, "the step, if the item has more than one; with --all-parked: only its pairs")
+        ->type_name("NAME");
     auto* verbs = resolve->add_option_group("Decision", "what the person found out");
     for (const VerbHelp& one : kVerbs) {
         verbs->add_flag_callback(
@@ -93,9 +98,9 @@ CLI::App* add_resolve(CLI::App& app, ResolveArguments& arguments) {
     add_values(*resolve, "--output", arguments.outputs,
                "with --applied: an output of the phase; taken as JSON if it is JSON, else as text");
     resolve->footer(
-        "Applied at once if nobody holds the lock, else by its holder at the next pass.\n"
-        "Exit status: 0 recorded · 64 that makes no sense for this pair, and what would · 74 the journal · 75 decided "
-        "already\n");
+        "Applied at once if nobody holds the lock, else by its holder at the next pass. Of several pairs, all or none.\n"
+        "Exit status: 0 recorded, or nothing is parked · 64 that makes no sense for a pair, and what would · 74 the journal\n"
+        "75 decided already\n");
     return resolve;
 }
 

@@ -1,112 +1,31 @@
 #include "cli/resolve_command.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <set>
-#include <string_view>
 
-#include "base/clock.hpp"
 #include "base/text.hpp"
 #include "cli/job_choice.hpp"
 #include "cli/output.hpp"
+#include "cli/resolve_choice.hpp"
 #include "journal/decide.hpp"
-#include "journal/journal_reader.hpp"
 #include "lock/directory_lock.hpp"
 #include "run/run_options.hpp"
-#include "sys/user_name.hpp"
 
 namespace lockstep {
 
 namespace {
 
-/// The name that the uid has, and who he was before sudo(8).
-std::string who() {
-    std::string name = user_name(::getuid());
-    const char* before = ::getenv("SUDO_USER");
-    if (before != nullptr && *before != '\0' && name != before) name += " (" + printable(before, 60) + " by sudo)";
-    return name;
-}
+constexpr std::size_t kRefusalsShown = 10;
 
-/// A value that is JSON is taken as that, anything else as text: 5, "5", [1], r-17.
-Json value_of(const std::string& text) {
-    auto json = parse_json(text);
-    return json ? std::move(*json) : Json::of_string(text);
-}
-
-Decision decision_of(const ResolveArguments& arguments, const Pair& pair) {
-    Decision decision;
-    decision.item_key = pair.item_key;
-    decision.step = pair.step;
-    decision.verb = arguments.verb;
-    Json outputs = Json::object();
-    for (const auto& [name, text] : arguments.outputs) outputs.set(name, value_of(text));
-    decision.outputs = to_text(outputs);
-    decision.by = who();
-    decision.decided_ms = wall_now_ms();
-    return decision;
-}
-
-std::unexpected<Error> unclear(const std::string& text) { return fail(Failure::usage, text); }
-
-/// The pair that is meant: the named step's, else the one that is parked, else the only one.
-Result<Pair> choose_pair(const std::vector<Pair>& pairs, const ResolveArguments& arguments) {
-    const std::string& key = arguments.key;
-    std::vector<Pair> meant;
-    std::string steps;
-    for (const Pair& pair : pairs) {
-        steps += (steps.empty() ? "" : ", ") + pair.step + " (" + std::string(to_string(pair.state)) + ")";
-        if (arguments.step.empty() || pair.step == arguments.step) meant.push_back(pair);
-    }
-    if (pairs.empty()) return unclear(key + ": no item with this key was ever begun; lockstep status shows what is parked");
-    if (meant.empty()) return unclear(key + ": it has no step " + arguments.step + " in the journal, but " + steps);
-    if (meant.size() == 1) return meant.front();
-    const auto is_parked = [](const Pair& pair) { return pair.state == PairState::parked; };
-    if (std::ranges::count_if(meant, is_parked) == 1) return *std::ranges::find_if(meant, is_parked);
-    return unclear(key + ": which step? Give --step: " + steps);
-}
-
-/// A second decision about the same pair would come too late.
-Result<void> check_not_decided(JournalReader& reader, const Pair& pair) {
-    const auto lines = reader.waiting_decisions();
-    if (!lines) return std::unexpected(lines.error());
-    for (const DecisionLine& line : *lines) {
-        const Decision& earlier = line.decision;
-        if (earlier.item_key != pair.item_key || earlier.step != pair.step) continue;
-        return fail(Failure::busy, printable(pair.item_key) + ", step " + pair.step + ": " + printable(earlier.by) +
-                                       " decided it at " + format_local(earlier.decided_ms) + " (" +
-                                       std::string(to_string(earlier.verb)) + "); the next pass applies that");
-    }
-    return {};
-}
-
-/// The journal keeps UTF-8 only. Of two values for one output nobody can tell which is meant.
-Result<void> check_outputs(const ResolveArguments& arguments) {
-    std::set<std::string_view> names;
-    for (const auto& [name, text] : arguments.outputs) {
-        if (!names.insert(name).second) return unclear("--output " + printable(name) + " is given twice");
-        if (!is_utf8(text)) return unclear("--output " + printable(name + "=" + text) + ": the value is not UTF-8");
-    }
-    return {};
-}
-
-/// Checks the decision as if it were applied now, and writes it down.
-Result<Decision> record(const ResolveArguments& arguments, const std::string& job) {
-    if (auto sound = check_outputs(arguments); !sound) return std::unexpected(std::move(sound.error()));
-    const SqliteJournalOptions options{arguments.job.state_directory, job};
-    auto reader = JournalReader::open(options);
-    if (!reader) return std::unexpected(reader.error());
-    if (!*reader) return unclear(job + " has no journal: " + never_ran(options));
-    const auto pairs = (*reader)->pairs_of(arguments.key);
-    if (!pairs) return std::unexpected(pairs.error());
-    const auto pair = choose_pair(*pairs, arguments);
-    if (!pair) return std::unexpected(pair.error());
-    if (auto free = check_not_decided(**reader, *pair); !free) return std::unexpected(free.error());
-    Decision decision = decision_of(arguments, *pair);
-    if (const auto next = decide(*pair, decision); !next) return std::unexpected(next.error());
-    if (auto written = (*reader)->decide(decision); !written) return std::unexpected(written.error());
-    return decision;
+/// What is wrong, as far as a person would read it. @return the exit status
+int report_refused(const ResolveChoice& choice) {
+    const std::vector<Error>& refused = choice.refused;
+    const std::size_t shown = std::min(refused.size(), kRefusalsShown);
+    for (std::size_t i = 0; i < shown; ++i) report_error(refused[i]);
+    const Failure failure = refused.front().failure;
+    if (refused.size() + choice.decisions.size() == 1) return to_int(exit_status_of(failure));
+    const std::string more = shown < refused.size() ? std::to_string(refused.size() - shown) + " more are like these; " : "";
+    return report_error({failure, more + "nothing is recorded, of no item", 0});
 }
 
 /// Everything that waits, ours among it. Error: Failure::busy when a run holds the lock or the journal.
@@ -140,13 +59,44 @@ std::string what_follows(const AppliedDecision& decision) {
     }
 }
 
-int report_outcome(const std::vector<AppliedDecision>& applied, const Decision& mine) {
+int report_outcome(const std::vector<AppliedDecision>& applied, const std::vector<Decision>& mine) {
+    const bool several = mine.size() > 1;
+    std::set<std::pair<std::string, std::string>> missing;
+    for (const Decision& one : mine) missing.emplace(one.item_key, one.step);
+    std::string text;
+    int status = 0;
     for (const AppliedDecision& one : applied) {
-        if (one.decision.item_key != mine.item_key || one.decision.step != mine.step) continue;
-        if (one.applied) return print_done("applied: " + one.outcome + what_follows(one) + "\n", 0);
-        return report_error({Failure::usage, "the decision came too late: " + one.outcome, 0});
+        if (missing.erase({one.decision.item_key, one.decision.step}) == 0) continue;
+        if (!one.applied) {
+            status = report_error({Failure::usage, "the decision came too late: " + one.outcome, 0});
+            continue;
+        }
+        text += several ? printable(one.decision.item_key) + ", " + one.decision.step + ": " : std::string("applied: ");
+        text += one.outcome + what_follows(one) + "\n";
     }
-    return print_done("recorded; a run that came in between has applied it: see lockstep history\n", 0);
+    if (!missing.empty()) {
+        text += several ? std::to_string(missing.size()) + " " : "";
+        text += std::string("recorded; a run that came in between has applied ") + (several ? "them" : "it") +
+                ": see lockstep history\n";
+    }
+    return print_done(text, status);
+}
+
+int report_nothing_to_decide(std::size_t decided_before) {
+    const std::string before = decided_before > 0 ? " that is not decided already; the next pass applies that" : "";
+    return print("nothing is parked" + before + "\n", 0);
+}
+
+/// Written down for whoever holds the lock next. Error: what the reader of the journal says.
+Result<ResolveChoice> record(const ResolveArguments& arguments, const std::string& job) {
+    const SqliteJournalOptions options{arguments.job.state_directory, job};
+    auto reader = JournalReader::open(options);
+    if (!reader) return std::unexpected(std::move(reader.error()));
+    if (!*reader) return fail(Failure::usage, job + " has no journal: " + never_ran(options));
+    auto choice = choose_decisions(arguments, **reader);
+    if (!choice || !choice->refused.empty() || choice->decisions.empty()) return choice;
+    if (auto written = (*reader)->decide(choice->decisions); !written) return std::unexpected(std::move(written.error()));
+    return choice;
 }
 
 }  // namespace
@@ -154,16 +104,22 @@ int report_outcome(const std::vector<AppliedDecision>& applied, const Decision& 
 int resolve_command(const ResolveArguments& arguments) {
     const auto job = choose_job(arguments.job);
     if (!job) return job.error();
-    const auto decision = record(arguments, job->name);
-    if (!decision) return report_error(decision.error());
+    const auto choice = record(arguments, job->name);
+    if (!choice) return report_error(choice.error());
+    if (!choice->refused.empty()) return report_refused(*choice);
+    if (choice->decisions.empty()) return report_nothing_to_decide(choice->decided_before);
     const auto applied = apply_now(arguments, *job);
-    if (applied) return report_outcome(*applied, *decision);
+    if (applied) return report_outcome(*applied, choice->decisions);
+    const bool several = choice->decisions.size() > 1;
+    const std::string recorded = several ? std::to_string(choice->decisions.size()) + " recorded" : "recorded";
+    const std::string them = several ? "them" : "it";
     if (applied.error().failure == Failure::busy) {
-        return print_done("recorded; the holder applies it at its next pass (" + printable(applied.error().text, 2000) + ")\n",
-                          0);
+        return print_done(
+            recorded + "; the holder applies " + them + " at its next pass (" + printable(applied.error().text, 2000) + ")\n",
+            0);
     }
     report_error(applied.error());
-    return print_done("recorded, but not applied yet: the next pass does it\n", 0);
+    return print_done(recorded + ", but not applied yet: the next pass does it\n", 0);
 }
 
 }  // namespace lockstep

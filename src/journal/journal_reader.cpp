@@ -192,15 +192,21 @@ Result<std::int64_t> JournalReader::done_count() {
     return parts_->db.number("SELECT count(*) FROM pairs WHERE state = 'done'", "counting what is done");
 }
 
-Result<void> JournalReader::decide(const Decision& decision) {
+Result<void> JournalReader::decide(const std::vector<Decision>& decisions) {
+    constexpr std::string_view kDoing = "writing a decision";
     auto& db = parts_->db;
     auto statement = db.prepare(
         "INSERT INTO decisions (item_key, step, verb, outputs, decided_by, decided_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
     if (!statement) return std::unexpected(std::move(statement.error()));
-    statement->bind(1, decision.item_key).bind(2, decision.step).bind(3, to_string(decision.verb));
-    statement->bind(4, decision.outputs).bind(5, decision.by).bind(6, decision.decided_ms);
     if (auto full = db.run("PRAGMA synchronous = FULL", "setting its durability"); !full) return full;
-    return db.finish(*statement, "writing a decision");
+    // What is not committed is undone when the connection closes.
+    if (auto begun = db.run("BEGIN IMMEDIATE", kDoing); !begun) return begun;
+    for (const Decision& decision : decisions) {
+        statement->bind(1, decision.item_key).bind(2, decision.step).bind(3, to_string(decision.verb));
+        statement->bind(4, decision.outputs).bind(5, decision.by).bind(6, decision.decided_ms);
+        if (auto written = db.finish(*statement, kDoing); !written) return written;
+    }
+    return db.run("COMMIT", kDoing);
 }
 
 Result<std::vector<std::string>> jobs_with_journal(const std::string& state_directory) {

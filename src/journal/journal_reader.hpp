@@ -72,9 +72,9 @@ class JournalReader {
     /// Pairs that are done.
     Result<std::int64_t> done_count();
 
-    /// Adds a decision, on the disk when this returns; whoever holds the lock applies it at its next pass. decision.id is
-    /// ignored.
-    Result<void> decide(const Decision& decision);
+    /// Adds decisions, all or none, on the disk when this returns; whoever holds the lock applies them at its next pass. Their
+    /// ids are ignored.
+    Result<void> decide(const std::vector<Decision>& decisions);
 
   private:
     struct Parts;

@@ -32,13 +32,16 @@ std::string stated(const std::vector<std::string>& outputs) {
     return text;
 }
 
+std::string state_directory_option(const PairOwner& owner) {
+    return owner.state_directory.empty() ? "" : " --state-dir " + shell_quoted_line(owner.state_directory);
+}
+
 std::string settling_commands(const Pair& pair, const PairOwner& owner) {
     const bool looks_like_an_option = pair.item_key.starts_with('-');
     const std::string key = shell_quoted_line(pair.item_key);
     std::string text = "lockstep resolve " + shell_quoted(owner.job);
     if (!looks_like_an_option) text += " " + key;
-    if (!owner.state_directory.empty()) text += " --state-dir " + shell_quoted_line(owner.state_directory);
-    text += " --step " + pair.step;
+    text += state_directory_option(owner) + " --step " + pair.step;
     bool first = true;
     for (const DecisionVerb verb : possible_decisions(pair)) {
         text += (first ? " --" : " | --") + std::string(to_string(verb));
@@ -61,6 +64,11 @@ std::string redacted_request(const Pair& pair) {
     if (pair.request.empty()) return "";
     auto json = parse_json(pair.request);
     return json ? describe_request({std::move(*json)}) : "(cannot be read)";
+}
+
+std::string settle_all_alike(const PairOwner& owner) {
+    return "lockstep resolve " + shell_quoted(owner.job) + " --all-parked" + state_directory_option(owner) +
+           " --not-applied (or another decision; --phase and --step choose among them)";
 }
 
 std::string pair_text(const Pair& pair, const PairOwner& owner, std::int64_t now_ms, const Decision* decided) {

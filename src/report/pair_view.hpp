@@ -25,6 +25,9 @@ struct PairOwner {
 /// @param decided  a decision about it that waits for the next pass: then nobody is asked for another
 std::string pair_text(const Pair& pair, const PairOwner& owner, std::int64_t now_ms, const Decision* decided = nullptr);
 
+/// The command that settles all that is parked in one go.
+std::string settle_all_alike(const PairOwner& owner);
+
 /// The keys are those of the manual; they stay.
 Json pair_json(const Pair& pair, std::int64_t now_ms);
 

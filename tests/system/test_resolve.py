@@ -315,6 +315,90 @@ class Resolve(ResolveTest):
         self.assertEqual(self.decided("pay", "i1", "--applied", "--lock", self.lock), "applied: now done")
 
 
+class Several(ResolveTest):
+    """After an outage a person does not want to decide two hundred times."""
+
+    def park_many(self, first=(), second=(), **more):
+        """Commands that end with a status that says nothing of what they did are in doubt, and these are parked."""
+        effect = self.root / "effect.sh"
+        effect.write_text(EFFECT.replace("refused)", "odd) case $2 in second-*|id-of-first-*) ;; *) exit 9 ;; esac ;;\n  "
+                                         "odder) exit 9 ;;\n  refused)"))
+        job = self.job(items=[*(f"second-{n}" for n in second), *(f"first-{n}" for n in first)], **more)
+        if first:
+            self.mode("first", "odd")
+        self.mode("second", "odder")
+        result = self.run_job(job)
+        self.assertIn(f"parked {len(first) + len(second)}", result.err)
+        for name in ("first", "second"):
+            if (self.root / f"{name}.mode").exists():
+                self.mode(name, None)
+        (self.root / "effects.log").unlink(missing_ok=True)
+        return job
+
+    def test_all_that_is_parked_is_settled_by_one_decision(self):
+        job = self.park_many(first=range(30), second=range(3))
+        shown = self.lockstep("status", job, "--state-dir", self.state).out
+        self.assertIn(f"all alike: lockstep resolve pay --all-parked --state-dir {self.state} --not-applied", shown)
+        said = self.decided(job, "--all-parked", "--not-applied").splitlines()
+        self.assertEqual(len(said), 33)
+        self.assertIn("first-7, pay: now first-not-applied; it is tried again when its item comes up again", said)
+        self.assertIn("second-2, pay: now second-not-applied; the next pass goes on with it", said)
+        self.assertEqual(self.status(job)["parked"], [])
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(len(self.effects()), 63)
+        self.assertEqual(self.decided(job, "--all-parked", "--not-applied"), "nothing is parked")
+
+    def test_those_of_one_phase_and_those_that_are_named(self):
+        job = self.park_many(first=range(3), second=range(3))
+        self.assertEqual(len(self.decided(job, "--all-parked", "--phase", "second", "--compensate").splitlines()), 3)
+        self.assertEqual(len(self.decided(job, "first-0", "first-2", "first-0", "--again").splitlines()), 2)
+        self.assertEqual([pair["item"] for pair in self.status(job, expected=1)["parked"]], ["first-1"])
+        self.assertEqual(self.decided(job, "--all-parked", "--step", "ship", "--again"), "nothing is parked")
+
+    def test_all_or_none(self):
+        job = self.park_many(first=range(15), second=range(1))
+        for words, said, count in ((("second-0", "first-0", "first-1", "--compensate"), "possible: --applied", 3),
+                                   (("second-0", "nobody", "--compensate"), "nobody: no item with this key", 2),
+                                   (("--all-parked", "--compensate"), "5 more are like these; nothing is recorded", 11)):
+            with self.subTest(words=words):
+                result = self.resolve(job, *words)
+                self.assertEqual(result.status, 64, result.err)
+                self.assertIn(said, result.err)
+                self.assertEqual(len(result.err.splitlines()), count)
+                self.assertIn("nothing is recorded, of no item", result.err)
+        status = self.status(job, expected=1)
+        self.assertEqual((len(status["parked"]), status["decided"]), (16, []))
+
+    def test_what_is_decided_already_is_passed_over_and_a_named_one_refused(self):
+        job = self.park_many(first=range(3), second=())
+        (self.root / "items.ndjson").write_text('{"id": "other"}\n')
+        self.mode("first", "hang")
+        run = self.start_lockstep("run", job, "--state-dir", self.state)
+        wait_until((self.root / "first.reached").exists, "the run at work")
+        self.decided(job, "first-1", "--not-applied")
+        twice = self.resolve(job, "first-1", "first-2", "--again")
+        self.assertEqual(twice.status, 75, twice.err)
+        self.assertIn("2 recorded; the holder applies them at its next pass", self.decided(job, "--all-parked", "--again"))
+        self.assertIn("nothing is parked that is not decided already", self.decided(job, "--all-parked", "--again"))
+        decided = {line["item"]: line["decision"] for line in self.status(job, expected=1)["decided"]}
+        self.assertEqual(decided, {"first-0": "again", "first-1": "not-applied", "first-2": "again"})
+        self.kill_everything()
+        self.assertIsNotNone(run.wait())
+
+    def test_words_that_do_not_go_together(self):
+        job = self.park_many(first=range(2))
+        for words, said in ((("--again",), "which item? Give its KEY, several, or --all-parked"),
+                            (("first-0", "--all-parked", "--again"), "key excludes --all-parked"),
+                            (("first-0", "--phase", "first", "--again"), "--phase requires --all-parked"),
+                            (("--all-parked", "--phase", "third", "--again"), '"third" is not first, second or compensate'),
+                            (("first-0", "first-1", "--applied", "--output", "rid=1"), "--output is an answer of one item")):
+            with self.subTest(words=words):
+                result = self.resolve(job, *words)
+                self.assertEqual(result.status, 64, result.err)
+                self.assertIn(said, result.err)
+        self.assertEqual(len(self.status(job, expected=1)["parked"]), 2)
+
+
 class Recorded(ResolveTest):
     def test_a_decision_that_is_recorded_is_0_even_if_it_cannot_be_applied_at_once(self):
         job = self.job()

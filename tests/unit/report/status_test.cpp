@@ -70,7 +70,7 @@ class Place {
         decision.outputs = "{}";
         decision.by = "alice";
         decision.decided_ms = kNow;
-        const auto written = (*reader)->decide(decision);
+        const auto written = (*reader)->decide({decision});
         INFO((written ? "" : written.error().text));
         REQUIRE(written);
     }

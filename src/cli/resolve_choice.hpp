@@ -1,0 +1,21 @@
+#pragma once
+// Which pairs a person's decision is about, and whether it makes sense of each of them.
+
+#include <vector>
+
+#include "cli/arguments.hpp"
+#include "journal/journal_reader.hpp"
+
+namespace lockstep {
+
+struct ResolveChoice {
+    std::vector<Decision> decisions;  ///< not written down yet
+    std::vector<Error> refused;       ///< one a pair that the decision makes no sense of, or that is decided already
+    std::size_t decided_before = 0;   ///< with --all-parked: pairs whose decision waits for the next pass, passed over
+};
+
+/// Each decision is checked as if it were applied now. Refused are Failure::usage, and Failure::busy for a pair that is
+/// decided already. Error: Failure::usage, of the command line; Failure::journal.
+Result<ResolveChoice> choose_decisions(const ResolveArguments& arguments, JournalReader& reader);
+
+}  // namespace lockstep
