@@ -59,6 +59,7 @@ struct ResolveArguments {
     std::string phase;        ///< with all_parked: only what is parked in this one; empty: in any
     std::string step;         ///< empty: the one that is meant, or with all_parked every one
     DecisionVerb verb = DecisionVerb::again;
+    bool redefine = false;
     std::vector<std::pair<std::string, std::string>> outputs;
 };
 

@@ -14,7 +14,7 @@ std::expected<ChosenJob, int> choose_job(const JobChoice& choice) {
     if (is_file) {
         auto job = read_job_file(choice.job, choice.file);
         if (!job) return std::unexpected(report_problems(choice.job, job.error()));
-        return ChosenJob{std::move(job->name), std::move(job->lock), true, job->expect_every};
+        return ChosenJob{std::move(job->name), std::move(job->lock), true, job->expect_every, std::move(job->steps)};
     }
     if (!is_name(choice.job)) {
         std::fprintf(stderr, "lockstep: %s is neither a job file (.json) nor the name of a job\n",
@@ -22,7 +22,7 @@ std::expected<ChosenJob, int> choose_job(const JobChoice& choice) {
         return std::unexpected(to_int(ExitStatus::usage));
     }
     std::string lock = choice.file.lock.empty() ? lock_of_job(choice.job, choice.state_directory) : choice.file.lock;
-    return ChosenJob{choice.job, std::move(lock), false, std::nullopt};
+    return ChosenJob{choice.job, std::move(lock), false, std::nullopt, {}};
 }
 
 std::string lock_of_job(const std::string& job, const std::string& state_directory) {

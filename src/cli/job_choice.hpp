@@ -13,6 +13,7 @@ struct ChosenJob {
     std::string lock;                    ///< as LockPath::open takes it; "" stands for none in JobChoice, never here
     bool has_file = false;               ///< false: only its name is known
     std::optional<Millis> expect_every;  ///< of the job file
+    std::vector<StepSpec> steps;         ///< of the job file
 };
 
 /// What names a file ('/' in it, or .json at its end) is read. An error has been said on stderr; it is the exit status.

@@ -97,6 +97,8 @@ CLI::App* add_resolve(CLI::App& app, ResolveArguments& arguments) {
     verbs->require_option(1);
     add_values(*resolve, "--output", arguments.outputs,
                "with --applied: an output of the phase; taken as JSON if it is JSON, else as text");
+    resolve->add_flag("--redefine", arguments.redefine,
+                      "go on as the job file says now, not as it said when the pair began: for a mistake that is mended there");
     resolve->footer(
         "Applied at once if nobody holds the lock, else by its holder at the next pass. Of several pairs, all or none.\n"
         "Exit status: 0 recorded, or nothing is parked · 64 that makes no sense for a pair, and what would · 74 the journal\n"

@@ -64,7 +64,8 @@ Result<Pair> choose_pair(const std::vector<Pair>& pairs, const std::string& key,
 
 class Choosing {
   public:
-    Choosing(const ResolveArguments& arguments, JournalReader& reader) : arguments_(arguments), reader_(reader) {}
+    Choosing(const ResolveArguments& arguments, const std::vector<StepSpec>& steps, JournalReader& reader)
+        : arguments_(arguments), steps_(steps), reader_(reader) {}
 
     Result<ResolveChoice> run() {
         auto waiting = reader_.waiting_decisions();
@@ -130,6 +131,15 @@ class Choosing {
         decision.outputs = to_text(outputs);
         decision.by = by_;
         decision.decided_ms = now_;
+        if (arguments_.redefine) {
+            const auto step = std::ranges::find(steps_, pair.step, &StepSpec::name);
+            if (step == steps_.end()) {
+                choice_.refused.push_back(
+                    {Failure::usage, printable(pair.item_key) + ": the job file has no step " + pair.step, 0});
+                return;
+            }
+            decision.definition = step->definition;
+        }
         if (auto next = decide(pair, decision); !next) {
             choice_.refused.push_back(std::move(next.error()));
         } else {
@@ -138,6 +148,7 @@ class Choosing {
     }
 
     const ResolveArguments& arguments_;
+    const std::vector<StepSpec>& steps_;
     JournalReader& reader_;
     const std::string by_ = who();
     const std::int64_t now_ = wall_now_ms();
@@ -147,9 +158,10 @@ class Choosing {
 
 }  // namespace
 
-Result<ResolveChoice> choose_decisions(const ResolveArguments& arguments, JournalReader& reader) {
+Result<ResolveChoice> choose_decisions(const ResolveArguments& arguments, const std::vector<StepSpec>& steps,
+                                       JournalReader& reader) {
     if (auto sound = check_words(arguments); !sound) return std::unexpected(std::move(sound.error()));
-    return Choosing(arguments, reader).run();
+    return Choosing(arguments, steps, reader).run();
 }
 
 }  // namespace lockstep

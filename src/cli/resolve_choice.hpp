@@ -16,6 +16,8 @@ struct ResolveChoice {
 
 /// Each decision is checked as if it were applied now. Refused are Failure::usage, and Failure::busy for a pair that is
 /// decided already. Error: Failure::usage, of the command line; Failure::journal.
-Result<ResolveChoice> choose_decisions(const ResolveArguments& arguments, JournalReader& reader);
+/// @param steps  of the job file, for who wants to redefine
+Result<ResolveChoice> choose_decisions(const ResolveArguments& arguments, const std::vector<StepSpec>& steps,
+                                       JournalReader& reader);
 
 }  // namespace lockstep

@@ -88,12 +88,12 @@ int report_nothing_to_decide(std::size_t decided_before) {
 }
 
 /// Written down for whoever holds the lock next. Error: what the reader of the journal says.
-Result<ResolveChoice> record(const ResolveArguments& arguments, const std::string& job) {
-    const SqliteJournalOptions options{arguments.job.state_directory, job};
+Result<ResolveChoice> record(const ResolveArguments& arguments, const ChosenJob& job) {
+    const SqliteJournalOptions options{arguments.job.state_directory, job.name};
     auto reader = JournalReader::open(options);
     if (!reader) return std::unexpected(std::move(reader.error()));
-    if (!*reader) return fail(Failure::usage, job + " has no journal: " + never_ran(options));
-    auto choice = choose_decisions(arguments, **reader);
+    if (!*reader) return fail(Failure::usage, job.name + " has no journal: " + never_ran(options));
+    auto choice = choose_decisions(arguments, job.steps, **reader);
     if (!choice || !choice->refused.empty() || choice->decisions.empty()) return choice;
     if (auto written = (*reader)->decide(choice->decisions); !written) return std::unexpected(std::move(written.error()));
     return choice;
@@ -104,7 +104,9 @@ Result<ResolveChoice> record(const ResolveArguments& arguments, const std::strin
 int resolve_command(const ResolveArguments& arguments) {
     const auto job = choose_job(arguments.job);
     if (!job) return job.error();
-    const auto choice = record(arguments, job->name);
+    if (arguments.redefine && !job->has_file)
+        return report_error({Failure::usage, "--redefine takes what the job file says now: give its path as JOB", 0});
+    const auto choice = record(arguments, *job);
     if (!choice) return report_error(choice.error());
     if (!choice->refused.empty()) return report_refused(*choice);
     if (choice->decisions.empty()) return report_nothing_to_decide(choice->decided_before);

@@ -20,7 +20,8 @@ bool is_unknown(const ChosenJob& job, const JobStatus& status) {
 int one_job(const StatusArguments& arguments) {
     const auto job = choose_job(arguments.job);
     if (!job) return job.error();
-    const auto status = job_status({job->name, job->lock, arguments.job.state_directory, job->has_file, job->expect_every});
+    const auto status =
+        job_status({job->name, job->lock, arguments.job.state_directory, job->has_file, job->expect_every, job->steps});
     if (!status) return report_error(status.error());
     const std::int64_t now = wall_now_ms();
     const int result = to_int(is_unknown(*job, *status) ? ExitStatus::no_job_file : exit_status(*status));

@@ -150,6 +150,16 @@ Result<Pair> new_state(const Pair& pair, const Decision& decision, Stage stage) 
     return next;
 }
 
+/// What is owed must be there.
+Result<void> check_new_definition(const Pair& pair, Stage stage) {
+    const auto definition = definition_of(pair);
+    if (!definition) return std::unexpected(definition.error());
+    const auto phase = phase_of(stage);
+    if (!phase || definition->step.phase(*phase) != nullptr) return {};
+    return wrong(pair, "it was parked in its " + std::string(to_string(*phase)) +
+                           " phase, and the job file declares none for it any more");
+}
+
 bool declares_compensate(const Pair& pair) {
     const auto definition = parse_definition(pair.definition);
     return definition && definition->step.compensate.has_value();
@@ -186,16 +196,23 @@ std::vector<std::string> outputs_to_state(const Pair& pair) {
     return names;
 }
 
-Result<Pair> decide(const Pair& pair, const Decision& decision) {
+Result<Pair> decide(const Pair& found, const Decision& decision) {
+    const bool redefined = !decision.definition.empty();
+    Pair pair = found;
+    if (redefined) pair.definition = decision.definition;
+    const Stage stage = stage_of(pair);
     const auto possible = possible_decisions(pair);
-    if (decision.verb == DecisionVerb::compensate && stage_of(pair) == Stage::second &&
+    if (decision.verb == DecisionVerb::compensate && stage == Stage::second &&
         std::ranges::find(possible, decision.verb) == possible.end()) {
-        return wrong(pair,
-                     "no compensate is declared in the definition that it began with; possible: --applied "
-                     "--not-applied --again");
+        return wrong(pair, std::string("no compensate is declared in ") +
+                               (redefined ? "the job file" : "the definition that it began with") +
+                               "; possible: --applied --not-applied --again");
     }
     if (std::ranges::find(possible, decision.verb) == possible.end()) return not_possible(pair, decision.verb);
-    auto next = new_state(pair, decision, stage_of(pair));
+    if (redefined) {
+        if (auto sound = check_new_definition(pair, stage); !sound) return std::unexpected(std::move(sound.error()));
+    }
+    auto next = new_state(pair, decision, stage);
     if (!next) return next;
     next->parked_from = pending;
     next->pair_attempts = 0;

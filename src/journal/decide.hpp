@@ -9,6 +9,7 @@
 //   (not parked: done, first-refused, compensated)             -                       pending
 //
 // --again raises the generation, and so the idempotency key: for an API that replays a stored answer under the old one.
+// A decision that brings a definition puts it in the place of the pair's own before anything else.
 
 #include <string>
 #include <vector>
@@ -17,9 +18,9 @@
 
 namespace lockstep {
 
-/// The pair as it is to be written once the decision is applied. What it needs to know of the step it takes from the pair's
-/// own definition. Error: Failure::usage, why the decision makes no sense and what would; Failure::journal, the definition
-/// cannot be read.
+/// The pair as it is to be written once the decision is applied. What it needs to know of the step it takes from the
+/// definition. Error: Failure::usage, why the decision makes no sense and what would; Failure::journal, the definition cannot
+/// be read.
 Result<Pair> decide(const Pair& pair, const Decision& decision);
 
 /// The phase that the pair was parked in, and that `applied` and `not-applied` are about: "first", "second", "compensate"; ""

@@ -66,6 +66,7 @@ struct Decision {
     std::string outputs;          ///< JSON object: outputs of the phase that is said to be applied
     std::string by;               ///< who, for people
     std::int64_t decided_ms = 0;  ///< wall clock
+    std::string definition;       ///< the pair goes on under this one; "": under its own
 };
 
 struct RunStart {

@@ -152,15 +152,17 @@ Result<std::optional<PassLine>> JournalReader::last_success() {
 }
 
 Result<std::vector<DecisionLine>> JournalReader::decisions_where(std::string_view condition, std::int64_t limit) {
+    const auto columns = decision_columns(parts_->db);
+    if (!columns) return std::unexpected(columns.error());
     auto statement = parts_->db.prepare(
-        fmt::format("SELECT {}, applied_ms, outcome FROM decisions {} ORDER BY id DESC LIMIT ?1", kDecisionColumns, condition));
+        fmt::format("SELECT {}, applied_ms, outcome FROM decisions {} ORDER BY id DESC LIMIT ?1", *columns, condition));
     if (!statement) return std::unexpected(std::move(statement.error()));
     statement->bind(1, limit);
     std::vector<DecisionLine> lines;
     const auto read = parts_->db.for_each_row(*statement, "reading the decisions", [&](const Statement& row) -> Result<void> {
         auto decision = decision_row(parts_->db, row);
         if (!decision) return std::unexpected(std::move(decision.error()));
-        lines.push_back({std::move(*decision), row.integer(7), row.text(8)});
+        lines.push_back({std::move(*decision), row.integer(kDecisionColumnCount), row.text(kDecisionColumnCount + 1)});
         return {};
     });
     if (!read) return std::unexpected(read.error());
@@ -195,8 +197,18 @@ Result<std::int64_t> JournalReader::done_count() {
 Result<void> JournalReader::decide(const std::vector<Decision>& decisions) {
     constexpr std::string_view kDoing = "writing a decision";
     auto& db = parts_->db;
-    auto statement = db.prepare(
-        "INSERT INTO decisions (item_key, step, verb, outputs, decided_by, decided_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+    const bool redefine = std::ranges::any_of(decisions, [](const Decision& one) { return !one.definition.empty(); });
+    if (redefine) {
+        const auto version = db.number("PRAGMA user_version", kDoing);
+        if (!version) return std::unexpected(version.error());
+        if (*version < kDecisionsRedefine) {
+            if (auto newest = bring_old_one_up_to_date(db, *version); !newest) return newest;
+        }
+    }
+    auto statement = db.prepare(fmt::format(
+        "INSERT INTO decisions (item_key, step, verb, outputs, decided_by, decided_ms{}) VALUES (?1, ?2, ?3, ?4, ?5, "
+        "?6{})",
+        redefine ? ", definition" : "", redefine ? ", ?7" : ""));
     if (!statement) return std::unexpected(std::move(statement.error()));
     if (auto full = db.run("PRAGMA synchronous = FULL", "setting its durability"); !full) return full;
     // What is not committed is undone when the connection closes.
@@ -204,6 +216,7 @@ Result<void> JournalReader::decide(const std::vector<Decision>& decisions) {
     for (const Decision& decision : decisions) {
         statement->bind(1, decision.item_key).bind(2, decision.step).bind(3, to_string(decision.verb));
         statement->bind(4, decision.outputs).bind(5, decision.by).bind(6, decision.decided_ms);
+        if (redefine) statement->bind(7, decision.definition);
         if (auto written = db.finish(*statement, kDoing); !written) return written;
     }
     return db.run("COMMIT", kDoing);

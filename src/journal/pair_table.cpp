@@ -134,8 +134,9 @@ Result<void> PairWriter::put(const DecisionMark& mark) {
 Result<PairReader> PairReader::create(SqliteDb& db) {
     PairReader reader;
     reader.db_ = &db;
-    const std::string decisions =
-        fmt::format("SELECT {} FROM decisions WHERE applied_ms IS NULL ORDER BY id", kDecisionColumns);
+    const auto columns = decision_columns(db);
+    if (!columns) return std::unexpected(columns.error());
+    const std::string decisions = fmt::format("SELECT {} FROM decisions WHERE applied_ms IS NULL ORDER BY id", *columns);
     for (const auto& [statement, sql] :
          {std::pair{&reader.find_, kFind}, std::pair{&reader.of_item_, kOfItem}, std::pair{&reader.unfinished_, kUnfinished},
           std::pair{&reader.failed_, kFailed}, std::pair{&reader.decisions_, std::string_view(decisions)}}) {
@@ -215,12 +216,19 @@ Result<std::vector<Decision>> PairReader::pending_decisions() {
     return decisions;
 }
 
+Result<std::string> decision_columns(SqliteDb& db) {
+    const auto version = db.number("PRAGMA user_version", "reading its header");
+    if (!version) return std::unexpected(version.error());
+    const char* definition = *version < kDecisionsRedefine ? "''" : "definition";
+    return fmt::format("id, item_key, step, verb, outputs, decided_by, decided_ms, {}", definition);
+}
+
 Result<Decision> decision_row(const SqliteDb& db, const Statement& row) {
     const std::string verb = row.text(3);
     const auto known = decision_verb_from(verb);
     if (!known)
         return fail(Failure::journal, fmt::format("journal {}: there is no decision \"{}\"", db.path(), printable(verb)));
-    return Decision{row.integer(0), row.text(1), row.text(2), *known, row.text(4), row.text(5), row.integer(6)};
+    return Decision{row.integer(0), row.text(1), row.text(2), *known, row.text(4), row.text(5), row.integer(6), row.text(7)};
 }
 
 }  // namespace lockstep

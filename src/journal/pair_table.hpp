@@ -83,8 +83,11 @@ class PairReader {
     Statement decisions_;
 };
 
-/// What decision_row() reads, from the first column on.
-inline constexpr std::string_view kDecisionColumns = "id, item_key, step, verb, outputs, decided_by, decided_ms";
+/// The version from which on a decision has a definition.
+inline constexpr std::int64_t kDecisionsRedefine = 7;
+/// What decision_row() reads, kDecisionColumnCount of them from the first column on, in a journal of any readable version.
+Result<std::string> decision_columns(SqliteDb& db);
+inline constexpr int kDecisionColumnCount = 8;
 Result<Decision> decision_row(const SqliteDb& db, const Statement& row);
 
 /// The key of a pair in memory: item key and step, which cannot run together, for a step's name holds no NUL.

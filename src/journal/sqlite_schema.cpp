@@ -91,7 +91,9 @@ constexpr const char* kVersion6 =
     "CREATE INDEX failed_pairs ON pairs (changed_ms, id) WHERE unfinished = 0 AND state <> 'done';"
     "ALTER TABLE runs ADD COLUMN job TEXT NOT NULL DEFAULT '';";
 
-constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6};
+constexpr const char* kVersion7 = "ALTER TABLE decisions ADD COLUMN definition TEXT NOT NULL DEFAULT '';";
+
+constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6, kVersion7};
 
 /// Up to version 4 what version 5 keeps in told_records lay in a file beside the journal.
 void remove_told_file(const std::string& path) {

@@ -106,6 +106,7 @@ std::string decision_text(const DecisionLine& line) {
     const Decision& decision = line.decision;
     std::string text = format_local(decision.decided_ms) + ", " + printable(decision.by) + ": " + printable(decision.item_key) +
                        ", " + decision.step + ": " + std::string(to_string(decision.verb));
+    if (!decision.definition.empty()) text += " (redefined)";
     if (decision.outputs != "{}" && !decision.outputs.empty()) text += " " + printable(decision.outputs);
     return text + ": " + (waits(line) ? "waits for the next pass" : printable(line.outcome, 600));
 }
@@ -117,6 +118,7 @@ Json decision_json(const DecisionLine& line) {
     json.set("step", Json::of_string(decision.step));
     json.set("decision", Json::of_string(std::string(to_string(decision.verb))));
     json.set("outputs", parse_json(decision.outputs.empty() ? "{}" : decision.outputs).value_or(Json::object()));
+    json.set("redefined", Json::of_boolean(!decision.definition.empty()));
     json.set("by", Json::of_string(decision.by));
     json.set("decided", Json::of_time(decision.decided_ms));
     json.set("applied", Json::of_time(line.applied_ms));

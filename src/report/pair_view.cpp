@@ -36,6 +36,11 @@ std::string state_directory_option(const PairOwner& owner) {
     return owner.state_directory.empty() ? "" : " --state-dir " + shell_quoted_line(owner.state_directory);
 }
 
+bool is_defined_anew(const Pair& pair, std::span<const StepSpec> steps) {
+    const auto now = std::ranges::find(steps, pair.step, &StepSpec::name);
+    return now != steps.end() && now->definition != pair.definition;
+}
+
 std::string settling_commands(const Pair& pair, const PairOwner& owner) {
     const bool looks_like_an_option = pair.item_key.starts_with('-');
     const std::string key = shell_quoted_line(pair.item_key);
@@ -84,7 +89,10 @@ std::string pair_text(const Pair& pair, const PairOwner& owner, std::int64_t now
                 ", applied at the next pass\n";
         return text;
     }
-    if (pair.state == PairState::parked) text += "      settle it:   " + settling_commands(pair, owner) + "\n";
+    if (pair.state != PairState::parked) return text;
+    text += "      settle it:   " + settling_commands(pair, owner) + "\n";
+    if (is_defined_anew(pair, owner.steps))
+        text += "                   the job file has changed since: --redefine goes on as it says now\n";
     return text;
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 // A pair as people see it: what it waits for, what was sent, what came back, and what can be decided about it.
 
+#include <span>
 #include <string>
 
 #include "base/json.hpp"
+#include "job/job_spec.hpp"
 #include "journal/journal.hpp"
 
 namespace lockstep {
@@ -17,7 +19,8 @@ std::string redacted_request(const Pair& pair);
 /// Whose pair it is, as resolve is told it.
 struct PairOwner {
     std::string job;
-    std::string state_directory;  ///< empty: the default one
+    std::string state_directory;           ///< empty: the default one
+    std::span<const StepSpec> steps = {};  ///< of the job file, if it is at hand
 };
 
 /// "north/o17, reserve: parked in its second phase for 3h 10m, 4 attempts in 2 passes", its request and its last answer in

@@ -55,7 +55,7 @@ const Decision* decision_about(const Pair& pair, const JobStatus& status) {
 
 std::string pairs_text(const std::vector<Pair>& pairs, std::int64_t count, const std::string& title, const JobStatus& status,
                        std::int64_t now_ms) {
-    const PairOwner owner{status.job, status.state_directory};
+    const PairOwner owner{status.job, status.state_directory, status.steps};
     if (pairs.empty()) return "";
     const auto shown = static_cast<std::int64_t>(pairs.size());
     std::string text = "  " + title + ": " + std::to_string(count) +
@@ -78,6 +78,7 @@ Result<JobStatus> job_status(const StatusQuery& query) {
     status.state_directory = query.state_directory;
     status.lock = look_at_lock(query.lock);
     status.expect_every = query.expect_every;
+    status.steps = query.steps;
     const SqliteJournalOptions options{query.state_directory, query.job};
     const auto path = sqlite_journal_path(options);
     if (!path) return std::unexpected(path.error());
@@ -102,7 +103,7 @@ std::string status_text(const JobStatus& status, std::int64_t now_ms) {
     if (status.expect_every) text += "  " + expectation_text(expectation(status), now_ms) + "\n";
     const bool held = status.lock.state == LockState::held;
     text += pairs_text(status.parked, std::ssize(status.parked), "parked, waiting for a person", status, now_ms);
-    if (status.parked.size() > 1) text += "    all alike: " + settle_all_alike({status.job, status.state_directory}) + "\n";
+    if (status.parked.size() > 1) text += "    all alike: " + settle_all_alike({status.job, status.state_directory, {}}) + "\n";
     text += pairs_text(status.open, std::ssize(status.open),
                        held ? "open, in the hands of the run that holds the lock" : "open, settled first by the next pass",
                        status, now_ms);

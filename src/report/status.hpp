@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.hpp"
+#include "job/job_spec.hpp"
 #include "journal/journal_reader.hpp"
 #include "lock/lock_view.hpp"
 
@@ -17,6 +18,7 @@ struct StatusQuery {
     std::string state_directory;                        ///< empty: the default one
     bool has_file = false;                              ///< is the job file at hand? Else its newest run tells what it said
     std::optional<Millis> expect_every = std::nullopt;  ///< of the job file
+    std::vector<StepSpec> steps = {};                   ///< of the job file
 };
 
 /// There may be thousands, and one cause for all of them.
@@ -31,6 +33,7 @@ struct JobStatus {
     std::int64_t done = 0;     ///< pairs
     std::optional<PassLine> last_success;
     std::optional<Millis> expect_every;
+    std::vector<StepSpec> steps;  ///< of the job file, if it is at hand
     std::vector<Pair> parked;
     std::vector<Pair> open;
     std::vector<Pair> failed;           ///< the newest kFailedShown of them

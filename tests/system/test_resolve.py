@@ -1,9 +1,11 @@
 """`lockstep status`, `history` and `resolve`: what waits for a person, and what the person decides."""
 
+import contextlib
 import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import unittest
 
@@ -397,6 +399,99 @@ class Several(ResolveTest):
                 self.assertEqual(result.status, 64, result.err)
                 self.assertIn(said, result.err)
         self.assertEqual(len(self.status(job, expected=1)["parked"]), 2)
+
+
+class Redefined(ResolveTest):
+    """The mistake was in the job file, and is mended there."""
+
+    def park_in_second(self):
+        """A refusal that nothing undoes."""
+        job = self.job(compensate=False)
+        self.mode("second", "refused")
+        self.assertIn("parked 1", self.run_job(job).err)
+        self.mode("second", None)
+        return job
+
+    @staticmethod
+    def mend(job, change):
+        spec = json.loads(job.read_text())
+        change(spec["steps"][0])
+        job.write_text(json.dumps(spec))
+
+    def other_second(self, job):
+        self.mend(job, lambda step: step.update(second=self.effect("second", "mended-{$steps.pay.first.outputs.rid}")))
+
+    def test_the_pair_goes_on_as_the_job_file_says_now_if_that_is_asked_for(self):
+        for words, effect in (((), "second id-of-i1"), (("--redefine",), "second mended-id-of-i1")):
+            with self.subTest(words=words):
+                self.state = self.root / f"state{len(words)}"
+                (self.root / "effects.log").unlink(missing_ok=True)
+                job = self.park_in_second()
+                hint = "the job file has changed since: --redefine"
+                self.assertNotIn(hint, self.lockstep("status", job, "--state-dir", self.state).out)
+                self.other_second(job)
+                self.assertIn(hint, self.lockstep("status", job, "--state-dir", self.state).out)
+                self.decided(job, "i1", "--not-applied", *words)
+                self.assertEqual(self.run_job(job).status, 0)
+                self.assertEqual(self.effects(), ["first i1", effect])
+        self.assertIn("not-applied (redefined)", self.lockstep("history", job, "--state-dir", self.state).out)
+        history = json.loads(self.lockstep("history", job, "--state-dir", self.state, "--json").out)
+        self.assertIs(history["decisions"][0]["redefined"], True)
+
+    def test_an_undoing_that_the_job_file_lacked_is_made(self):
+        job = self.park_in_second()
+        self.mend(job, lambda step: step["first"].update(compensate=self.effect("undo", "{$steps.pay.first.outputs.rid}")))
+        self.assertIn("no compensate is declared in the definition", self.resolve(job, "i1", "--compensate").err)
+        self.decided(job, "i1", "--compensate", "--redefine")
+        self.run_job(job)
+        self.assertEqual(self.effects(), ["first i1", "undo id-of-i1"])
+
+    def test_what_the_job_file_cannot_say_is_refused(self):
+        job = self.park_in_second()
+        text = job.read_text()
+        by_name = self.resolve("pay", "i1", "--not-applied", "--redefine", "--lock", self.lock)
+        self.assertEqual((by_name.status, "give its path as JOB" in by_name.err), (64, True), by_name.err)
+        for change, said in ((lambda step: step.pop("second"), "parked in its second phase, and the job file declares none"),
+                             (lambda step: None, "no compensate is declared in the job file")):
+            self.mend(job, change)
+            result = self.resolve(job, "i1", "--compensate" if "compensate" in said else "--not-applied", "--redefine")
+            self.assertEqual(result.status, 64, result.err)
+            self.assertIn(said, result.err)
+            job.write_text(text)
+        job.write_text(text.replace('"pay"', '"other"').replace("steps.pay", "steps.other").replace('"job": "other"', '"job": "pay"'))
+        gone = self.resolve(job, "i1", "--not-applied", "--redefine")
+        self.assertEqual((gone.status, "the job file has no step pay" in gone.err), (64, True), gone.err)
+        self.assertEqual(self.status(job, expected=1)["decided"], [])
+
+    def test_outputs_that_the_first_phase_did_not_have_park_it_again(self):
+        job = self.park_in_second()
+
+        def another_output(step):
+            step["first"]["outputs"] = {"number": "$stdout"}
+            step["second"] = self.effect("second", "{$steps.pay.first.outputs.number}")
+
+        self.mend(job, another_output)
+        self.decided(job, "i1", "--not-applied", "--redefine")
+        result = self.run_job(job)
+        self.assertEqual(result.status, 1, result.err)
+        self.assertIn("steps.pay.first.outputs.number", result.err)
+        self.assertEqual(self.effects(), ["first i1"])
+        self.assertEqual(len(self.status(job, expected=1)["parked"]), 1)
+
+    def test_the_holder_applies_it_and_a_journal_of_an_older_version_is_brought_up_to_date_for_it(self):
+        job = self.park_in_second()
+        with contextlib.closing(sqlite3.connect(self.state / "pay.sqlite3")) as journal:
+            journal.executescript("ALTER TABLE decisions DROP COLUMN definition; PRAGMA user_version = 6;")
+        self.assertEqual(self.status(job, expected=1)["decided"], [])
+        self.other_second(job)
+        held = self.start_lockstep("exec", self.lock, "--", "sleep", "60")
+        wait_until(self.lock.exists, "the lock held")
+        self.assertIn("recorded; the holder applies it", self.decided(job, "i1", "--not-applied", "--redefine"))
+        self.assertIs(self.status(job, expected=1)["decided"][0]["redefined"], True)
+        self.kill_everything()
+        held.wait()
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.effects(), ["first i1", "second mended-id-of-i1"])
 
 
 class Recorded(ResolveTest):

@@ -253,3 +253,23 @@ TEST_CASE("every decision that is said to be possible is", "[decide]") {
         }
     }
 }
+
+TEST_CASE("a definition that a decision brings takes the place of the pair's own before anything is asked of it", "[decide]") {
+    Pair pair = parked_in(second_refused);
+    pair.definition = definition(true, false);
+    Decision undo = verb(DecisionVerb::compensate);
+    CHECK_FALSE(decide(pair, undo));
+    undo.definition = definition(true, true);
+    const auto next = decide(pair, undo);
+    REQUIRE(next);
+    CHECK(next->state == compensate_not_applied);
+    CHECK(next->definition == undo.definition);
+
+    Decision try_again = verb(DecisionVerb::not_applied);
+    CHECK(decide(pair, try_again)->definition == pair.definition);
+    try_again.definition = definition(false, true);
+    const auto without_second = decide(pair, try_again);
+    REQUIRE_FALSE(without_second);
+    CHECK(without_second.error().failure == Failure::usage);
+    CHECK(decide(parked_in(first_begun), try_again)->definition == try_again.definition);
+}
