@@ -267,7 +267,7 @@ TEST_CASE("a definition that a decision brings takes the place of the pair's own
 
     Decision try_again = verb(DecisionVerb::not_applied);
     CHECK(decide(pair, try_again)->definition == pair.definition);
-    try_again.definition = definition(false, true);
+    try_again.definition = definition(false, false);
     const auto without_second = decide(pair, try_again);
     REQUIRE_FALSE(without_second);
     CHECK(without_second.error().failure == Failure::usage);

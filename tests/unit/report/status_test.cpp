@@ -249,6 +249,7 @@ TEST_CASE("the JSON of status and history has the keys of the manual", "[report]
     CHECK(keys(history) == "job passes unended decisions ");
     CHECK(keys(history.find("passes")->elements.front()) ==
           "run command host pass begun ended durationMs done failed parked recovered left skipped open endedBecause ");
-    CHECK(keys(history.find("decisions")->elements.front()) == "item step decision outputs by decided applied outcome ");
+    CHECK(keys(history.find("decisions")->elements.front()) ==
+          "item step decision outputs redefined by decided applied outcome ");
     CHECK(history.find("decisions")->elements.front().find("applied")->is_null());
 }
