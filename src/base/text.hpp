@@ -26,6 +26,9 @@ std::string_view trimmed(std::string_view text, std::string_view blanks = " \t\r
 /// "a, b, c"
 std::string joined(const std::vector<std::string>& words, std::string_view between = ", ");
 
+/// With `with` in every place of `what`, from left to right; what was put in is not looked at again.
+std::string replaced(std::string text, std::string_view what, std::string_view with);
+
 /// One line for a log or a terminal: control characters and invalid UTF-8 escaped as \n, \x1b, …, cut at `limit` bytes
 /// with "…" behind it.
 std::string printable(std::string_view text, std::size_t limit = 200);

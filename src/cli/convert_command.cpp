@@ -11,6 +11,7 @@
 #include "cli/output.hpp"
 #include "cli/own_program.hpp"
 #include "convert/convert.hpp"
+#include "sys/subprocess.hpp"
 #include "sys/whole_file.hpp"
 
 namespace lockstep {
@@ -60,13 +61,8 @@ std::string shown(const Conversion& conversion, const std::string& before) {
 
 /// By its name where one of the directories has it, else where this one is.
 std::string program_in(std::string_view path) {
-    while (!path.empty()) {
-        const std::size_t end = std::min(path.find(':'), path.size());
-        const std::string file = std::string(path.substr(0, end)) + "/lockstep";
-        if (file.starts_with('/') && ::access(file.c_str(), X_OK) == 0) return "lockstep";
-        path.remove_prefix(std::min(end + 1, path.size()));
-    }
-    return own_program();
+    const auto is_there = [](const std::string& file) { return file.starts_with('/') && ::access(file.c_str(), X_OK) == 0; };
+    return std::ranges::any_of(program_candidates("lockstep", path), is_there) ? "lockstep" : own_program();
 }
 
 }  // namespace

@@ -18,7 +18,11 @@ constexpr char kNested[] =
 
 constexpr char kNotRead[] = "the lock is taken in a way that is not read, perhaps inside a quoted script";
 
-Conversion left(std::string why) { return {Conversion::Outcome::left, "", {std::move(why)}}; }
+Conversion left(std::string why) { return {Conversion::Outcome::left, "", {std::move(why)}, ""}; }
+
+Conversion converted(std::string line, LockCall&& call) {
+    return {Conversion::Outcome::converted, std::move(line), std::move(call.notes), std::move(call.lock)};
+}
 
 }  // namespace
 
@@ -48,11 +52,11 @@ Conversion LineConverter::convert(std::string_view line) {
 
 /// flock lets two users wait for one file. A lock directory is its maker's.
 void LineConverter::compare_users(std::string_view when, Conversion& result) {
-    while (when.ends_with(' ') || when.ends_with('\t')) when.remove_suffix(1);
-    const std::string user(when.substr(when.find_last_of(" \t") + 1));
-    const std::string& first = users_.try_emplace(lock_, user).first->second;
+    const std::string_view words = trimmed(when);
+    const std::string user(words.substr(words.find_last_of(" \t") + 1));
+    const std::string& first = users_.try_emplace(result.lock, user).first->second;
     if (first == user) return;
-    result.notes.push_back(first + " uses the lock " + lock_ +
+    result.notes.push_back(first + " uses the lock " + result.lock +
                            ", too: a lock that another user holds is refused (73, and said) " +
                            "and not waited for; let one user run both lines");
 }
@@ -60,8 +64,7 @@ void LineConverter::compare_users(std::string_view when, Conversion& result) {
 void LineConverter::look_up(std::string_view path) {
     path_ = path;
     if (kind_ == CrontabKind::none || !program_in_) return;
-    program_.clear();
-    for (const char c : shell_quoted(program_in_(path))) program_ += c == '%' ? "\\%" : std::string(1, c);
+    program_ = replaced(shell_quoted(program_in_(path)), "%", "\\%");  // crontab(5)
 }
 
 void LineConverter::foresee(std::string_view line) {
@@ -144,7 +147,7 @@ Conversion LineConverter::convert_call(std::string_view command, const std::vect
     text += call->shell_command.empty() ? exec_prefix(*call) + " "
                                         : exec_by_shell(*call, shell_of_environment(), call->shell_command);
     text += command.substr(end);
-    return {Conversion::Outcome::converted, std::move(text), std::move(call->notes)};
+    return converted(std::move(text), std::move(*call));
 }
 
 bool LineConverter::takes_lock(std::string_view command) const {
@@ -175,7 +178,7 @@ Conversion LineConverter::convert_script(std::string_view command, const std::ve
     std::string text(command.substr(0, script->begin));
     text += script->is_one_command ? exec_prefix(script->call) + " " + std::string(script->body)
                                    : exec_by_shell(script->call, shell_of_line(), shell_quoted(script->body));
-    return {Conversion::Outcome::converted, std::move(text), std::move(script->call.notes)};
+    return converted(std::move(text), std::move(script->call));
 }
 
 /// What depends on the line around the call, and on the lines before it.
@@ -196,7 +199,6 @@ void LineConverter::finish(LockCall& call, bool status_is_used) {
             "; --limit D of lockstep exec " + (kills ? "ends both" : "does the same") + " by itself");
     }
     if (!call.named_after.empty()) name_lock(call);
-    lock_ = call.lock;
 }
 
 /// Two locks that come to the same name would keep their commands from running beside each other.

@@ -22,6 +22,7 @@ struct Conversion {
     Outcome outcome = Outcome::nothing;
     std::string line;
     std::vector<std::string> notes;  ///< converted: what changes; left: why
+    std::string lock;                ///< converted: as it is written in the line
 };
 
 /// How lockstep is called where the shell looks programs up in these directories, as the value of PATH has them.
@@ -64,7 +65,6 @@ class LineConverter {
     std::string program_ = "lockstep";  // as it is written into a line here
     std::string path_;                  // in which it was looked up
     bool said_path_ = false;
-    std::string lock_;                          // of the line that was converted last
     std::map<std::string, std::string> users_;  // of a system's crontab: who was the first to use a lock
     std::set<std::string> places_;              // names whose places lines use
     std::map<std::string, std::string> named_;  // names that were given to locks, and what after

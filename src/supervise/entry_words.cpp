@@ -15,12 +15,6 @@ std::string joined(const std::vector<std::string>& words, std::string (*quoted)(
     return line;
 }
 
-std::string replaced(std::string text, std::string_view what, std::string_view with) {
-    for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size())
-        text.replace(at, what.size(), with);
-    return text;
-}
-
 std::string systemd_quoted(const std::string& word) {
     const bool bare = !word.empty() && word.find_first_of(" \t\"'\\;") == std::string::npos;
     return bare ? word : "\"" + replaced(replaced(word, "\\", "\\\\"), "\"", "\\\"") + "\"";

@@ -73,19 +73,6 @@ std::string_view search_path(const SpawnRequest& request) {
     return kDefault;
 }
 
-std::vector<std::string> program_candidates(const std::string& name, std::string_view rest) {
-    if (name.find('/') != std::string::npos) return {name};
-    std::vector<std::string> candidates;
-    if (name.empty()) return candidates;
-    while (true) {
-        const std::size_t colon = rest.find(':');
-        const std::string_view directory = rest.substr(0, colon);
-        candidates.push_back(directory.empty() ? name : std::string(directory) + "/" + name);
-        if (colon == std::string_view::npos) return candidates;
-        rest.remove_prefix(colon + 1);
-    }
-}
-
 // The child's half runs in our memory beside our other threads: system calls only. The sanitizers keep books in that memory
 // about the process that the child is not, hence without them, and hence the raw calls where they have interceptors.
 #define IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
@@ -203,6 +190,19 @@ std::unexpected<Error> cannot_start(const SpawnRequest& request, const ChildPlan
 }
 
 }  // namespace
+
+std::vector<std::string> program_candidates(const std::string& name, std::string_view path) {
+    if (name.find('/') != std::string::npos) return {name};
+    std::vector<std::string> candidates;
+    if (name.empty()) return candidates;
+    while (true) {
+        const std::size_t colon = path.find(':');
+        const std::string_view directory = path.substr(0, colon);
+        candidates.push_back(directory.empty() ? name : std::string(directory) + "/" + name);
+        if (colon == std::string_view::npos) return candidates;
+        path.remove_prefix(colon + 1);
+    }
+}
 
 Result<Subprocess> Subprocess::spawn(const SpawnRequest& request) {
     if (request.argv.empty()) return fail(Failure::os, "starting a command: it has no name", EINVAL);

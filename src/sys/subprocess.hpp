@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -12,6 +13,10 @@
 #include "sys/unique_fd.hpp"
 
 namespace lockstep {
+
+/// The files that execvp(3) tries for a program's name, in order: with a slash in it, the name itself.
+/// @param path  as the value of PATH has its directories
+std::vector<std::string> program_candidates(const std::string& name, std::string_view path);
 
 struct SpawnRequest {
     std::vector<std::string> argv;                        ///< argv[0] is looked up in the child's PATH when it holds no slash
