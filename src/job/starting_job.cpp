@@ -1,5 +1,7 @@
 #include "job/starting_job.hpp"
 
+#include "base/text.hpp"
+
 namespace lockstep {
 
 namespace {
@@ -151,13 +153,7 @@ constexpr std::string_view kBatch = R"({
 }
 )";
 
-std::string named(std::string_view text, const std::string& job) {
-    constexpr std::string_view kName = "NAME";
-    std::string out(text);
-    for (std::size_t at = 0; (at = out.find(kName, at)) != std::string::npos; at += job.size())
-        out.replace(at, kName.size(), job);
-    return out;
-}
+std::string named(std::string_view text, const std::string& job) { return replaced(std::string(text), "NAME", job); }
 
 }  // namespace
 

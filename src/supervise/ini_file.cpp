@@ -103,12 +103,8 @@ Result<void> IniFile::read_text(std::string_view text, const std::string& path) 
 }
 
 void IniFile::expand_here(const std::string& directory) {
-    constexpr std::string_view kHere = "%(here)s";
     for (IniSection& section : sections_) {
-        for (auto& [name, option] : section.options) {
-            for (std::size_t at = 0; (at = option.value.find(kHere, at)) != std::string::npos; at += directory.size())
-                option.value.replace(at, kHere.size(), directory);
-        }
+        for (auto& [name, option] : section.options) option.value = replaced(std::move(option.value), "%(here)s", directory);
     }
 }
 

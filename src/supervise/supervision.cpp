@@ -103,7 +103,7 @@ Supervision supervision_of(const JobSpec& job, const SupervisordProgram& program
 
     const bool all_are_told = is_true(program.stopasgroup.value);
     weigh(supervision, route, all_are_told, program.command_place,
-          [&](const auto& mended) { return command_line(program, mended); });
+          [&](RouteFault fault) { return command_line(program, fault); });
     if (program.stopsignal.unknown) {
         worsen(supervision, StopVerdict::unknown);
     } else if (!is_stop_request(program.stopsignal.value)) {
@@ -156,7 +156,7 @@ Supervision supervision_of(const JobSpec& job, const SystemdUnit& unit) {
     for (std::size_t i = 0; i < routes.size(); ++i) {
         const UnitAssignment& line = unit.command_lines[i];
         weigh(supervision, routes[i], all_are_told, line.place,
-              [&](const auto& mended) { return exec_line(line, unit.commands[i], mended); });
+              [&](RouteFault fault) { return exec_line(line, unit.commands[i], fault); });
     }
 
     if (unit.kill_mode.value == "control-group" && job.shield != true) {

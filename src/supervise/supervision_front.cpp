@@ -9,18 +9,28 @@ namespace lockstep {
 
 namespace {
 
-using Mended = std::function<StopRoute::Command(const StopRoute&)>;
-
 int badness(StopVerdict verdict) {
     constexpr StopVerdict kOrder[] = {StopVerdict::enough, StopVerdict::tight, StopVerdict::unknown, StopVerdict::too_short,
                                       StopVerdict::lost};
     return static_cast<int>(std::ranges::find(kOrder, verdict) - kOrder);
 }
 
-/// The line, and where `user` is to be named by the supervisor, that one, too.
-std::string with_user(const Supervision& supervision, std::string line, const std::string& user) {
-    if (user.empty()) return line;
-    return line + " and " + (supervision.supervisor == "systemd" ? "User=" : "user=") + user;
+/// The whole command to have instead; empty where that cannot be told.
+StopRoute::Command command_without(RouteFault fault, std::span<const std::string> words) {
+    const StopRoute route = stop_route(words);
+    if (fault == RouteFault::front) return route.write;
+    return route.kill ? route.kill->write : StopRoute::Command{};
+}
+
+/// @param line  the setting to write, which names no `user`: that is a setting of its own; "": what a script should say
+void warn(Supervision& supervision, const ConfigPlace& place, const std::string& why, std::string line, const std::string& user,
+          const std::string& script) {
+    if (line.empty()) {
+        line = script;
+    } else if (!user.empty()) {
+        line += " and " + std::string(supervision.supervisor == "systemd" ? "User=" : "user=") + user;
+    }
+    supervision.warnings.push_back({place, false, why, std::move(line)});
 }
 
 }  // namespace
@@ -42,37 +52,33 @@ void delay(Supervision& supervision, const StopRoute& route) {
 }
 
 void weigh(Supervision& supervision, const StopRoute& route, bool all_are_told, const ConfigPlace& place,
-           const std::function<std::string(const Mended&)>& line_of) {
+           const std::function<std::string(RouteFault)>& line_without) {
     if (route.end != StopRoute::End::arrives) {
         if (!all_are_told) worsen(supervision, route.end == StopRoute::End::lost ? StopVerdict::lost : StopVerdict::unknown);
-        const std::string line = line_of([](const StopRoute& one) { return one.write; });
-        supervision.warnings.push_back(
-            {place, false, route.why, line.empty() ? route.piece : with_user(supervision, line, route.user)});
+        warn(supervision, place, route.why, line_without(RouteFault::front), route.user, route.piece);
     }
     if (!route.kill) return;
     const StopVerdict by_front = verdict_of(route.kill->after, supervision.budget, route.kill->delay);
     if (by_front == StopVerdict::enough) return;
     worsen(supervision, by_front);
-    const std::string line = line_of([](const StopRoute& one) { return one.kill ? one.kill->write : StopRoute::Command{}; });
-    supervision.warnings.push_back(
-        {place, false, route.kill->why, line.empty() ? route.piece : with_user(supervision, line, route.kill->user)});
+    warn(supervision, place, route.kill->why, line_without(RouteFault::patience), route.kill->user, route.piece);
 }
 
-std::string command_line(const SupervisordProgram& program, const Mended& mended) {
+std::string command_line(const SupervisordProgram& program, RouteFault fault) {
     const auto written = shlex_split(program.command);
     if (written && written->size() == program.words.size()) {
-        const auto line = mended(stop_route(*written));
+        const auto line = command_without(fault, *written);
         if (!line.empty()) return "command=" + for_supervisord_as_written(line);
     }
-    const auto line = mended(stop_route(program.words));
+    const auto line = command_without(fault, program.words);
     return line.empty() ? "" : "command=" + for_supervisord(line);
 }
 
-std::string exec_line(const UnitAssignment& line, const std::vector<std::string>& words, const Mended& mended) {
+std::string exec_line(const UnitAssignment& line, const std::vector<std::string>& words, RouteFault fault) {
     const WrittenExec written = written_exec(line.value);
-    auto words_to_write = mended(stop_route(written.words));
+    auto words_to_write = command_without(fault, written.words);
     if (!words_to_write.empty()) return "ExecStart=" + written.signs + for_systemd_as_written(words_to_write);
-    words_to_write = mended(stop_route(words));
+    words_to_write = command_without(fault, words);
     return words_to_write.empty() ? "" : "ExecStart=" + written.signs + for_systemd(words_to_write);
 }
 

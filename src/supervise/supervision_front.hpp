@@ -17,17 +17,22 @@ void worsen(Supervision& supervision, StopVerdict verdict);
 /// The supervisor must wait longer by what stands in front. To be called before its time is judged.
 void delay(Supervision& supervision, const StopRoute& route);
 
+/// What is wrong with a route, and so which of its commands is to be had instead.
+enum class RouteFault {
+    front,     ///< what stands in front: StopRoute::write
+    patience,  ///< it kills too soon: StopRoute::Kill::write
+};
+
 /// Verdict and warnings about what stands in front.
 ///
 /// @param all_are_told  the supervisor sends its request to every process
-/// @param line_of       the setting that has the command of a route
+/// @param line_without  the setting to have instead; "" where that cannot be told
 void weigh(Supervision& supervision, const StopRoute& route, bool all_are_told, const ConfigPlace& place,
-           const std::function<std::string(const std::function<StopRoute::Command(const StopRoute&)>& mended)>& line_of);
+           const std::function<std::string(RouteFault)>& line_without);
 
-/// `command=…` and `ExecStart=…` with what `mended` makes of the command; "" where that is nothing. What is expanded there
-/// stays as it is written, where that tells the same.
-std::string command_line(const SupervisordProgram& program, const std::function<StopRoute::Command(const StopRoute&)>& mended);
-std::string exec_line(const UnitAssignment& line, const std::vector<std::string>& words,
-                      const std::function<StopRoute::Command(const StopRoute&)>& mended);
+/// `command=…` and `ExecStart=…` without that fault; "" where that cannot be told. What is expanded there stays as it is
+/// written, where that tells the same.
+std::string command_line(const SupervisordProgram& program, RouteFault fault);
+std::string exec_line(const UnitAssignment& line, const std::vector<std::string>& words, RouteFault fault);
 
 }  // namespace lockstep
