@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import signal
@@ -222,6 +223,24 @@ class OfSupervisord(CheckTest):
         config.write_text(config.read_text().replace("lockstep loop", "lockstep exec --grace 7s x -- lockstep loop"))
         one = self.check(job, "--supervisord", config, status=1)[0]["supervised"][0]
         self.assertEqual((one["verdict"], one["neededSeconds"], one["change"]["write"]), ("too short", 24, "stopwaitsecs=24"))
+
+    def test_no_value_of_an_option_of_lockstep_exec_is_taken_for_its_command(self):
+        job = self.job(seconds=1)
+        config = self.config("stopwaitsecs=18\nexitcodes=0,75\n")
+        text = config.read_text()
+        options = re.findall(r"^ +(?:(-\w), )?(--[\w-]+) ([A-Z]\S*)", self.lockstep("exec", "--help").out, re.MULTILINE)
+        self.assertGreaterEqual({long for _, long, _ in options}, {"--lock", "--wait", "--busy-status", "--limit", "--grace"})
+        for short, long, meaning in options:
+            if long in ("--grace", "--shell"):
+                continue
+            value = {"NAME|PATH": "run", "N": "7"}.get(meaning, "9s")
+            name = "" if long == "--lock" else "loop "
+            for words in (f"{long} {value}", f"{long}={value}", *((f"{short} {value}", f"{short}{value}") if short else ())):
+                with self.subTest(words=words):
+                    front = f"lockstep exec {words} --grace 7s {name}-- lockstep loop"
+                    config.write_text(text.replace("lockstep loop", front))
+                    one = self.check(job, "--supervisord", config, status=1)[0]["supervised"][0]
+                    self.assertEqual((one["verdict"], one["neededSeconds"]), ("too short", 24))
 
     @needs_supervisord
     def test_a_percent_sign_with_which_supervisord_does_not_start_is_an_error_of_the_configuration(self):
