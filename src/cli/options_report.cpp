@@ -82,7 +82,7 @@ CLI::App* add_history(CLI::App& app, HistoryArguments& arguments) {
 CLI::App* add_resolve(CLI::App& app, ResolveArguments& arguments) {
     CLI::App* resolve = app.add_subcommand("resolve", "Settle parked pairs: say what became of their phase");
     add_job_choice(*resolve, arguments.job, true);
-    auto* keys = resolve->add_option("key", arguments.keys, "the item's key, or several")->type_name("KEY");
+    auto* keys = resolve->add_option("key", arguments.keys, "the item's key, or several")->type_name("KEY…");
     auto* all_parked =
         resolve->add_flag("--all-parked", arguments.all_parked, "every pair that is parked, in place of KEY")->excludes(keys);
     auto* phase = resolve->add_option("--phase", arguments.phase, "with --all-parked: only those parked in this phase");
@@ -94,6 +94,7 @@ CLI::App* add_resolve(CLI::App& app, ResolveArguments& arguments) {
         verbs->add_flag_callback(
             "--" + std::string(to_string(one.verb)), [&arguments, verb = one.verb] { arguments.verb = verb; }, one.help);
     }
+    verbs->set_help_flag();  // it would be shown twice
     verbs->require_option(1);
     add_values(*resolve, "--output", arguments.outputs,
                "with --applied: an output of the phase; taken as JSON if it is JSON, else as text");
