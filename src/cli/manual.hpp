@@ -40,6 +40,8 @@ enum class Shell { bash, zsh, fish };
 
 /// lockstep(1), in the man(7) macros.
 std::string man_page(const Manual& manual);
+/// lockstep-job(5): the job file.
+std::string job_page(const std::string& version);
 /// A script that the shell loads: it knows every command, option and literal value.
 std::string completion_script(const Manual& manual, Shell shell);
 

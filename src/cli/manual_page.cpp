@@ -1,52 +1,35 @@
 // lockstep(1).
 
 #include <fmt/format.h>
-#include <cctype>
 
 #include "cli/manual.hpp"
+#include "cli/roff.hpp"
 
 namespace lockstep {
 
 namespace {
 
-/// For running text: backslashes, dashes that are to be typed, and what roff would take for a request at a line's start.
-std::string escaped(const std::string& text) {
-    std::string out;
-    bool at_start = true;
-    for (const char c : text) {
-        if (at_start && (c == '.' || c == '\'')) out += "\\&";
-        if (c == '\\') {
-            out += "\\e";
-        } else if (c == '-') {
-            out += "\\-";
-        } else {
-            out += c;
-        }
-        at_start = c == '\n';
-    }
-    return out;
-}
-
 std::string synopsis(const CommandManual& command) {
-    std::string text = "\\fBlockstep " + escaped(command.name) + "\\fR [OPTIONS]";
+    std::string text = "\\fBlockstep " + roff_text(command.name) + "\\fR [OPTIONS]";
     for (const OptionManual& option : command.options) {
-        if (option.is_positional()) text += option.required ? " " + escaped(option.value) : " [" + escaped(option.value) + "]";
+        if (option.is_positional())
+            text += option.required ? " " + roff_text(option.value) : " [" + roff_text(option.value) + "]";
     }
     return text + (command.runs_a_command ? " \\fB\\-\\-\\fR COMMAND [ARG...]" : "");
 }
 
 std::string tag(const OptionManual& option) {
-    if (option.is_positional()) return "\\fI" + escaped(option.value) + "\\fR";
+    if (option.is_positional()) return "\\fI" + roff_text(option.value) + "\\fR";
     std::string text;
-    for (const std::string& name : option.names) text += (text.empty() ? "\\fB" : ", \\fB") + escaped(name) + "\\fR";
-    return option.value.empty() ? text : text + " \\fI" + escaped(option.value) + "\\fR";
+    for (const std::string& name : option.names) text += (text.empty() ? "\\fB" : ", \\fB") + roff_text(name) + "\\fR";
+    return option.value.empty() ? text : text + " \\fI" + roff_text(option.value) + "\\fR";
 }
 
 std::string section(const CommandManual& command) {
     std::string text =
-        ".SS " + escaped(command.name) + "\n" + synopsis(command) + "\n.PP\n" + escaped(command.description) + ".\n";
-    for (const OptionManual& option : command.options) text += ".TP\n" + tag(option) + "\n" + escaped(option.help) + "\n";
-    if (!command.footer.empty()) text += ".PP\n" + escaped(command.footer) + "\n";
+        ".SS " + roff_text(command.name) + "\n" + synopsis(command) + "\n.PP\n" + roff_text(command.description) + ".\n";
+    for (const OptionManual& option : command.options) text += ".TP\n" + tag(option) + "\n" + roff_text(option.help) + "\n";
+    if (!command.footer.empty()) text += ".PP\n" + roff_text(command.footer) + "\n";
     return text;
 }
 
@@ -72,7 +55,7 @@ std::string man_page(const Manual& manual) {
     std::string text = fmt::format(".TH LOCKSTEP 1 \"\" \"lockstep {}\" \"User Commands\"\n", manual.version);
     text += ".SH NAME\nlockstep \\- run batch jobs and commands under a lock directory\n.SH SYNOPSIS\n";
     for (const CommandManual& command : manual.commands) text += synopsis(command) + "\n.br\n";
-    text += ".SH DESCRIPTION\n" + escaped(manual.description) + "\n";
+    text += ".SH DESCRIPTION\n" + roff_text(manual.description) + "\n";
     text +=
         ".PP\nA stop request (SIGTERM, SIGINT, SIGHUP, SIGQUIT) begins nothing new, lets the pair of effects in hand end, "
         "gives the\n"
@@ -80,14 +63,14 @@ std::string man_page(const Manual& manual) {
     text += ".SH COMMANDS\n";
     for (const CommandManual& command : manual.commands) text += section(command);
     text += ".SH EXIT STATUS\n";
-    for (const auto& [status, meaning] : kExitStatus) text += fmt::format(".TP\n{}\n{}\n", status, escaped(meaning));
+    for (const auto& [status, meaning] : kExitStatus) text += fmt::format(".TP\n{}\n{}\n", status, roff_text(meaning));
     text +=
         ".SH ENVIRONMENT\n.TP\nLOCKSTEP_LOCK_ROOT\nwhere locks with a bare name lie, in place of /tmp\n"
         ".TP\nLOCKSTEP_LOCK, LOCKSTEP_RUN_ID\nset for commands: the path of the lock, and the ids of the runs around them\n"
         ".TP\nLOCKSTEP_ITEM_KEY, LOCKSTEP_IDEMPOTENCY_KEY\nset for the commands of a job\n"
         ".SH FILES\n.TP\n/tmp/NAME.lock\nthe lock: a directory, with a record of its holder in it\n"
         ".TP\n~/.local/state/lockstep/, /var/lib/lockstep/\nthe journals, of users and of root\n"
-        ".SH SEE ALSO\n.BR flock (1),\n.BR flock (2),\n.BR systemd.service (5)\n";
+        ".SH SEE ALSO\n.BR lockstep\\-job (5),\n.BR flock (1),\n.BR flock (2),\n.BR systemd.service (5)\n";
     return text;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "cli/exec_arguments.hpp"
+#include "cli/job_schema.hpp"
 #include "cli/manual.hpp"
 #include "cli/options.hpp"
 
@@ -69,8 +70,16 @@ void add_manual(CLI::App& app, std::string& text) {
         "shell", [&](const std::string& shell) { text = completion_script(manual_of_all(app), kShells.at(shell)); },
         "which shell: source <(lockstep completion bash) is enough for a try");
     take_only(which->required(), {"bash", "zsh", "fish"});
-    auto* manual = app.add_subcommand("manual", "Print the manual page, for man(1): lockstep manual | man -l -");
-    manual->callback([&] { text = man_page(manual_of_all(app)); });
+    auto* manual = app.add_subcommand("manual", "Print a manual page, for man(1): lockstep manual | man -l -");
+    auto* page = manual->add_option("page")->description("of the program, lockstep(1), or of the job file, lockstep-job(5)");
+    take_only(page, {"lockstep", "job"});
+    manual->callback([&, page] {
+        const bool of_job = !page->results().empty() && page->results().front() == "job";
+        text = of_job ? job_page(LOCKSTEP_VERSION) : man_page(manual_of_all(app));
+    });
+    auto* schema =
+        app.add_subcommand("schema", "Print the JSON Schema of job files, for editors: lockstep schema >job.schema.json");
+    schema->callback([&] { text = job_schema(); });
 }
 
 }  // namespace lockstep::options

@@ -1,6 +1,8 @@
 """The manual page and the shells' completions, each as its own program takes them."""
 
+import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -70,6 +72,49 @@ class Manual(SystemTest):
         self.assertEqual((shown.returncode, shown.stderr), (0, ""))
         for section in ("NAME", "SYNOPSIS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES"):
             self.assertRegex(shown.stdout, rf"(?m)^{section}$")
+
+
+class ManualOfJobFiles(SystemTest):
+    SCHEMA = pathlib.Path(__file__).resolve().parents[2] / "jobs/job.schema.json"
+
+    def page(self):
+        page = self.root / "lockstep-job.5"
+        page.write_text(self.lockstep("manual", "job").out)
+        return page
+
+    @unittest.skipUnless(shutil.which("man"), "man is not installed")
+    def test_man_shows_it_without_a_warning_and_its_example_is_a_job_file(self):
+        shown = subprocess.run(["man", "--warnings", "-l", self.page()], capture_output=True, text=True, timeout=60, check=False,
+                               env=self.environment(MANWIDTH="100", PAGER="cat"))
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        example, = re.findall(r"(?ms)^EXAMPLE\n(.*?)^ {7}\w", shown.stdout)
+        job = self.root / "example.json"
+        job.write_text(example)
+        checked = self.lockstep("check", job)
+        self.assertEqual(checked.status, 0, checked.err)
+        self.assertNotIn("`", shown.stdout)
+
+    def test_it_tells_of_every_key_and_every_value_that_the_schema_knows_and_of_every_expression(self):
+        page = self.page().read_text().replace("\\-", "-")
+        schema = json.loads(self.SCHEMA.read_text())
+        keys = {key for node in (schema, *schema["definitions"].values()) for key in node.get("properties", ())} - {"$comment"}
+        self.assertGreater(len(keys), 70)
+        for key in keys:
+            with self.subTest(key=key):
+                self.assertRegex(page, rf"(?m)^\.TP\n\\fB{re.escape(key)}\\fR: .*\n\S")
+        for word in {word for node in schema["definitions"].values() for word in node.get("enum", ())}:
+            self.assertIn(word, page)
+        for root in ("$inputs.", "$params.", "$secrets.", "$steps.", "$idempotencyKey", "$run.id", "$run.date", "$statusCode",
+                     "$response.header.", "$response.body", "$exitStatus", "$stdout"):
+            self.assertIn(root, page.partition(".SH EXPRESSIONS")[2].partition(".SH CONDITIONS")[0])
+
+    def test_the_schema_is_printed_as_it_is_kept(self):
+        self.assertEqual(self.lockstep("schema").out, self.SCHEMA.read_text())
+
+    def test_there_are_no_other_pages(self):
+        result = self.lockstep("manual", "jobs")
+        self.assertEqual((result.status, result.out), (64, ""))
+        self.assertIn('"jobs" is not lockstep or job; did you mean job?', result.err)
 
 
 class Completions(SystemTest):
