@@ -72,8 +72,8 @@ std::string redacted_request(const Pair& pair) {
 }
 
 std::string settle_all_alike(const PairOwner& owner) {
-    return "lockstep resolve " + shell_quoted(owner.job) + " --all-parked" + state_directory_option(owner) +
-           " --not-applied (or another decision; --phase and --step choose among them)";
+    return "lockstep resolve " + shell_quoted(owner.job) + " --all-parked [--phase second]" + state_directory_option(owner) +
+           " --not-applied | --again | --compensate";
 }
 
 std::string pair_text(const Pair& pair, const PairOwner& owner, std::int64_t now_ms, const Decision* decided) {
@@ -92,7 +92,9 @@ std::string pair_text(const Pair& pair, const PairOwner& owner, std::int64_t now
     if (pair.state != PairState::parked) return text;
     text += "      settle it:   " + settling_commands(pair, owner) + "\n";
     if (is_defined_anew(pair, owner.steps))
-        text += "                   the job file has changed since: --redefine goes on as it says now\n";
+        text +=
+            "                   the job file has changed since: with its path in place of the name, --redefine goes on as it "
+            "says now\n";
     return text;
 }
 

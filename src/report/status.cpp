@@ -103,7 +103,8 @@ std::string status_text(const JobStatus& status, std::int64_t now_ms) {
     if (status.expect_every) text += "  " + expectation_text(expectation(status), now_ms) + "\n";
     const bool held = status.lock.state == LockState::held;
     text += pairs_text(status.parked, std::ssize(status.parked), "parked, waiting for a person", status, now_ms);
-    if (status.parked.size() > 1) text += "    all alike: " + settle_all_alike({status.job, status.state_directory, {}}) + "\n";
+    if (status.parked.size() > 1)
+        text += "    all alike:     " + settle_all_alike({status.job, status.state_directory, {}}) + "\n";
     text += pairs_text(status.open, std::ssize(status.open),
                        held ? "open, in the hands of the run that holds the lock" : "open, settled first by the next pass",
                        status, now_ms);

@@ -340,7 +340,7 @@ class Several(ResolveTest):
     def test_all_that_is_parked_is_settled_by_one_decision(self):
         job = self.park_many(first=range(30), second=range(3))
         shown = self.lockstep("status", job, "--state-dir", self.state).out
-        self.assertIn(f"all alike: lockstep resolve pay --all-parked --state-dir {self.state} --not-applied", shown)
+        self.assertIn(f"lockstep resolve pay --all-parked [--phase second] --state-dir {self.state} --not-applied | --again", shown)
         said = self.decided(job, "--all-parked", "--not-applied").splitlines()
         self.assertEqual(len(said), 33)
         self.assertIn("first-7, pay: now first-not-applied; it is tried again when its item comes up again", said)
@@ -427,7 +427,7 @@ class Redefined(ResolveTest):
                 self.state = self.root / f"state{len(words)}"
                 (self.root / "effects.log").unlink(missing_ok=True)
                 job = self.park_in_second()
-                hint = "the job file has changed since: --redefine"
+                hint = "the job file has changed since: "
                 self.assertNotIn(hint, self.lockstep("status", job, "--state-dir", self.state).out)
                 self.other_second(job)
                 self.assertIn(hint, self.lockstep("status", job, "--state-dir", self.state).out)
