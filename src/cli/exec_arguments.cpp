@@ -10,16 +10,15 @@ namespace lockstep {
 
 namespace {
 
-/// A duration, or "forever", for which `forever` is called.
-template <class Set, class Forever>
-std::string read_duration(const char* value, Set set, Forever forever) {
+/// A duration, or "forever": nullopt.
+std::string read_duration(const char* value, std::optional<Millis>& out) {
     if (std::strcmp(value, "forever") == 0) {
-        forever();
+        out.reset();
         return "";
     }
     const auto duration = parse_duration(value);
     if (!duration) return duration.error().text + ", or forever";
-    set(*duration);
+    out = *duration;
     return "";
 }
 
@@ -29,17 +28,12 @@ std::string set_lock(ExecOptions& options, const char* value) {
     return "";
 }
 
-std::string set_wait(ExecOptions& options, const char* value) {
-    options.wait_forever = false;
-    return read_duration(value, [&](Millis wait) { options.wait = wait; }, [&] { options.wait_forever = true; });
-}
+std::string set_wait(ExecOptions& options, const char* value) { return read_duration(value, options.wait); }
 
-std::string set_grace(ExecOptions& options, const char* value) {
-    return read_duration(value, [&](Millis grace) { options.grace = grace; }, [&] { options.grace.reset(); });
-}
+std::string set_grace(ExecOptions& options, const char* value) { return read_duration(value, options.grace); }
 
 std::string set_limit(ExecOptions& options, const char* value) {
-    std::string problem = read_duration(value, [&](Millis limit) { options.limit = limit; }, [&] { options.limit.reset(); });
+    std::string problem = read_duration(value, options.limit);
     if (problem.empty() && options.limit == Millis{0})
         return "a command that may take no time cannot run; leave the option out";
     return problem;

@@ -185,9 +185,9 @@ Conversion LineConverter::convert_script(std::string_view command, const std::ve
 void LineConverter::finish(LockCall& call, bool status_is_used) {
     call.program = program_;
     if (kind_ == CrontabKind::none || status_is_used) {
-        if (!call.busy_status && !call.wait_forever) call.busy_status = call.old_busy_status;
+        if (!call.busy_status && call.wait) call.busy_status = call.old_busy_status;
     }
-    if (!call.busy_status && !call.wait_forever && !call.quiet)
+    if (!call.busy_status && call.wait && !call.quiet)
         call.notes.push_back("a busy lock is said on stderr, and is exit status 75 instead of " +
                              std::to_string(call.old_busy_status));
     if (call.no_grace) {

@@ -117,8 +117,7 @@ namespace {
 std::string exec_options(const LockCall& call) {
     std::string text = call.program + " exec";
     if (call.shared) text += " --shared";
-    if (call.wait_forever) text += " --wait forever";
-    if (call.wait) text += " --wait " + format_duration(*call.wait);
+    if (call.wait != Millis{0}) text += " --wait " + (call.wait ? format_duration(*call.wait) : "forever");
     if (call.no_grace) text += " --grace 0";
     if (call.busy_status) text += " --busy-status " + std::to_string(*call.busy_status);
     if (call.verbose) text += " --verbose";

@@ -19,8 +19,7 @@ constexpr std::string_view kNameCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh
 struct LockCall {
     std::string program = "lockstep";  ///< as it is written
     std::string lock;                  ///< as it is written behind `lockstep exec`: a name, or a path in the line's own quoting
-    bool wait_forever = false;
-    std::optional<Millis> wait;  ///< neither: a busy lock is given up at once
+    std::optional<Millis> wait = Millis{0};  ///< for a busy lock; 0: it is given up at once; nullopt: for ever
     bool shared = false;
     bool quiet = true;  ///< the old tool says nothing about a busy lock
     bool verbose = false;

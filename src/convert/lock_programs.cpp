@@ -89,8 +89,7 @@ bool set_wait(LockCall& call, const std::optional<std::string>& text, double uni
     if (error != std::errc{} || end != text->data() + text->size() || !(ms >= 0) ||
         ms > static_cast<double>(kLongestDuration.count()))
         return false;
-    call.wait_forever = false;
-    call.wait = ms > 0 ? std::optional(Millis{static_cast<std::int64_t>(ms)}) : std::nullopt;
+    call.wait = Millis{static_cast<std::int64_t>(ms)};
     return true;
 }
 
@@ -120,10 +119,7 @@ std::string flock_option(LockCall& call, Options& options, char letter, bool& cl
         case 's': call.shared = true; return "";
         case 'e':
         case 'x': call.shared = false; return "";
-        case 'n':
-            call.wait_forever = false;
-            call.wait.reset();
-            return "";
+        case 'n': call.wait = Millis{0}; return "";
         case 'w':
             return set_wait(call, options.value(), 1000) ? "" : "how long " + name + " waits cannot be told from the line";
         case 'E':
@@ -141,7 +137,7 @@ std::string flock_option(LockCall& call, Options& options, char letter, bool& cl
 
 LockCallResult read_flock(Words words) {
     LockCall call;
-    call.wait_forever = true;
+    call.wait = std::nullopt;
     bool closes = false;
     Options options(words, "wE");
     while (const char letter = options.next()) {
@@ -163,34 +159,31 @@ LockCallResult read_flock(Words words) {
 
 LockCallResult read_setlock(Words words) {
     LockCall call;
-    call.wait_forever = true;
+    call.wait = std::nullopt;
     call.old_busy_status = 111;
     Options options(words, "");
     while (const char letter = options.next()) {
         switch (letter) {
-            case 'n': call.wait_forever = false; break;
-            case 'N': call.wait_forever = true; break;
+            case 'n': call.wait = Millis{0}; break;
+            case 'N': call.wait = std::nullopt; break;
             case 'x': call.busy_status = 0; break;
             case 'X': call.busy_status.reset(); break;
             default: return unknown("setlock", letter == '-' ? std::string(options.text()) : std::string("-") + letter);
         }
     }
-    call.quiet = call.busy_status.has_value() || call.wait_forever;
+    call.quiet = call.busy_status.has_value() || !call.wait;
     return with_file_and_command(std::move(call), words, options.position());
 }
 
 LockCallResult read_s6_setlock(Words words) {
     LockCall call;
-    call.wait_forever = true;
+    call.wait = std::nullopt;
     call.quiet = false;
     Options options(words, "td");
     while (const char letter = options.next()) {
         switch (letter) {
-            case 'n':
-                call.wait_forever = false;
-                call.wait.reset();
-                break;
-            case 'N': call.wait_forever = true; break;
+            case 'n': call.wait = Millis{0}; break;
+            case 'N': call.wait = std::nullopt; break;
             case 'r':
             case 'R': call.shared = true; break;
             case 'w':
@@ -203,7 +196,7 @@ LockCallResult read_s6_setlock(Words words) {
             default: return unknown("s6-setlock", letter == '-' ? std::string(options.text()) : std::string("-") + letter);
         }
     }
-    call.quiet = call.wait_forever;
+    call.quiet = !call.wait;
     return with_file_and_command(std::move(call), words, options.position());
 }
 
@@ -226,8 +219,8 @@ LockCallResult read_chpst(Words words) {
         if (letter == 'l' || letter == 'L') {
             if (!options.value() || after != before + 2)
                 return std::unexpected("the lock's file must be a word of its own behind -" + std::string(1, letter));
-            call.wait_forever = letter == 'l';
-            call.quiet = call.wait_forever;
+            call.wait = letter == 'l' ? std::nullopt : std::optional(Millis{0});
+            call.quiet = !call.wait;
             file = &words[after - 1];
         } else {
             moves = moves || letter == '/' || letter == 'C';

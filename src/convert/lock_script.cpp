@@ -116,7 +116,7 @@ class ScriptReader {
         if (!skip_separator() || !skip_word("do") || simple_command_at(tokens_, at_).program() != "sleep") return false;
         at_ = simple_command_at(tokens_, at_).last;
         if (!skip_separator() || !skip_word("done") || !skip_separator()) return false;
-        script_.call.wait_forever = true;
+        script_.call.wait = std::nullopt;
         waits_in_loop_ = true;
         return read_body_and_release(tokens_.size(), false);
     }

@@ -77,7 +77,7 @@ std::string read_lockfile_options(const SimpleCommand& command, LockCall& call, 
         if (letter == 'l')
             call.notes.emplace_back("age breaks no lock any more (-l): the lock of a dead run is taken over at once");
     }
-    call.wait_forever = retries < 0;
+    if (retries < 0) call.wait = std::nullopt;
     if (retries > 0 && pause > 0) call.wait = std::chrono::seconds{std::int64_t{retries} * pause};
     return file == nullptr ? "lockfile names no file here" : "";
 }
@@ -99,7 +99,7 @@ std::string read_dotlockfile_options(const SimpleCommand& command, LockCall& cal
     }
     if (retries != "0" && retries != "-1")
         return "how long dotlockfile waits between its retries cannot be told: choose a --wait";
-    call.wait_forever = retries == "-1";
+    if (retries == "-1") call.wait = std::nullopt;
     return file == nullptr ? "dotlockfile names no file here" : "";
 }
 

@@ -58,8 +58,8 @@ class LockPath {
 
 /// How long to wait for a busy lock.
 struct LockWait {
-    bool forever = false;
-    Millis limit{0};   ///< 0: about 100 ms of retries, so that a passing prober is no false "busy"
+    /// nullopt: for ever; 0: about 100 ms of retries, so that a passing prober is no false "busy".
+    std::optional<Millis> limit = Millis{0};
     int wake_fd = -1;  ///< readable: give up at once (Failure::stopped)
     /// Called once, before the first wait, with who holds it ("pid 812 since 03:00:01, order o17, second").
     std::function<void(const std::string& holder)> on_wait;

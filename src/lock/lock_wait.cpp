@@ -128,10 +128,11 @@ class FlockWait::Interruptible {
 };
 
 Patience::Patience(const LockWait& wait)
-    : forever_(wait.forever),
-      only_retries_(!wait.forever && wait.limit <= Millis{0}),
+    : forever_(!wait.limit),
+      only_retries_(wait.limit && *wait.limit <= Millis{0}),
       wake_fd_(wait.wake_fd),
-      deadline_(monotonic_now() + (only_retries_ ? kRetriesInAll : std::min(wait.limit, kLongestDuration))) {}
+      deadline_(monotonic_now() +
+                (only_retries_ ? kRetriesInAll : std::min(wait.limit.value_or(kLongestDuration), kLongestDuration))) {}
 
 WaitEnd Patience::sleep(int fd, Millis at_most) const {
     const MonotonicTime pause_end = monotonic_now() + at_most;

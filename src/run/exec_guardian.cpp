@@ -57,7 +57,7 @@ class ExecGuardian {
     /// Only a wait needs something to wake it: one descriptor that is readable when a signal or a notice is. Without it no stop
     /// would end the wait.
     Result<UniqueFd> wake_for_waiting() const {
-        if (!options_.wait_forever && options_.wait == Millis{0}) return UniqueFd();
+        if (options_.wait == Millis{0}) return UniqueFd();
         return watch_either(requests_.from_kernel(), requests_.from_front(), "listening for a stop while waiting");
     }
 

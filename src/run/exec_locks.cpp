@@ -78,11 +78,10 @@ Result<void> ExecLocks::take(const Wanted& wanted, int wake_fd) {
     const MonotonicTime begun = held_.empty() ? begun_ : monotonic_now();
     std::string holder;
     LockWait wait;
-    wait.forever = options_.wait_forever;
     wait.limit = options_.wait;
-    if (!held_.empty()) wait.limit = std::max(Millis{0}, wait.limit - std::chrono::duration_cast<Millis>(begun - begun_));
+    if (wait.limit) wait.limit = std::max(Millis{0}, *wait.limit - std::chrono::duration_cast<Millis>(begun - begun_));
     wait.wake_fd = wake_fd;
-    if (wait.forever || wait.limit > Millis{0}) {
+    if (wait.limit != Millis{0}) {
         wait.on_wait = [&](const std::string& who) {
             holder = who;
             if (!options_.quiet) exec_say(wanted.name, "waiting: " + who);

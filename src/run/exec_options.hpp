@@ -15,8 +15,7 @@ struct ExecOptions {
     char** argv = nullptr;           ///< the command, null-terminated
     std::array<char*, 4> shell{};    ///< what argv points to if the command was given as a text for a shell
     LockMode mode = LockMode::exclusive;
-    bool wait_forever = false;
-    Millis wait{0};                                ///< for all locks together
+    std::optional<Millis> wait = Millis{0};        ///< for all locks together; nullopt: for ever
     std::optional<Millis> grace = Millis{30'000};  ///< nullopt: for ever
     std::optional<Millis> limit;                   ///< of the command itself; nullopt: none
     int busy_status = 75;

@@ -126,8 +126,7 @@ Result<DirectoryLock> Runner::acquire() {
         slot = std::move(*taken);
     }
     LockWait wait;
-    wait.forever = !options_.wait || options_.loop;
-    wait.limit = options_.wait.value_or(Millis{0});
+    wait.limit = options_.loop ? std::nullopt : options_.wait;
     wait.wake_fd = stop_.requested.fd();
     wait.on_wait = [this](const std::string& holder) {
         log::info("waiting for the lock: {}", holder);

@@ -83,7 +83,7 @@ Exclusion by_lock(const std::string& path) {
                 record.run_id = std::to_string(::getpid());
                 record.job = "bench";
                 lockstep::LockWait wait;
-                wait.forever = true;
+                wait.limit = std::nullopt;
                 auto lock = lockstep::DirectoryLock::acquire(*place, record, wait);
                 if (!lock) give_up(lock.error().text);
                 held->emplace(std::move(*lock));

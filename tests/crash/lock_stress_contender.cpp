@@ -100,7 +100,7 @@ void lockstep_section(const LockPath& path, Oracle& oracle, Counters& counters, 
     LockRecord record;
     record.run_id = std::to_string(::getpid());
     LockWait wait;
-    wait.forever = true;
+    wait.limit = std::nullopt;
     auto lock = DirectoryLock::acquire(path, record, wait, shared ? LockMode::shared : LockMode::exclusive);
     if (!lock) {
         std::fprintf(stderr, "%s\n", lock.error().text.c_str());

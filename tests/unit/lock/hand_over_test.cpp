@@ -55,7 +55,7 @@ class Place {
 std::unique_ptr<Process> sleeping_waiter(const std::string& path) {
     auto waiter = std::make_unique<Process>([&] {
         LockWait wait;
-        wait.forever = true;
+        wait.limit = std::nullopt;
         auto lock = acquire(path, wait);
         if (!lock || lock->adopted()) return 1;
         Process::say_ready_and_wait();
@@ -307,7 +307,7 @@ TEST_CASE("waiters whose time is up or who are stopped at the very moment of the
                 ++wrong;
         };
         LockWait stopped;
-        stopped.forever = true;
+        stopped.limit = std::nullopt;
         stopped.wake_fd = stop.get();
         std::thread by_time(wait_for_it, for_at_most(1 + static_cast<int>(random() % 2)));
         std::thread by_stop(wait_for_it, stopped);

@@ -97,7 +97,7 @@ TEST_CASE("those who wait are counted, and nobody is made to wait for the counti
     for (int i = 0; i < 3; ++i) {
         waiters.push_back(std::make_unique<Process>([&] {
             LockWait wait;
-            wait.forever = true;
+            wait.limit = std::nullopt;
             return acquire(directory / "a.lock", wait) ? 0 : 1;
         }));
     }
@@ -116,7 +116,7 @@ TEST_CASE("a lock that is free while its waiter is stopped says so", "[lock_list
     Holder holder(directory / "a.lock");
     Process waiter([&] {
         LockWait wait;
-        wait.forever = true;
+        wait.limit = std::nullopt;
         return acquire(directory / "a.lock", wait) ? 0 : 1;
     });
     REQUIRE(eventually([&] { return sleeps_in_flock(waiter.pid()); }));
@@ -153,7 +153,7 @@ TEST_CASE("an adopter that waits for the dead run's command is not taken for the
     CHECK(look_at_lock(directory / "a.lock").state == LockState::left_behind);
     Process adopter([&] {
         LockWait wait;
-        wait.forever = true;
+        wait.limit = std::nullopt;
         return acquire(directory / "a.lock", wait) ? 0 : 1;
     });
     REQUIRE(eventually([&] { return sleeps_in_flock(adopter.pid()); }));

@@ -80,7 +80,7 @@ TEST_CASE("a waiter gets the lock when it becomes free, and says once whom it wa
     Obstacle obstacle(dir / "a.lock", by);
     std::vector<std::string> said;
     LockWait wait = for_at_most(20'000);
-    wait.forever = GENERATE(false, true);
+    if (GENERATE(false, true)) wait.limit = std::nullopt;
     steady_clock::time_point freed;
     std::thread later;
     wait.on_wait = [&](const std::string& holder) {
@@ -173,7 +173,7 @@ TEST_CASE("a stop ends any wait in less than 10 ms, with nothing touched", "[loc
     const auto stop = Interrupt::create();
     REQUIRE(stop);
     LockWait wait;
-    wait.forever = true;
+    wait.limit = std::nullopt;
     wait.wake_fd = stop->fd();
     double best = 1e9;
     // The best of many, for a loaded machine may keep any thread from running for 10 ms.
@@ -211,7 +211,7 @@ TEST_CASE("a process whose wait was stopped can end at once, although it sleeps 
     const UniqueFd wake(::eventfd(0, EFD_CLOEXEC));
     Process waiter([&] {
         LockWait wait;
-        wait.forever = true;
+        wait.limit = std::nullopt;
         wait.wake_fd = wake.get();
         wait.on_wait = [](const std::string&) { Process::say_ready(); };
         auto lock = acquire(dir / "a.lock", wait);
@@ -264,7 +264,7 @@ TEST_CASE("a waiter in the kernel follows the lock through many hands", "[lock][
     for (int i = 0; i < kWaiters; ++i) {
         waiters.push_back(std::make_unique<Process>([&] {
             LockWait wait;
-            wait.forever = true;
+            wait.limit = std::nullopt;
             for (int round = 0; round < kRounds; ++round) {
                 auto lock = acquire(dir / "a.lock", wait);
                 if (!lock) return 1;

@@ -34,7 +34,7 @@ struct Reader : Member {
 
 LockWait forever() {
     LockWait wait;
-    wait.forever = true;
+    wait.limit = std::nullopt;
     return wait;
 }
 
