@@ -45,6 +45,14 @@ std::string describe_dead_run(const LockRecord& record);
 /// guardian's if none is set. What is set already stays.
 void fill_in_self(LockRecord& record);
 
+/// The one of the holder's two processes that SIGSTOP or a terminal's Ctrl-Z has stopped; 0: none, or it cannot be told here.
+pid_t stopped_process(const LockRecord& record);
+/// "pid 812 is stopped: kill -CONT 812 lets it go on"; "" for 0.
+std::string describe_stopped(pid_t pid);
+
+/// Has SIGSTOP or the like stopped it? Not: by a debugger.
+bool is_stopped(pid_t pid);
+
 /// Start time in clock ticks since boot, or 0 if there is no such process or only its zombie is left.
 std::uint64_t process_start_time(pid_t pid);
 

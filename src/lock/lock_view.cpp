@@ -60,6 +60,7 @@ void judge_record(LockView& view, int directory) {
     if (here.lives(record) || (flocked && !here.is_dead(record))) {
         view.state = LockState::held;
         view.text = "held by " + holder;
+        view.stopped_pid = stopped_process(record);
     } else if (flocked) {
         judge_taken_over(view, directory);
     } else if (here.is_dead(record)) {

@@ -36,6 +36,7 @@ struct LockView {
     std::optional<Error> problem;  ///< why no lock of ours can lie there at all; the state is unknown or foreign
     std::string text;              ///< for people: "held by pid 812 since 03:00:01, order o17, second"
     pid_t pid = 0;                 ///< the one that people know of the holder: its front's as long as that lives; 0: unknown
+    pid_t stopped_pid = 0;         ///< held: see stopped_process()
     uid_t owner = 0;               ///< of the directory, if there is one
     std::int64_t changed_ms = 0;   ///< wall clock: when something was last made or removed in it
     KernelLocks kernel;

@@ -24,6 +24,18 @@ std::string_view read_file(const char* path, std::array<char, N>& buffer) {
     return {buffer.data(), length > 0 ? static_cast<std::size_t>(length) : 0};
 }
 
+using StatText = std::array<char, 1024>;
+
+/// /proc/PID/stat from its third field on, the state; "" if there is no such process.
+std::string_view stat_of(pid_t pid, StatText& buffer) {
+    std::array<char, 32> path{};
+    std::snprintf(path.data(), path.size(), "/proc/%d/stat", static_cast<int>(pid));
+    const std::string_view text = read_file(path.data(), buffer);
+    // Field 2 is the program's name in parentheses and may hold anything; the last ')' ends it.
+    const std::size_t name_end = text.rfind(") ");
+    return name_end == std::string_view::npos ? "" : text.substr(name_end + 2);
+}
+
 }  // namespace
 
 void fill_in_self(LockRecord& record) {
@@ -39,16 +51,10 @@ void fill_in_self(LockRecord& record) {
 }
 
 std::uint64_t process_start_time(pid_t pid) {
-    std::array<char, 32> path{};
-    std::snprintf(path.data(), path.size(), "/proc/%d/stat", static_cast<int>(pid));
-    std::array<char, 1024> buffer{};
-    std::string_view text = read_file(path.data(), buffer);
-    // Field 2 is the program's name in parentheses and may hold anything; the last ')' ends it. What follows is field 3.
-    const std::size_t name_end = text.rfind(')');
-    if (name_end == std::string_view::npos) return 0;
-    text.remove_prefix(name_end + 1);
+    StatText buffer;
+    std::string_view text = stat_of(pid, buffer);
     // A zombie does nothing any more; where nobody reaps it, it stays for ever.
-    if (text.starts_with(" Z") || text.starts_with(" X")) return 0;
+    if (text.starts_with('Z') || text.starts_with('X')) return 0;
     for (int field = 3; field <= 22; ++field) {
         const std::size_t start = text.find_first_not_of(' ');
         if (start == std::string_view::npos) return 0;
@@ -58,6 +64,11 @@ std::uint64_t process_start_time(pid_t pid) {
     std::uint64_t ticks = 0;
     std::from_chars(text.data(), text.data() + text.size(), ticks);
     return ticks;
+}
+
+bool is_stopped(pid_t pid) {
+    StatText buffer;
+    return stat_of(pid, buffer).starts_with('T');
 }
 
 bool is_same_process(pid_t pid, std::uint64_t started_by) {

@@ -100,6 +100,25 @@ class Listing(LocksTest):
         status = self.lockstep("status", job, "--state-dir", self.state)
         self.assertRegex(status.out, r"stopping since [0-9: -]+, asked by SIGTERM from pid")
 
+    def test_a_holder_that_is_stopped_is_told_as_such_with_what_lets_it_go_on(self):
+        self.hold_story(1)
+        job = self.article(seconds=0, lock=self.lock)
+        runner = self.start_lockstep("run", job, "--state-dir", self.state)
+        self.wait_for_story(1)
+        self.assertIsNone(self.locks()["job.lock"]["stoppedPid"])
+        for pid in (runner.guardian(), runner.pid):
+            with self.subTest(pid=pid):
+                os.kill(pid, signal.SIGSTOP)
+                said = f"pid {pid} is stopped: kill -CONT {pid} lets it go on"
+                wait_until(lambda: self.locks()["job.lock"]["stoppedPid"] == pid, "it is told as stopped")
+                self.assertIn(said, self.table())
+                for asking in (("status", job, "--state-dir", self.state), ("exec", self.lock, "--", "true")):
+                    told = self.lockstep(*asking)
+                    self.assertIn(said, told.out + told.err)
+                os.kill(pid, signal.SIGCONT)
+                wait_until(lambda: self.locks()["job.lock"]["stoppedPid"] is None, "it goes on")
+        self.assertNotIn("is stopped", self.table())
+
     def test_a_job_whose_lock_lies_elsewhere_is_found_by_its_journal(self):
         elsewhere = self.root / "elsewhere"
         elsewhere.mkdir()
