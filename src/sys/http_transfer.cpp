@@ -34,13 +34,25 @@ bool HttpTransfer::something_was_sent() const {
     return bytes > 0;
 }
 
+std::string HttpTransfer::what_was_late(Millis timeout) const {
+    const std::string within = " within " + format_duration(timeout);
+    if (!incoming_.head_is_whole) return (something_was_sent() ? "no answer" : "no connection") + within;
+    long status = 0;
+    curl_.easy_getinfo(handles_.easy, CURLINFO_RESPONSE_CODE, &status);
+    return "the answer, status " + std::to_string(status) + ", did not end" + within + " (" +
+           std::to_string(incoming_.response.body.size()) + " bytes of its body had come)";
+}
+
 HttpFailure HttpTransfer::failure(CURLcode code, Millis timeout) const {
     HttpFailure result;
     result.sent = something_was_sent();
     if (!result.sent) result.kind = code == CURLE_URL_MALFORMAT ? HttpFailure::Kind::not_made : HttpFailure::Kind::not_sent;
     if (code == CURLE_OPERATION_TIMEDOUT) {
         if (result.sent) result.kind = HttpFailure::Kind::timed_out;
-        result.text = (result.sent ? "no answer within " : "no connection within ") + format_duration(timeout);
+        result.text = what_was_late(timeout);
+    } else if (code == CURLE_OUT_OF_MEMORY && result.sent && !incoming_.head_is_whole) {
+        // So says Curl_dyn_add() of a line beyond its limit, too: 100 KiB in libcurl 7.88.
+        result.text = "a header of the answer is longer than libcurl takes, or there is no memory";
     } else if (incoming_.too_large) {
         result.text = "answer larger than " + std::to_string(kLargestBody >> 20U) + " MiB";
     } else {

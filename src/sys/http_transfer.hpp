@@ -70,6 +70,7 @@ class HttpTransfer {
 
     bool drive(const Interrupt* cut, CURLcode& result);
     HttpFailure failure(CURLcode code, Millis timeout) const;
+    std::string what_was_late(Millis timeout) const;
     bool something_was_sent() const;
 
     CurlHandles& handles_;

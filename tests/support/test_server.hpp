@@ -32,6 +32,7 @@ struct ServerReply {
         reset,           ///< the same, by RST
         close_mid_head,  ///< half of the headers, then the end
         close_mid_body,  ///< half of the body, then the end
+        stall_mid_body,  ///< half of the body, then nothing until the server's end
         garbage,         ///< something that is not HTTP
     };
     int status = 200;

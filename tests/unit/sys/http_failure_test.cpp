@@ -112,6 +112,24 @@ TEST_CASE("an answer that does not come in time leaves the request's fate open",
     CHECK(exchange.failure.text == "no answer within 300ms");
 }
 
+TEST_CASE("an answer whose body does not end in time is told as one, with its status", "[http]") {
+    TestServer server([](const ServerRequest&) { return reply_with(ServerReply::Manner::stall_mid_body); });
+    const HttpExchange exchange = new_client().exchange(post(server.url("/"), "x"), 300ms, nullptr);
+    REQUIRE_FALSE(exchange.answered);
+    CHECK(exchange.failure.kind == Kind::timed_out);
+    CHECK(exchange.failure.sent);
+    CHECK(exchange.failure.text == "the answer, status 200, did not end within 300ms (11 bytes of its body had come)");
+}
+
+TEST_CASE("a header that is longer than libcurl takes is not told as a lack of memory alone", "[http]") {
+    TestServer server([](const ServerRequest&) { return ServerReply{.headers = {{"X-Long", std::string(1 << 20U, 'x')}}}; });
+    const HttpExchange exchange = new_client().exchange(post(server.url("/"), "x"), kPatience, nullptr);
+    REQUIRE_FALSE(exchange.answered);
+    CHECK(exchange.failure.kind == Kind::broken);
+    CHECK(exchange.failure.sent);
+    CHECK(exchange.failure.text == "a header of the answer is longer than libcurl takes, or there is no memory");
+}
+
 TEST_CASE("a connection that ends before the whole answer leaves the request's fate open", "[http]") {
     const auto manner = GENERATE(ServerReply::Manner::close, ServerReply::Manner::reset, ServerReply::Manner::close_mid_head,
                                  ServerReply::Manner::close_mid_body, ServerReply::Manner::garbage);
