@@ -5,19 +5,13 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
+#include "convert_support.hpp"
+
 using namespace lockstep;
 
 namespace {
 
 Conversion convert(const std::string& line, CrontabKind kind = CrontabKind::user) { return LineConverter(kind).convert(line); }
-
-std::string notes_of(const Conversion& conversion) {
-    std::string text;
-    for (const std::string& note : conversion.notes) text += note + "\n";
-    return text;
-}
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 

@@ -2,21 +2,9 @@
 
 #include <catch2/catch.hpp>
 
-#include "convert/convert.hpp"
+#include "convert_support.hpp"
 
 using namespace lockstep;
-
-namespace {
-
-std::string notes_of(const Conversion& conversion) {
-    std::string text;
-    for (const std::string& note : conversion.notes) text += note + "\n";
-    return text;
-}
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-}  // namespace
 
 TEST_CASE("what timeout's signal comes to is told by its name", "[convert]") {
     const auto notes = [](const std::string& options) {

@@ -5,12 +5,6 @@
 using namespace lockstep;
 using namespace lockstep::test;
 
-namespace {
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-}  // namespace
-
 TEST_CASE("a parked pair is shown with phase, request, last answer, age and the commands that settle it", "[report]") {
     const std::string text = pair_text(charge("north/o 17", PairState::parked, PairState::first_begun), {"ship", ""}, kNow);
     INFO(text);

@@ -43,4 +43,6 @@ inline Pair charge(const std::string& key, PairState state, PairState parked_fro
     return pair;
 }
 
+inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
 }  // namespace lockstep::test

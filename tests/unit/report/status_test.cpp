@@ -18,8 +18,6 @@ using lockstep::testing::TemporaryDirectory;
 
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 /// A job's journal and lock in a directory of its own.
 class Place {
   public:

@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <string>
@@ -36,6 +37,25 @@ bool readable(int fd, int milliseconds) {
     return ::poll(&wait, 1, milliseconds) == 1;
 }
 
+/// By which what a front has left behind tells of itself.
+class Pipe {
+  public:
+    Pipe() { REQUIRE(::pipe(ends_.data()) == 0); }
+    Pipe(const Pipe&) = delete;
+    Pipe& operator=(const Pipe&) = delete;
+    ~Pipe() {
+        for (const int end : ends_) ::close(end);
+    }
+
+    int read_end() const { return ends_[0]; }
+    /// For run_front(): the guardian writes to `written_by(context)`.
+    void* context() { return &ends_[1]; }
+    static int written_by(void* context) { return *static_cast<int*>(context); }
+
+  private:
+    std::array<int, 2> ends_{-1, -1};
+};
+
 }  // namespace
 
 TEST_CASE("the front exits as its guardian exits", "[front]") {
@@ -51,11 +71,10 @@ TEST_CASE("a guardian that is killed makes the front exit with 70", "[front]") {
 }
 
 TEST_CASE("the front outlives the commands of a killed guardian", "[front]") {
-    int pipe_ends[2];
-    REQUIRE(::pipe(pipe_ends) == 0);
+    Pipe pipe;
     const int status = run_front(
         [](GuardianLink& link, void* context) {
-            const int write_end = *static_cast<int*>(context);
+            const int write_end = Pipe::written_by(context);
             const pid_t command = ::fork();
             if (command == 0) {
                 ::poll(nullptr, 0, 200);
@@ -64,43 +83,37 @@ TEST_CASE("the front outlives the commands of a killed guardian", "[front]") {
             link.commands->add(command);
             return ::kill(::getpid(), SIGKILL);
         },
-        &pipe_ends[1]);
+        pipe.context());
     CHECK(WEXITSTATUS(status) == 70);
-    CHECK(readable(pipe_ends[0], 0));  // the command had ended before the front did
-    ::close(pipe_ends[0]);
-    ::close(pipe_ends[1]);
+    CHECK(readable(pipe.read_end(), 0));  // the command had ended before the front did
 }
 
 TEST_CASE("the front waits for no command that a killed guardian had reaped, though another process lives on", "[front]") {
-    int pipe_ends[2];
-    REQUIRE(::pipe(pipe_ends) == 0);
+    Pipe pipe;
     const int status = run_front(
         [](GuardianLink& link, void* context) {
             const pid_t daemon = ::fork();
             if (daemon == 0) {
                 ::poll(nullptr, 0, 10'000);
-                ::_exit(static_cast<int>(::write(*static_cast<int*>(context), "x", 1)));
+                ::_exit(static_cast<int>(::write(Pipe::written_by(context), "x", 1)));
             }
             const pid_t command = ::fork();
             if (command == 0) ::_exit(0);
             ::waitpid(command, nullptr, 0);
             link.commands->add(command);  // as if it had not been removed yet
-            (void)!::write(*static_cast<int*>(context), &daemon, sizeof daemon);
+            (void)!::write(Pipe::written_by(context), &daemon, sizeof daemon);
             return ::kill(::getpid(), SIGKILL);
         },
-        &pipe_ends[1]);
+        pipe.context());
     CHECK(WEXITSTATUS(status) == 70);
     pid_t daemon = 0;
-    REQUIRE(::read(pipe_ends[0], &daemon, sizeof daemon) == sizeof daemon);
-    CHECK_FALSE(readable(pipe_ends[0], 0));  // the daemon has not ended yet
+    REQUIRE(::read(pipe.read_end(), &daemon, sizeof daemon) == sizeof daemon);
+    CHECK_FALSE(readable(pipe.read_end(), 0));  // the daemon has not ended yet
     ::kill(daemon, SIGKILL);
-    ::close(pipe_ends[0]);
-    ::close(pipe_ends[1]);
 }
 
 TEST_CASE("the front outlives the commands of a killed guardian, though another of its processes ends meanwhile", "[front]") {
-    int pipe_ends[2];
-    REQUIRE(::pipe(pipe_ends) == 0);
+    Pipe pipe;
     const int status = run_front(
         [](GuardianLink& link, void* context) {
             const pid_t guardian = ::getpid();
@@ -114,7 +127,7 @@ TEST_CASE("the front outlives the commands of a killed guardian, though another 
             if (command == 0) {
                 while (::kill(daemon, 0) == 0) ::poll(nullptr, 0, 1);
                 ::poll(nullptr, 0, 50);
-                ::_exit(::write(*static_cast<int*>(context), "x", 1) == 1 ? 0 : 1);
+                ::_exit(::write(Pipe::written_by(context), "x", 1) == 1 ? 0 : 1);
             }
             const pid_t reaped = ::fork();
             if (reaped == 0) ::_exit(0);
@@ -123,11 +136,9 @@ TEST_CASE("the front outlives the commands of a killed guardian, though another 
             link.commands->add(command);
             return ::kill(::getpid(), SIGKILL);
         },
-        &pipe_ends[1]);
+        pipe.context());
     CHECK(WEXITSTATUS(status) == 70);
-    CHECK(readable(pipe_ends[0], 0));  // the command had ended before the front did
-    ::close(pipe_ends[0]);
-    ::close(pipe_ends[1]);
+    CHECK(readable(pipe.read_end(), 0));  // the command had ended before the front did
 }
 
 TEST_CASE("a stop request reaches the guardian with its sender", "[front]") {
@@ -142,8 +153,7 @@ TEST_CASE("a stop request reaches the guardian with its sender", "[front]") {
 }
 
 TEST_CASE("the guardian leads a session of its own and learns of the front's death", "[front]") {
-    int pipe_ends[2];
-    REQUIRE(::pipe(pipe_ends) == 0);
+    Pipe pipe;
     const int status = run_front(
         [](GuardianLink& link, void* context) {
             if (::getsid(0) != ::getpid()) return 1;
@@ -151,16 +161,14 @@ TEST_CASE("the guardian leads a session of its own and learns of the front's dea
             if (!readable(link.socket.get(), 5000)) return 2;
             const auto notice = read_notice(link.socket.get());
             const char result = notice && notice->signal == 0 ? 'y' : 'n';
-            return static_cast<int>(::write(*static_cast<int*>(context), &result, 1));
+            return static_cast<int>(::write(Pipe::written_by(context), &result, 1));
         },
-        &pipe_ends[1]);
+        pipe.context());
     CHECK(WIFSIGNALED(status));
-    REQUIRE(readable(pipe_ends[0], 5000));
+    REQUIRE(readable(pipe.read_end(), 5000));
     char result = 0;
-    CHECK(::read(pipe_ends[0], &result, 1) == 1);
+    CHECK(::read(pipe.read_end(), &result, 1) == 1);
     CHECK(result == 'y');
-    ::close(pipe_ends[0]);
-    ::close(pipe_ends[1]);
 }
 
 TEST_CASE("the command table forgets what is removed and holds what is not", "[front]") {
