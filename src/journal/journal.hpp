@@ -78,6 +78,8 @@ struct RunStart {
     std::string lock;                  ///< absolute path of the lock directory that it runs under
     std::int64_t expect_every_ms = 0;  ///< of the job file, for who asks where that is not at hand; 0: nothing is expected
     std::string job{};                 ///< whose journal it is
+    std::int64_t pass = 1;             ///< the one that begins now
+    std::int64_t pass_begun_ms = 0;    ///< wall clock
 };
 
 /// Of records that are no items: what passes told of each.

@@ -24,6 +24,8 @@ namespace {
 /// From this version on all that is read or written here is there: such a journal is left as it stands, for a run of that
 /// version, whose next pass would not open a newer one.
 constexpr std::int64_t kReadable = 4;
+/// From this version on a run says which pass it begins.
+constexpr std::int64_t kRunsCountPasses = 7;
 
 /// Unless a run is at work on it.
 Result<void> bring_old_one_up_to_date(SqliteDb& db, std::int64_t version) {
@@ -128,19 +130,25 @@ Result<std::vector<PassLine>> JournalReader::passes_where(std::string_view condi
 
 Result<std::vector<PassLine>> JournalReader::passes(std::int64_t limit) { return passes_where("", limit); }
 
-Result<std::vector<UnendedRun>> JournalReader::unended_runs(std::int64_t limit) {
-    auto statement = parts_->db.prepare(
-        "SELECT run_id, command, host, started_ms FROM runs WHERE run_id NOT IN (SELECT run_id FROM passes) "
-        "ORDER BY started_ms DESC LIMIT ?1");
+Result<std::vector<UnendedPass>> JournalReader::unended_passes(std::int64_t limit) {
+    constexpr std::string_view kDoing = "reading its runs";
+    const auto version = parts_->db.number("PRAGMA user_version", kDoing);
+    if (!version) return std::unexpected(version.error());
+    const bool numbered = *version >= kRunsCountPasses;
+    auto statement = parts_->db.prepare(fmt::format(
+        "SELECT runs.run_id, command, host, started_ms, {0} AS newest, {1} AS begun FROM runs LEFT JOIN "
+        "(SELECT run_id, max(pass) AS ended FROM passes GROUP BY run_id) AS counted ON counted.run_id = runs.run_id "
+        "WHERE ended IS NULL OR ended < newest ORDER BY begun DESC LIMIT ?1",
+        numbered ? "newest_pass" : "1", numbered ? "newest_begun_ms" : "started_ms"));
     if (!statement) return std::unexpected(std::move(statement.error()));
     statement->bind(1, limit);
-    std::vector<UnendedRun> runs;
-    const auto read = parts_->db.for_each_row(*statement, "reading its runs", [&](const Statement& row) -> Result<void> {
-        runs.push_back({row.text(0), row.text(1), row.text(2), row.integer(3)});
+    std::vector<UnendedPass> passes;
+    const auto read = parts_->db.for_each_row(*statement, kDoing, [&](const Statement& row) -> Result<void> {
+        passes.push_back({row.text(0), row.text(1), row.text(2), row.integer(3), row.integer(4), row.integer(5)});
         return {};
     });
     if (!read) return std::unexpected(read.error());
-    return runs;
+    return passes;
 }
 
 Result<std::optional<PassLine>> JournalReader::last_success() {

@@ -19,12 +19,14 @@ struct PassLine {
     std::string ended_because;
 };
 
-/// A run that has ended no pass: it is in its first one, or was killed there.
-struct UnendedRun {
+/// The newest pass of a run, which has not ended: the run is at work in it, or was killed there.
+struct UnendedPass {
     std::string run_id;
     std::string command;
     std::string host;
-    std::int64_t started_ms = 0;  ///< wall clock
+    std::int64_t started_ms = 0;  ///< wall clock, of the run
+    std::int64_t pass = 1;
+    std::int64_t begun_ms = 0;  ///< wall clock
 };
 
 /// One decision and what became of it.
@@ -61,7 +63,7 @@ class JournalReader {
     /// Newest first.
     Result<std::vector<PassLine>> passes(std::int64_t limit);
     /// Newest first.
-    Result<std::vector<UnendedRun>> unended_runs(std::int64_t limit);
+    Result<std::vector<UnendedPass>> unended_passes(std::int64_t limit);
     /// The newest pass that went through all items and left nothing failed, parked, open or undone.
     Result<std::optional<PassLine>> last_success();
     /// Newest first.

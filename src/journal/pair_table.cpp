@@ -19,8 +19,8 @@ ON CONFLICT (item_key, step) DO UPDATE SET
 
 // A loop says it at every pass.
 constexpr std::string_view kPutRun =
-    "INSERT OR REPLACE INTO runs (run_id, started_ms, guardian_pid, host, command, lock, expect_every_ms, job) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    "INSERT OR REPLACE INTO runs (run_id, started_ms, guardian_pid, host, command, lock, expect_every_ms, job, newest_pass, "
+    "newest_begun_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 
 constexpr std::string_view kPutPass = R"sql(
 INSERT INTO passes (run_id, pass, begun_ms, ended_ms, done, failed, parked, left_over, skipped, open, ended_because,
@@ -111,7 +111,7 @@ Result<void> PairWriter::put(const Pair& pair) {
 
 Result<void> PairWriter::put(const RunStart& run) {
     put_run_.bind(1, run.run_id).bind(2, run.started_ms).bind(3, run.guardian_pid).bind(4, run.host).bind(5, run.command);
-    put_run_.bind(6, run.lock).bind(7, run.expect_every_ms).bind(8, run.job);
+    put_run_.bind(6, run.lock).bind(7, run.expect_every_ms).bind(8, run.job).bind(9, run.pass).bind(10, run.pass_begun_ms);
     return db_->finish(put_run_, "writing the start of a run");
 }
 

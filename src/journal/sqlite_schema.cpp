@@ -91,7 +91,12 @@ constexpr const char* kVersion6 =
     "CREATE INDEX failed_pairs ON pairs (changed_ms, id) WHERE unfinished = 0 AND state <> 'done';"
     "ALTER TABLE runs ADD COLUMN job TEXT NOT NULL DEFAULT '';";
 
-constexpr const char* kVersion7 = "ALTER TABLE decisions ADD COLUMN definition TEXT NOT NULL DEFAULT '';";
+constexpr const char* kVersion7 = R"sql(
+ALTER TABLE decisions ADD COLUMN definition TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN newest_pass INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE runs ADD COLUMN newest_begun_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE runs SET newest_begun_ms = started_ms;
+)sql";
 
 constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6, kVersion7};
 

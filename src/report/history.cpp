@@ -38,7 +38,7 @@ Result<History> job_history(const SqliteJournalOptions& options, std::int64_t li
     auto passes = (*reader)->passes(limit);
     if (!passes) return std::unexpected(passes.error());
     history.passes = std::move(*passes);
-    auto unended = (*reader)->unended_runs(limit);
+    auto unended = (*reader)->unended_passes(limit);
     if (!unended) return std::unexpected(unended.error());
     history.unended = std::move(*unended);
     auto decisions = (*reader)->decisions(limit);
@@ -50,10 +50,10 @@ Result<History> job_history(const SqliteJournalOptions& options, std::int64_t li
 std::string history_text(const History& history) {
     std::string text = history.passes.empty() ? history.job + ": no pass has ended yet\n" : "";
     for (const PassLine& line : history.passes) text += pass_text(line) + "\n";
-    if (!history.unended.empty()) text += "runs that ended no pass (at work in their first, or killed there):\n";
-    for (const UnendedRun& run : history.unended)
-        text += "  " + format_local(run.started_ms) + ", run " + run.run_id + ": " + run.command + " on " +
-                printable(run.host) + "\n";
+    if (!history.unended.empty()) text += "passes that have not ended (at work, or killed):\n";
+    for (const UnendedPass& one : history.unended)
+        text += "  " + format_local(one.begun_ms) + ", run " + one.run_id + " pass " + std::to_string(one.pass) + ": " +
+                one.command + " on " + printable(one.host) + "\n";
     if (!history.decisions.empty()) text += "decisions:\n";
     for (const DecisionLine& line : history.decisions) text += "  " + decision_text(line) + "\n";
     return text;
@@ -65,12 +65,14 @@ Json history_json(const History& history) {
     Json& passes = json.set("passes", Json::array());
     for (const PassLine& line : history.passes) passes.push(pass_json(line));
     Json& unended = json.set("unended", Json::array());
-    for (const UnendedRun& run : history.unended) {
+    for (const UnendedPass& pass : history.unended) {
         Json& one = unended.push(Json::object());
-        one.set("run", Json::of_string(run.run_id));
-        one.set("command", Json::of_string(run.command));
-        one.set("host", Json::of_string(run.host));
-        one.set("started", Json::of_time(run.started_ms));
+        one.set("run", Json::of_string(pass.run_id));
+        one.set("command", Json::of_string(pass.command));
+        one.set("host", Json::of_string(pass.host));
+        one.set("started", Json::of_time(pass.started_ms));
+        one.set("pass", Json::of_number(pass.pass));
+        one.set("begun", Json::of_time(pass.begun_ms));
     }
     Json& decisions = json.set("decisions", Json::array());
     for (const DecisionLine& line : history.decisions) decisions.push(decision_json(line));

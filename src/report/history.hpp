@@ -12,7 +12,7 @@ namespace lockstep {
 struct History {
     std::string job;
     std::vector<PassLine> passes;
-    std::vector<UnendedRun> unended;
+    std::vector<UnendedPass> unended;
     std::vector<DecisionLine> decisions;
 };
 

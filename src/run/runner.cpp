@@ -165,7 +165,10 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
 
     RunStart start{run_id_, started_ms_, ::getpid(), record_.host, options_.loop ? "loop" : "run", lock.path(), 0, job_.name};
     if (job_.expect_every) start.expect_every_ms = job_.expect_every->count();
-    // At every pass: the journal may be another by now, made anew or pruned by a run that came in between.
+    start.pass = passes_;
+    start.pass_begun_ms = wall_now_ms();
+    // At every pass, for a pass that is killed is not told otherwise; and the journal may be another by now, made anew or
+    // pruned by a run that came in between.
     if (auto begun = (*journal)->begin_run(start); !begun) return failed(begun.error());
     PassResult result = Pass(context, marks, passes_).run();
     if (auto closed = (*journal)->close(); !closed) result.end_with(std::move(closed.error()));

@@ -1,15 +1,14 @@
 """`lockstep status`, `history` and `resolve`: what waits for a person, and what the person decides."""
 
-import contextlib
 import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import unittest
 
 from demo_api import DemoApi
+from old_journals import make_older
 from processes import command_line_of, kill
 from support import LOCKSTEP, SystemTest, wait_until
 
@@ -480,8 +479,7 @@ class Redefined(ResolveTest):
 
     def test_the_holder_applies_it_and_a_journal_of_an_older_version_is_brought_up_to_date_for_it(self):
         job = self.park_in_second()
-        with contextlib.closing(sqlite3.connect(self.state / "pay.sqlite3")) as journal:
-            journal.executescript("ALTER TABLE decisions DROP COLUMN definition; PRAGMA user_version = 6;")
+        make_older(self.state / "pay.sqlite3", 6)
         self.assertEqual(self.status(job, expected=1)["decided"], [])
         self.other_second(job)
         held = self.start_lockstep("exec", self.lock, "--", "sleep", "60")
@@ -511,6 +509,10 @@ class Recorded(ResolveTest):
 
 
 class History(ResolveTest):
+    def history(self):
+        result = self.lockstep("history", "pay", "--state-dir", self.state, "--json")
+        return json.loads(result.out) if result.status == 0 else {"passes": []}
+
     def test_passes_are_told_newest_first_with_what_they_did(self):
         job = self.job(items=("i1", "i2"), second=False)
         self.assertEqual(self.run_job(job, "--only", "i1").status, 0)
@@ -538,7 +540,27 @@ class History(ResolveTest):
         self.kill_everything()
         [killed] = json.loads(self.lockstep("history", job, "--state-dir", self.state, "--json").out)["unended"]
         self.assertEqual(killed["command"], "run")
-        self.assertIn(f"run {killed['run']}: run on ", self.lockstep("history", "pay", "--state-dir", self.state).out)
+        self.assertIn(f"run {killed['run']} pass 1: run on ", self.lockstep("history", "pay", "--state-dir", self.state).out)
+
+    def test_a_later_pass_of_a_loop_that_was_killed_is_told(self):
+        job = self.job(second=False, every="10ms")
+        loop = self.start_lockstep("loop", job, "--state-dir", self.state)
+        wait_until(lambda: len(self.history()["passes"]) >= 2, "two passes")
+        (self.root / "items.ndjson").write_text('{"id": "i1"}\n{"id": "i2"}\n')
+        self.mode("first", "hang")
+        wait_until((self.root / "first.reached").exists, "a later pass at work on i2")
+        self.kill_everything()
+        self.assertIsNotNone(loop.wait())
+        history = self.history()
+        [killed] = history["unended"]
+        self.assertEqual((killed["command"], killed["run"]), ("loop", history["passes"][0]["run"]))
+        self.assertEqual(killed["pass"], history["passes"][0]["pass"] + 1)
+        self.assertGreaterEqual(killed["begun"], history["passes"][0]["ended"])
+        self.mode("first", None)
+        self.run_job(job)
+        self.assertEqual(len(self.history()["unended"]), 1)
+        make_older(self.state / "pay.sqlite3", 6)
+        self.assertEqual(self.history()["unended"], [], "an older journal does not say it")
 
     def test_the_status_tells_of_what_failed_with_its_last_answer_until_it_is_done(self):
         job = self.job(items=("i1", "i2"), second=False)

@@ -79,13 +79,13 @@ TEST_CASE("the journal is its owner's alone, whatever the umask", "[journal]") {
 TEST_CASE("runs and passes can be read by anybody who may open the file", "[journal]") {
     const TemporaryDirectory directory;
     auto journal = open_in(directory.path());
-    REQUIRE(journal->begin_run({"r1", 1000, 812, "host-a", "loop", "/run/ship.lock", 60'000, "ship"}));
+    REQUIRE(journal->begin_run({"r1", 1000, 812, "host-a", "loop", "/run/ship.lock", 60'000, "ship", 1, 1001}));
     PassTotals totals;
     totals.begun_ms = 1001;
     totals.done = 1, totals.failed = 2, totals.parked = 3, totals.left = 4, totals.skipped = 5, totals.open = 6;
     REQUIRE(journal->end_pass("r1", 1, totals, "stop request"));
     const std::string path = directory / "ship.sqlite3";
-    CHECK(query(path, "SELECT * FROM runs") == "r1|1000|812|host-a|loop|/run/ship.lock|60000|ship\n");
+    CHECK(query(path, "SELECT * FROM runs") == "r1|1000|812|host-a|loop|/run/ship.lock|60000|ship|1|1001\n");
     CHECK(query(path,
                 "SELECT run_id, pass, begun_ms, done, failed, parked, left_over, skipped, open, ended_because FROM passes") ==
           "r1|1|1001|1|2|3|4|5|6|stop request\n");
