@@ -33,7 +33,7 @@ class Manual(SystemTest):
                     with self.subTest(command=command, option=option, text=name):
                         self.assertTrue(option in text, "it is missing")
                 with self.subTest(command=command, option=option, text="fish"):
-                    self.assertTrue(re.search(rf"seen_subcommand_from {command}' .*-l {option[2:]} ", fish), "it is missing")
+                    self.assertTrue(re.search(rf"seen_subcommand_from {command}[^']*' .*-l {option[2:]} ", fish), "it is missing")
 
     def test_another_word_than_those_that_there_are_is_answered_with_all_of_them(self):
         wrong = {("setup", "supervisor"): (), ("init", "kind"): (), ("completion", "shell"): ()}
@@ -186,6 +186,13 @@ class Completions(SystemTest):
                 self.assertIn("ship.json", fish(f"lockstep exec {ours} -- cat sh"))
                 self.assertIn("--all", fish(f"lockstep exec {ours} -- ls --al"))
                 self.assertIn("sleep", fish(f"lockstep exec {ours} -- slee"))
+                self.assertIn("ship.json", fish(f"lockstep exec {ours} cat sh"))
+                self.assertIn("--all", fish(f"lockstep exec {ours} ls --al"))
+                self.assertIn("sleep", fish(f"lockstep exec {ours} slee"))
+        self.assertIn("some-lock", fish("lockstep exec --wait 1s some-l"))
+        self.assertNotIn("sleep", fish("lockstep exec slee"))
+        self.assertEqual(fish("lockstep exec x ./script --wa"), set())
+        self.assertEqual(fish("lockstep exec --lock x --wa"), {"--wait"})
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
     def test_zsh(self):
