@@ -107,7 +107,8 @@ then. A parameter that a step uses must be a part of the key, else two different
 the key "key", or none: then each pass is a new item.
 
 An idempotency key is made of the job's name, the item's key, the step, the phase and a number that rises after a refusal, so that it is
-the same on every rerun. A pair that was begun is finished as the file said when it began.
+the same on every rerun. A pair that was begun is finished as the file said when it began; what is
+parked goes on as it says now with `lockstep resolve --redefine`.
 
 A pair that fails is tried in three passes as they come, then after 30 s, 1 min, 2 min ... 1 h, in maxPairAttempts passes at most.
 ## STOPPING
