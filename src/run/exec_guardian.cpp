@@ -54,8 +54,8 @@ class ExecGuardian {
         return requests_.next() ? to_int(ExitStatus::try_again) : run_command();
     }
 
-    /// Only a wait needs something to wake it: one descriptor that is readable when a signal or a notice is. Without it no stop
-    /// would end the wait.
+    /// Only a wait needs something to wake it: one descriptor that is readable when a signal or a request is. Without it no
+    /// stop would end the wait.
     Result<UniqueFd> wake_for_waiting() const {
         if (options_.wait == Millis{0}) return UniqueFd();
         return watch_either(requests_.from_kernel(), requests_.from_front(), "listening for a stop while waiting");
@@ -97,11 +97,11 @@ class ExecGuardian {
             }
             sleep_until_something_happens();
             if (continued_.take()) give_terminal();
-            const auto notice = requests_.next();
-            if (notice && is_for_command(*notice)) {
-                command_.signal_group(notice->signal);
-            } else if (notice) {
-                act(policy_.on_request(*notice, monotonic_now()), describe(*notice));
+            const auto request = requests_.next();
+            if (request && is_for_command(*request)) {
+                command_.signal_group(request->signal);
+            } else if (request) {
+                act(policy_.on_request(*request, monotonic_now()), describe(*request));
             }
             keep_time();
         }
@@ -133,8 +133,8 @@ class ExecGuardian {
     }
 
     /// Typed while the job has the terminal, not the command (after such a `fg`), but meant for it.
-    bool is_for_command(const StopNotice& notice) const {
-        return link_.terminal != nullptr && notice.from_keyboard && notice.signal != SIGHUP;
+    bool is_for_command(const StopRequest& request) const {
+        return link_.terminal != nullptr && request.from_keyboard && request.signal != SIGHUP;
     }
 
     void sleep_until_something_happens() const {

@@ -59,7 +59,7 @@ class Front {
             } else if (signal == SIGCONT) {
                 ::kill(guardian_, SIGCONT);
             } else if (signal > 0) {
-                pass_on(StopNotice::from(info));
+                pass_on(StopRequest::from(info));
             }
         }
         hear();
@@ -67,11 +67,11 @@ class Front {
     }
 
   private:
-    void pass_on(const StopNotice& notice) {
-        if (notice.signal == SIGINT && notice.from_keyboard) interrupted_ = true;
-        if (guardian_ended_) return say_nobody_obeys(notice);
+    void pass_on(const StopRequest& request) {
+        if (request.signal == SIGINT && request.from_keyboard) interrupted_ = true;
+        if (guardian_ended_) return say_nobody_obeys(request);
         // A full socket means that the guardian has hundreds of requests to read already; one that is gone needs none.
-        ::send(socket_.get(), &notice, sizeof notice, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ::send(socket_.get(), &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
 
     void hear() {
@@ -150,15 +150,15 @@ class Front {
     }
 
     /// The commands may be in the middle of an effect, and whoever asks may not know that: he decides whether to end them.
-    void say_nobody_obeys(const StopNotice& notice) const {
+    void say_nobody_obeys(const StopRequest& request) const {
         std::array<pid_t, 8> pids{};
         const std::size_t count = commands_.read(pids);
         TextBuffer<400> line;
-        line.append(signal_text(notice.signal));
-        if (notice.from_keyboard) {
+        line.append(signal_text(request.signal));
+        if (request.from_keyboard) {
             line.append(" from the keyboard");
         } else {
-            line.append(" from pid ").append(notice.pid).append(" (uid ").append(notice.uid).append(")");
+            line.append(" from pid ").append(request.pid).append(" (uid ").append(request.uid).append(")");
         }
         line.append(": the guardian is dead; waiting for the command").append(count > 1 ? "s (pid" : " (pid");
         for (std::size_t i = 0; i < count; ++i) line.append(" ").append(pids[i]);

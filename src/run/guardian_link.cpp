@@ -11,11 +11,11 @@ void GuardianLink::tell(std::string_view text) const noexcept {
         ::send(socket.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-std::optional<StopNotice> read_notice(int socket) {
-    StopNotice notice;
-    const ssize_t length = ::recv(socket, &notice, sizeof notice, MSG_DONTWAIT);
-    if (length == static_cast<ssize_t>(sizeof notice)) return notice;
-    if (length == 0 || (length < 0 && errno == ECONNRESET)) return StopNotice::front_died();
+std::optional<StopRequest> receive_request(int socket) {
+    StopRequest request;
+    const ssize_t length = ::recv(socket, &request, sizeof request, MSG_DONTWAIT);
+    if (length == static_cast<ssize_t>(sizeof request)) return request;
+    if (length == 0 || (length < 0 && errno == ECONNRESET)) return StopRequest::front_died();
     return std::nullopt;
 }
 

@@ -14,7 +14,7 @@ namespace lockstep {
 
 /// The guardian's end of what connects the two.
 struct GuardianLink {
-    UniqueFd socket;  ///< StopNotice messages; end of file: the front is dead
+    UniqueFd socket;  ///< StopRequest messages; end of file: the front is dead
     CommandTable* commands = nullptr;
     InheritedSignals inherited;
     bool listened_to = false;         ///< the front has a FrontListener
@@ -27,6 +27,6 @@ struct GuardianLink {
 };
 
 /// Reads the next stop request from the front, or nullopt if none is waiting.
-std::optional<StopNotice> read_notice(int socket);
+std::optional<StopRequest> receive_request(int socket);
 
 }  // namespace lockstep

@@ -104,8 +104,8 @@ class JobGuardian {
         if (wait[kPhaseBegun].revents != 0) publish_activity();
         if (wait[kSupervisor].revents != 0) hear_supervisor();
         if (wait[kLogind].revents != 0)
-            act(policy_.on_request(StopNotice{}, monotonic_now()), "the machine is about to shut down");
-        while (const auto notice = requests_.next()) act(policy_.on_request(*notice, monotonic_now()), describe(*notice));
+            act(policy_.on_request(StopRequest{}, monotonic_now()), "the machine is about to shut down");
+        while (const auto request = requests_.next()) act(policy_.on_request(*request, monotonic_now()), describe(*request));
         if (policy_.deadline() && monotonic_now() >= *policy_.deadline()) pass_deadline();
     }
 

@@ -2,8 +2,9 @@
 
 namespace lockstep {
 
-StopPolicy::Action StopPolicy::on_request(const StopNotice& notice, MonotonicTime now) {
-    const bool counts = notice.signal == SIGINT && notice.from_keyboard && (!last_press_ || now - *last_press_ >= kPressApart);
+StopPolicy::Action StopPolicy::on_request(const StopRequest& request, MonotonicTime now) {
+    const bool counts =
+        request.signal == SIGINT && request.from_keyboard && (!last_press_ || now - *last_press_ >= kPressApart);
     if (counts) {
         ++presses_;
         last_press_ = now;

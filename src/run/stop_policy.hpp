@@ -27,7 +27,7 @@ class StopPolicy {
     /// that, so that it is known what was cut; the grace itself stays as it is.
     void supervisor_waits(Millis given);
 
-    Action on_request(const StopNotice& notice, MonotonicTime now);
+    Action on_request(const StopRequest& request, MonotonicTime now);
     /// To be called when deadline() has passed.
     Action on_deadline();
 

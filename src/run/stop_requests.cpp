@@ -12,14 +12,14 @@ Result<StopRequests> StopRequests::open(const GuardianLink& link, bool with_chil
     return StopRequests(std::move(*signals), link.socket.get());
 }
 
-std::optional<StopNotice> StopRequests::next() {
-    while (const auto notice = read_signal(signals_.get())) {
-        if (notice->signal != SIGCHLD) return notice;
+std::optional<StopRequest> StopRequests::next() {
+    while (const auto request = read_signal(signals_.get())) {
+        if (request->signal != SIGCHLD) return request;
     }
     if (front_is_dead_) return std::nullopt;
-    const auto notice = read_notice(front_);
-    front_is_dead_ = notice && notice->signal == 0;
-    return notice;
+    const auto request = receive_request(front_);
+    front_is_dead_ = request && request->signal == 0;
+    return request;
 }
 
 bool RepeatedLine::is_due() {

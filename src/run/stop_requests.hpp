@@ -18,7 +18,7 @@ class StopRequests {
     static Result<StopRequests> open(const GuardianLink& link, bool with_children);
 
     /// The next one, or nullopt if none is waiting. The death of the front is one, and is told once.
-    std::optional<StopNotice> next();
+    std::optional<StopRequest> next();
 
     /// To be polled for POLLIN: one of these two is readable when there may be a request. -1: the front is dead.
     int from_kernel() const { return signals_.get(); }

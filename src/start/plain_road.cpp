@@ -77,7 +77,7 @@ class PlainGuardian {
     }
 
   private:
-    /// A signal, or a notice of the front: nothing is read.
+    /// A signal, or a request that the front passes on: nothing is read.
     bool something_came(int timeout) const {
         pollfd either[2] = {{signal_fd_.get(), POLLIN, 0}, {start_.guardian_end, POLLIN, 0}};
         return ::poll(either, 2, timeout) != 0;

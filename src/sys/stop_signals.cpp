@@ -15,7 +15,7 @@ bool is_ignored(int signal) {
 
 }  // namespace
 
-StopNotice StopNotice::from(const siginfo_t& info) {
+StopRequest StopRequest::from(const siginfo_t& info) {
     // SI_KERNEL: the terminal driver made it (Ctrl-C, Ctrl-\, hang-up); si_pid means nothing then.
     const bool keyboard = info.si_code == SI_KERNEL;
     return {info.si_signo, keyboard, keyboard ? 0 : info.si_pid, keyboard ? 0 : info.si_uid};
@@ -34,12 +34,13 @@ TextBuffer<24> signal_text(int signal) {
 
 std::string signal_name(int signal) { return std::string(signal_text(signal).view()); }
 
-std::string describe(const StopNotice& notice) {
-    if (notice.signal == 0) return "the death of the front";
-    if (notice.from_keyboard) {
-        return signal_name(notice.signal) + (notice.signal == SIGHUP ? " from the terminal (hang-up)" : " from the keyboard");
+std::string describe(const StopRequest& request) {
+    if (request.signal == 0) return "the death of the front";
+    if (request.from_keyboard) {
+        return signal_name(request.signal) + (request.signal == SIGHUP ? " from the terminal (hang-up)" : " from the keyboard");
     }
-    return signal_name(notice.signal) + " from pid " + std::to_string(notice.pid) + " (uid " + std::to_string(notice.uid) + ")";
+    return signal_name(request.signal) + " from pid " + std::to_string(request.pid) + " (uid " + std::to_string(request.uid) +
+           ")";
 }
 
 bool InheritedSignals::is_stop_request(int signal) const {
@@ -87,12 +88,12 @@ Result<UniqueFd> open_signal_fd(const InheritedSignals& inherited, bool with_chi
     return fd;
 }
 
-std::optional<StopNotice> read_signal(int signal_fd) {
+std::optional<StopRequest> read_signal(int signal_fd) {
     signalfd_siginfo info{};
     if (::read(signal_fd, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return std::nullopt;
     const bool keyboard = info.ssi_code == SI_KERNEL;
-    return StopNotice{static_cast<int>(info.ssi_signo), keyboard, keyboard ? 0 : static_cast<pid_t>(info.ssi_pid),
-                      keyboard ? 0 : static_cast<uid_t>(info.ssi_uid)};
+    return StopRequest{static_cast<int>(info.ssi_signo), keyboard, keyboard ? 0 : static_cast<pid_t>(info.ssi_pid),
+                       keyboard ? 0 : static_cast<uid_t>(info.ssi_uid)};
 }
 
 }  // namespace lockstep

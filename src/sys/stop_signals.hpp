@@ -14,18 +14,18 @@
 namespace lockstep {
 
 /// One request to stop: a signal and who sent it, or the death of the front. Plain data, for it crosses a socket.
-struct StopNotice {
+struct StopRequest {
     int signal = 0;  ///< 0: the front died
     bool from_keyboard = false;
     pid_t pid = 0;
     uid_t uid = 0;
 
-    static StopNotice front_died() { return {}; }
-    static StopNotice from(const siginfo_t& info);
+    static StopRequest front_died() { return {}; }
+    static StopRequest from(const siginfo_t& info);
 };
 
 /// "SIGTERM from pid 812 (uid 0)", "SIGINT from the keyboard", "the death of the front".
-std::string describe(const StopNotice& notice);
+std::string describe(const StopRequest& request);
 
 /// "SIGTERM", or "signal 44" for one without a name.
 std::string signal_name(int signal);
@@ -56,6 +56,6 @@ UniqueFd make_signal_fd(const InheritedSignals& inherited, bool with_children);
 Result<UniqueFd> open_signal_fd(const InheritedSignals& inherited, bool with_children);
 
 /// The next signal from such a descriptor, or nullopt if none is waiting. A SIGCHLD is returned with its number, too.
-std::optional<StopNotice> read_signal(int signal_fd);
+std::optional<StopRequest> read_signal(int signal_fd);
 
 }  // namespace lockstep

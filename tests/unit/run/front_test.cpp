@@ -145,8 +145,8 @@ TEST_CASE("a stop request reaches the guardian with its sender", "[front]") {
     const int status = run_front(
         [](GuardianLink& link, void*) {
             if (!readable(link.socket.get(), 5000)) return 1;
-            const auto notice = read_notice(link.socket.get());
-            return notice && notice->signal == SIGINT && !notice->from_keyboard && notice->pid == ::getppid() ? 7 : 2;
+            const auto request = receive_request(link.socket.get());
+            return request && request->signal == SIGINT && !request->from_keyboard && request->pid == ::getppid() ? 7 : 2;
         },
         nullptr, true);
     CHECK(WEXITSTATUS(status) == 7);
@@ -159,8 +159,8 @@ TEST_CASE("the guardian leads a session of its own and learns of the front's dea
             if (::getsid(0) != ::getpid()) return 1;
             ::kill(::getppid(), SIGKILL);
             if (!readable(link.socket.get(), 5000)) return 2;
-            const auto notice = read_notice(link.socket.get());
-            const char result = notice && notice->signal == 0 ? 'y' : 'n';
+            const auto request = receive_request(link.socket.get());
+            const char result = request && request->signal == 0 ? 'y' : 'n';
             return static_cast<int>(::write(Pipe::written_by(context), &result, 1));
         },
         pipe.context());

@@ -7,9 +7,9 @@ using Action = StopPolicy::Action;
 
 namespace {
 
-const StopNotice kTerm{SIGTERM, false, 1, 0};
-const StopNotice kCtrlC{SIGINT, true, 0, 0};
-const StopNotice kSentInt{SIGINT, false, 812, 1000};
+const StopRequest kTerm{SIGTERM, false, 1, 0};
+const StopRequest kCtrlC{SIGINT, true, 0, 0};
+const StopRequest kSentInt{SIGINT, false, 812, 1000};
 
 MonotonicTime at(int ms) { return MonotonicTime{} + std::chrono::hours{1} + Millis{ms}; }
 
@@ -87,7 +87,7 @@ TEST_CASE("where the supervisor's kill comes first, what is in hand is cut 2 s b
     policy.supervisor_waits(Millis{10'000});
     CHECK_FALSE(policy.kill_at().has_value());
     const MonotonicTime start{};
-    CHECK(policy.on_request(StopNotice::front_died(), start) == Action::begin);
+    CHECK(policy.on_request(StopRequest::front_died(), start) == Action::begin);
     CHECK(policy.kill_at() == start + Millis{10'000});
     CHECK(policy.kill_is_first());
     CHECK(policy.deadline() == start + Millis{8'000});
@@ -99,7 +99,7 @@ TEST_CASE("a job that finishes what it has begun is not cut for a supervisor's s
     StopPolicy policy(Millis{30'000}, false);
     policy.supervisor_waits(Millis{10'000});
     const MonotonicTime start{};
-    policy.on_request(StopNotice::front_died(), start);
+    policy.on_request(StopRequest::front_died(), start);
     CHECK_FALSE(policy.kill_is_first());
     CHECK(policy.deadline() == start + Millis{30'000});
     CHECK(policy.kill_at() == start + Millis{10'000});
@@ -108,7 +108,7 @@ TEST_CASE("a job that finishes what it has begun is not cut for a supervisor's s
 TEST_CASE("a supervisor that is known only after the stop began counts from the stop", "[stop]") {
     StopPolicy policy(Millis{30'000}, true);
     const MonotonicTime start{};
-    policy.on_request(StopNotice::front_died(), start);
+    policy.on_request(StopRequest::front_died(), start);
     policy.supervisor_waits(Millis{60'000});
     CHECK(policy.deadline() == start + Millis{30'000});
     policy.supervisor_waits(Millis{1'000});

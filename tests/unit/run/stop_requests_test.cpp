@@ -27,13 +27,13 @@ TEST_CASE("a guardian hears of stops from the kernel and from its front, whose d
 
     ::raise(SIGCHLD);
     ::raise(SIGTERM);
-    CHECK(requests->next().value_or(StopNotice{}).signal == SIGTERM);
+    CHECK(requests->next().value_or(StopRequest{}).signal == SIGTERM);
     CHECK_FALSE(requests->next());
 
-    const StopNotice typed{SIGINT, true, 0, 0};
+    const StopRequest typed{SIGINT, true, 0, 0};
     REQUIRE(::send(front.get(), &typed, sizeof typed, 0) == sizeof typed);
     CHECK(requests->from_front() == ends[0]);
-    CHECK(requests->next().value_or(StopNotice{}).from_keyboard);
+    CHECK(requests->next().value_or(StopRequest{}).from_keyboard);
 
     front.reset();
     const auto death = requests->next();

@@ -26,9 +26,9 @@ TEST_CASE("a blocked signal waits and tells who sent it", "[signals]") {
               ::kill(::getpid(), SIGTERM);
               const auto fd = open_signal_fd(inherited, false);
               if (!fd) return 1;
-              const auto notice = read_signal(fd->get());
-              if (!notice || notice->signal != SIGTERM) return 2;
-              if (notice->pid != ::getpid() || notice->uid != ::getuid() || notice->from_keyboard) return 3;
+              const auto request = read_signal(fd->get());
+              if (!request || request->signal != SIGTERM) return 2;
+              if (request->pid != ::getpid() || request->uid != ::getuid() || request->from_keyboard) return 3;
               return read_signal(fd->get()) ? 4 : 0;
           }) == 0);
 }
@@ -57,9 +57,9 @@ TEST_CASE("an inherited SIG_IGN of SIGCHLD loses the status of a child, and bloc
     CHECK(in_child([] { return probe(true) == 9 ? 0 : 1; }) == 0);
 }
 
-TEST_CASE("a notice reads as a person would say it", "[signals]") {
-    CHECK(describe(StopNotice{SIGTERM, false, 812, 1000}) == "SIGTERM from pid 812 (uid 1000)");
-    CHECK(describe(StopNotice{SIGINT, true, 0, 0}) == "SIGINT from the keyboard");
-    CHECK(describe(StopNotice{SIGHUP, true, 0, 0}) == "SIGHUP from the terminal (hang-up)");
-    CHECK(describe(StopNotice::front_died()) == "the death of the front");
+TEST_CASE("a request reads as a person would say it", "[signals]") {
+    CHECK(describe(StopRequest{SIGTERM, false, 812, 1000}) == "SIGTERM from pid 812 (uid 1000)");
+    CHECK(describe(StopRequest{SIGINT, true, 0, 0}) == "SIGINT from the keyboard");
+    CHECK(describe(StopRequest{SIGHUP, true, 0, 0}) == "SIGHUP from the terminal (hang-up)");
+    CHECK(describe(StopRequest::front_died()) == "the death of the front");
 }
