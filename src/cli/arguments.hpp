@@ -44,6 +44,7 @@ struct JobChoice {
 struct StatusArguments {
     JobChoice job;  ///< with an empty job: all that have a journal
     bool json = false;
+    bool metrics = false;
 };
 
 struct HistoryArguments {

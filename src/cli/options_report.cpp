@@ -60,11 +60,14 @@ CLI::App* add_status(CLI::App& app, StatusArguments& arguments) {
     CLI::App* status = app.add_subcommand(
         "status", "Who holds the lock, what is in hand, the last success, and what is open or parked; takes no lock");
     add_job_choice(*status, arguments.job, false);
-    status->add_flag("--json", arguments.json, "as JSON");
+    auto* json = status->add_flag("--json", arguments.json, "as JSON");
+    status->add_flag("--metrics", arguments.metrics, "in Prometheus' text format, as for node_exporter's textfile collector")
+        ->excludes(json);
     status->footer(
-        "Without JOB: every job that has a journal. Exit status: 0 nothing is parked · 1 something is · 66 there is no such "
-        "job\n"
-        "file; of a name, neither a journal nor a lock · 74 the journal cannot be read\n");
+        "Without JOB: every job that has a journal. Exit status: 0 nothing is parked · 1 something is (0 with --metrics, "
+        "which\n"
+        "tells how many) · 66 there is no such job file; of a name, neither a journal nor a lock · 74 the journal cannot be "
+        "read\n");
     return status;
 }
 

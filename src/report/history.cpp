@@ -19,13 +19,12 @@ std::string counted(const PassTotals& totals) {
     return text;
 }
 
-/// By the wall clock, which may have been set back meanwhile.
-std::int64_t duration_ms(const PassLine& line) { return std::max<std::int64_t>(0, line.ended_ms - line.totals.begun_ms); }
-
 /// No pass has applied it yet.
 bool waits(const DecisionLine& line) { return line.applied_ms == 0; }
 
 }  // namespace
+
+std::int64_t duration_ms(const PassLine& line) { return std::max<std::int64_t>(0, line.ended_ms - line.totals.begun_ms); }
 
 Result<History> job_history(const SqliteJournalOptions& options, std::int64_t limit) {
     History history{.job = options.job, .passes = {}, .unended = {}, .decisions = {}};

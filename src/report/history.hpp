@@ -23,6 +23,9 @@ std::string history_text(const History& history);
 /// The keys are those of the manual; they stay.
 Json history_json(const History& history);
 
+/// By the wall clock, which may have been set back meanwhile; never negative.
+std::int64_t duration_ms(const PassLine& line);
+
 /// "03:00:01, run 20261123T030001Z-7f3a9c21 pass 1: done 40, failed 1, parked 0, left 0 in 12s: gone through all items"
 std::string pass_text(const PassLine& line);
 Json pass_json(const PassLine& line);

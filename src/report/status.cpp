@@ -4,7 +4,6 @@
 #include <iterator>
 
 #include "base/text.hpp"
-#include "report/expectation.hpp"
 #include "report/history.hpp"
 #include "report/lock_report.hpp"
 #include "report/pair_view.hpp"
@@ -33,6 +32,9 @@ Result<void> read_journal(JournalReader& reader, bool has_file, JobStatus& statu
     auto success = reader.last_success();
     if (!success) return std::unexpected(success.error());
     status.last_success = std::move(*success);
+    auto newest = reader.passes(1);
+    if (!newest) return std::unexpected(newest.error());
+    if (!newest->empty()) status.last_pass = std::move(newest->front());
     const auto done = reader.done_count();
     if (!done) return std::unexpected(done.error());
     status.done = *done;
@@ -40,10 +42,6 @@ Result<void> read_journal(JournalReader& reader, bool has_file, JobStatus& statu
     if (!waiting) return std::unexpected(waiting.error());
     status.waiting = std::move(*waiting);
     return {};
-}
-
-Expectation expectation(const JobStatus& status) {
-    return {status.expect_every, status.last_success ? std::optional(status.last_success->ended_ms) : std::nullopt};
 }
 
 const Decision* decision_about(const Pair& pair, const JobStatus& status) {
@@ -71,6 +69,10 @@ Json pairs_json(const std::vector<Pair>& pairs, std::int64_t now_ms) {
 }
 
 }  // namespace
+
+Expectation expectation_of(const JobStatus& status) {
+    return {status.expect_every, status.last_success ? std::optional(status.last_success->ended_ms) : std::nullopt};
+}
 
 Result<JobStatus> job_status(const StatusQuery& query) {
     JobStatus status;
@@ -100,7 +102,10 @@ std::string status_text(const JobStatus& status, std::int64_t now_ms) {
     }
     text += "  " + std::to_string(status.done) + (status.done == 1 ? " pair" : " pairs") +
             " done; last success: " + (status.last_success ? pass_text(*status.last_success) : "none yet") + "\n";
-    if (status.expect_every) text += "  " + expectation_text(expectation(status), now_ms) + "\n";
+    const bool succeeded =
+        status.last_pass && status.last_success && status.last_pass->ended_ms == status.last_success->ended_ms;
+    if (status.last_pass && !succeeded) text += "  newest pass: " + pass_text(*status.last_pass) + "\n";
+    if (status.expect_every) text += "  " + expectation_text(expectation_of(status), now_ms) + "\n";
     const bool held = status.lock.state == LockState::held;
     text += pairs_text(status.parked, std::ssize(status.parked), "parked, waiting for a person", status, now_ms);
     if (status.parked.size() > 1)
@@ -123,7 +128,8 @@ Json status_json(const JobStatus& status, std::int64_t now_ms) {
     json.set("hasJournal", Json::of_boolean(status.has_journal));
     json.set("donePairs", Json::of_number(status.done));
     json.set("lastSuccess", status.last_success ? pass_json(*status.last_success) : Json());
-    add_expectation(json, expectation(status), now_ms);
+    json.set("lastPass", status.last_pass ? pass_json(*status.last_pass) : Json());
+    add_expectation(json, expectation_of(status), now_ms);
     json.set("parked", pairs_json(status.parked, now_ms));
     json.set("open", pairs_json(status.open, now_ms));
     json.set("failedPairs", Json::of_number(status.failed_count));

@@ -9,6 +9,7 @@
 #include "job/job_spec.hpp"
 #include "journal/journal_reader.hpp"
 #include "lock/lock_view.hpp"
+#include "report/expectation.hpp"
 
 namespace lockstep {
 
@@ -32,6 +33,7 @@ struct JobStatus {
     bool has_journal = false;  ///< false: the job never ran with this state directory
     std::int64_t done = 0;     ///< pairs
     std::optional<PassLine> last_success;
+    std::optional<PassLine> last_pass;  ///< the newest that has ended
     std::optional<Millis> expect_every;
     std::vector<StepSpec> steps;  ///< of the job file, if it is at hand
     std::vector<Pair> parked;
@@ -43,6 +45,8 @@ struct JobStatus {
 
 /// Errors: Failure::journal.
 Result<JobStatus> job_status(const StatusQuery& query);
+
+Expectation expectation_of(const JobStatus& status);
 
 std::string status_text(const JobStatus& status, std::int64_t now_ms);
 /// The keys are those of the manual; they stay.
