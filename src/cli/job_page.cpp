@@ -63,7 +63,7 @@ constexpr std::string_view kBehindKeys = R"(## EXPRESSIONS
 A text of the file may hold values that are known only when it is used. A text that is one expression keeps the value's JSON type
 ("$inputs.qty" may be a number); inside a longer text an expression stands in braces and becomes text
 ("order {$inputs.id}"); $$ is a dollar sign. A value that is missing, or null where text is made of it, fails the item before
-anything begins. Behind #, a JSON Pointer (RFC 6901) looks into the value.
+anything begins; where an earlier phase should have put it out, the phase that wants it is refused. Behind #, a JSON Pointer (RFC 6901) looks into the value.
 - $inputs.NAME, $inputs.NAME#/POINTER: of the item
 - $params.NAME: a parameter
 - $secrets.NAME: a secret; in headers, and in the environment of commands
@@ -91,12 +91,12 @@ A first phase that is refused fails its item, which is tried again, under a new 
 for good, or maxPairAttempts is used up, the first is undone by its compensate; without one the pair is parked. Nothing is ever undone
 while it is not known whether the second took effect.
 
-After a request that was sent before, 401, 403, 404, 405, 407, 409 and 410 tell nothing of the one that went before, and stay in doubt; 422
-says that the key was used for another request, and parks the pair.
+Where the same request was sent before, 401, 403, 404, 405, 407 and 410 tell nothing of what became of that, and it stays in doubt; so does
+409 under an idempotency key, and 422 says that the key was used for another request, and parks the pair.
 ## IN DOUBT
 The list inDoubt is gone through in its order: at once as long as the deadline lasts, and after a crash by the next run, before anything
 else.
-- probe: ask: a GET, HEAD or command that changes nothing. applied: it took effect. absent, once settle is over: it did not, and is sent again. Anything else: asked again by later passes until parkAfter, then the next policy
+- probe: ask: a GET, HEAD or command that changes nothing. applied: it took effect. absent, once settle is over: it did not, and is sent again. Anything else: the next policy; before the pair is parked, later passes ask again until parkAfter is over
 - resend: the very same request is sent again, under its key while its retention lasts, or because the method or the author ("idempotent": true) says that a second time does no harm
 - park: a person decides: lockstep status shows what is parked, lockstep resolve settles it
 
@@ -117,7 +117,7 @@ stop.grace, by default the longest pair. Then "atDeadline": "finish" goes on to 
 hand, journalled in doubt. A supervisor must wait longer than the longest pair: lockstep check tells how long.
 ## ENVIRONMENT OF COMMANDS
 - LOCKSTEP_ITEM_KEY, LOCKSTEP_IDEMPOTENCY_KEY: the item's key, and the key of this phase
-- LOCKSTEP_RUN_ID, LOCKSTEP_LOCK: the ids of the runs around the command, and the path of the lock
+- LOCKSTEP_RUN_ID: the ids of the runs that the command is part of
 ## SEE ALSO
 lockstep(1)
 )";

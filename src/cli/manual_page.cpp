@@ -66,7 +66,8 @@ std::string man_page(const Manual& manual) {
     for (const auto& [status, meaning] : kExitStatus) text += fmt::format(".TP\n{}\n{}\n", status, roff_text(meaning));
     text +=
         ".SH ENVIRONMENT\n.TP\nLOCKSTEP_LOCK_ROOT\nwhere locks with a bare name lie, in place of /tmp\n"
-        ".TP\nLOCKSTEP_LOCK, LOCKSTEP_RUN_ID\nset for commands: the path of the lock, and the ids of the runs around them\n"
+        ".TP\nLOCKSTEP_LOCK\nset for the command of exec: the path of its lock, of several with ':' between them\n"
+        ".TP\nLOCKSTEP_RUN_ID\nset for commands: the ids of the runs that they are part of\n"
         ".TP\nLOCKSTEP_ITEM_KEY, LOCKSTEP_IDEMPOTENCY_KEY\nset for the commands of a job\n"
         ".SH FILES\n.TP\n/tmp/NAME.lock\nthe lock: a directory, with a record of its holder in it\n"
         ".TP\n~/.local/state/lockstep/, /var/lib/lockstep/\nthe journals, of users and of root\n"
