@@ -20,7 +20,8 @@ struct VerbHelp {
 };
 constexpr VerbHelp kVerbs[] = {
     {DecisionVerb::applied, "the phase took effect; give the outputs that later phases need with --output"},
-    {DecisionVerb::not_applied, "it did not: it is tried again"},
+    {DecisionVerb::not_applied,
+     "it did not: it is tried again; also of an open pair that backs off, which is then tried in the next pass"},
     {DecisionVerb::compensate, "the second phase did not, and is not wanted any more: the first is undone"},
     {DecisionVerb::again,
      "like --not-applied, but under a new idempotency key; also for an item that is done, refused or compensated"},

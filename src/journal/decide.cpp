@@ -12,8 +12,15 @@ namespace {
 
 using enum PairState;
 
-/// What a pair was parked in, as far as decisions differ; `ended` for a pair that is closed and of which nothing is open.
-enum class Stage : std::uint8_t { first, second, compensate, ended, none };
+/// What a pair was parked in, as far as decisions differ.
+enum class Stage : std::uint8_t {
+    first,
+    second,
+    compensate,
+    owed,   ///< not parked: open, and its next phase certainly has had no effect
+    ended,  ///< not parked: closed
+    none,
+};
 
 /// Version 1 of the journal did not say what a pair was parked in; the outputs of its first phase show that this was over.
 bool is_from_version_1(const Pair& pair) {
@@ -31,11 +38,11 @@ Stage stage_of(const Pair& pair) {
         case first_not_applied: return pair.state == parked ? Stage::first : Stage::none;
         case first_refused: return pair.state == parked ? Stage::first : Stage::ended;
         case first_done:
+        case second_not_applied: return pair.state == parked ? Stage::second : Stage::owed;
         case second_begun:
-        case second_not_applied:
         case second_refused: return pair.state == parked ? Stage::second : Stage::none;
+        case compensate_not_applied: return pair.state == parked ? Stage::compensate : Stage::owed;
         case compensate_begun:
-        case compensate_not_applied:
         case compensate_refused: return pair.state == parked ? Stage::compensate : Stage::none;
         case done:
         case compensated: return Stage::ended;
@@ -64,8 +71,10 @@ std::unexpected<Error> wrong(const Pair& pair, const std::string& what) {
 std::unexpected<Error> not_possible(const Pair& pair, DecisionVerb verb) {
     const auto possible = possible_decisions(pair);
     if (possible.empty()) {
-        return wrong(pair, "it is " + std::string(to_string(pair.state)) +
-                               " and waits for nobody; only a parked pair, or with --again one that has ended, can be decided");
+        return wrong(pair,
+                     "it is " + std::string(to_string(pair.state)) +
+                         " and waits for nobody; to be decided are only a parked pair, an open one whose phase certainly had "
+                         "no effect, and with --again one that has ended");
     }
     std::string text = "it ";
     const std::string phase = parked_phase(pair);
@@ -126,6 +135,7 @@ Result<Pair> applied(Pair pair, const Decision& decision, PhaseName name) {
 
 Result<Pair> again(Pair pair, Stage stage) {
     ++pair.generation;
+    if (stage == Stage::owed) return pair;
     if (stage == Stage::second || stage == Stage::compensate) {
         pair.state = stage == Stage::second ? second_not_applied : compensate_not_applied;
         return pair;
@@ -140,6 +150,7 @@ Result<Pair> new_state(const Pair& pair, const Decision& decision, Stage stage) 
     switch (decision.verb) {
         case DecisionVerb::applied: return applied(std::move(next), decision, *phase_of(stage));
         case DecisionVerb::not_applied:
+            if (stage == Stage::owed) return next;
             next.state = stage == Stage::first    ? first_not_applied
                          : stage == Stage::second ? second_not_applied
                                                   : compensate_not_applied;
@@ -154,10 +165,11 @@ Result<Pair> new_state(const Pair& pair, const Decision& decision, Stage stage) 
 Result<void> check_new_definition(const Pair& pair, Stage stage) {
     const auto definition = definition_of(pair);
     if (!definition) return std::unexpected(definition.error());
-    const auto phase = phase_of(stage);
+    auto phase = phase_of(stage);
+    if (stage == Stage::owed) phase = pair.state == compensate_not_applied ? PhaseName::compensate : PhaseName::second;
     if (!phase || definition->step.phase(*phase) != nullptr) return {};
-    return wrong(pair, "it was parked in its " + std::string(to_string(*phase)) +
-                           " phase, and the job file declares none for it any more");
+    return wrong(pair,
+                 "it is in its " + std::string(to_string(*phase)) + " phase, and the job file declares none for it any more");
 }
 
 bool declares_compensate(const Pair& pair) {
@@ -175,6 +187,7 @@ std::vector<DecisionVerb> possible_decisions(const Pair& pair) {
         case Stage::second:
             if (declares_compensate(pair)) return {applied, not_applied, compensate, again};
             return {applied, not_applied, again};
+        case Stage::owed: return {not_applied, again};
         case Stage::ended: return {again};
         case Stage::none: return {};
     }

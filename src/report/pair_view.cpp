@@ -89,9 +89,10 @@ std::string pair_text(const Pair& pair, const PairOwner& owner, std::int64_t now
                 ", applied at the next pass\n";
         return text;
     }
-    if (pair.state != PairState::parked) return text;
+    const bool defined_anew = is_defined_anew(pair, owner.steps) && !possible_decisions(pair).empty();
+    if (pair.state != PairState::parked && !(defined_anew && is_open(pair.state))) return text;
     text += "      settle it:   " + settling_commands(pair, owner) + "\n";
-    if (is_defined_anew(pair, owner.steps))
+    if (defined_anew)
         text +=
             "                   the job file has changed since: with its path in place of the name, --redefine goes on as it "
             "says now\n";

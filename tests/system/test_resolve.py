@@ -437,6 +437,28 @@ class Redefined(ResolveTest):
         history = json.loads(self.lockstep("history", job, "--state-dir", self.state, "--json").out)
         self.assertIs(history["decisions"][0]["redefined"], True)
 
+    def test_an_open_pair_that_is_tried_again_and_again_as_it_began_is_tried_as_the_job_file_says_now(self):
+        self.job()
+        effect = self.root / "effect.sh"
+        effect.write_text(EFFECT.replace("refused)", "later) exit 4 ;;\n  refused)"))
+        later = self.effect("second", "{$steps.pay.first.outputs.rid}", notAppliedStatus=[4])
+        job = self.job(maxPairAttempts=20)
+        self.mend(job, lambda step: step.update(second=later))
+        self.mode("second", "later")
+        for _ in range(4):
+            self.run_job(job)
+        self.assertIn("not before", self.lockstep("status", job, "--state-dir", self.state).out, "it backs off")
+        self.assertNotIn("settle it", self.lockstep("status", job, "--state-dir", self.state).out)
+        self.mode("second", None)
+        self.other_second(job)
+        status = self.lockstep("status", job, "--state-dir", self.state)
+        self.assertIn("settle it:   lockstep resolve pay i1", status.out)
+        self.assertIn("--redefine goes on as it says now", status.out)
+        self.assertIn("possible: --not-applied --again", self.resolve(job, "i1", "--applied").err)
+        self.assertEqual(self.decided(job, "i1", "--not-applied", "--redefine"), "applied: now second-not-applied; the next pass goes on with it")
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.effects(), ["first i1", "second mended-id-of-i1"])
+
     def test_an_undoing_that_the_job_file_lacked_is_made(self):
         job = self.park_in_second()
         self.mend(job, lambda step: step["first"].update(compensate=self.effect("undo", "{$steps.pay.first.outputs.rid}")))
@@ -450,7 +472,7 @@ class Redefined(ResolveTest):
         text = job.read_text()
         by_name = self.resolve("pay", "i1", "--not-applied", "--redefine", "--lock", self.lock)
         self.assertEqual((by_name.status, "give its path as JOB" in by_name.err), (64, True), by_name.err)
-        for change, said in ((lambda step: step.pop("second"), "parked in its second phase, and the job file declares none"),
+        for change, said in ((lambda step: step.pop("second"), "is in its second phase, and the job file declares none"),
                              (lambda step: None, "no compensate is declared in the job file")):
             self.mend(job, change)
             result = self.resolve(job, "i1", "--compensate" if "compensate" in said else "--not-applied", "--redefine")

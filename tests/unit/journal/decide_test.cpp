@@ -189,12 +189,34 @@ TEST_CASE("what was decided to be gone through stays open though its source list
     CHECK_FALSE(decided(parked_in(first_begun), not_applied).owes_steps);
 }
 
-TEST_CASE("only parked pairs can be decided, and those that have ended begun again", "[decide]") {
-    for (const PairState state : {pending, first_begun, first_not_applied, first_done, second_begun, second_refused,
-                                  compensate_begun, compensate_refused}) {
+TEST_CASE("an open pair whose phase certainly had no effect can be tried at once, and nothing else be said of it", "[decide]") {
+    for (const PairState state : {first_done, second_not_applied, compensate_not_applied}) {
+        INFO(to_string(state));
+        const Pair next = decided(pair_in(state), not_applied);
+        CHECK(next.state == state);
+        CHECK(next.generation == 2);
+        CHECK(next.pair_attempts == 0);
+        CHECK(next.not_before_ms == 0);
+        CHECK(next.outputs == pair_in(state).outputs);
+        CHECK(decided(pair_in(state), again).state == state);
+        CHECK(decided(pair_in(state), again).generation == 3);
+        for (const DecisionVerb what : {applied, compensate})
+            CHECK(refused(pair_in(state), what).find("possible: --not-applied --again") != std::string::npos);
+
+        Decision anew = verb(not_applied);
+        anew.definition = definition(false, false);
+        REQUIRE_FALSE(decide(pair_in(state), anew));
+        anew.definition = definition(true, true);
+        CHECK(decide(pair_in(state), anew)->definition == anew.definition);
+    }
+}
+
+TEST_CASE("what is in doubt, and what has not begun, nobody can decide, and what has ended only begin again", "[decide]") {
+    for (const PairState state :
+         {pending, first_begun, first_not_applied, second_begun, second_refused, compensate_begun, compensate_refused}) {
         INFO(to_string(state));
         for (const DecisionVerb what : {applied, not_applied, compensate, again})
-            CHECK(refused(pair_in(state), what).find("only a parked pair") != std::string::npos);
+            CHECK(refused(pair_in(state), what).find("waits for nobody") != std::string::npos);
     }
     for (const PairState state : {done, first_refused, compensated}) {
         for (const DecisionVerb what : {applied, not_applied, compensate}) {
