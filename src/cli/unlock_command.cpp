@@ -155,7 +155,8 @@ class Unlocking {
         if (holder->wait_for_end(arguments_.wait, mask_)) return {};
         const LockView now = look_at_lock(arguments_.lock);
         return refuse(Failure::busy, now,
-                      "it is still " + now.text + ". It was asked to stop, and will; wait longer with --wait D");
+                      "it is still " + now.text + ". It was asked to stop, and will" +
+                          (now.is_stopped.value_or(false) ? " when it goes on" : "") + "; wait longer with --wait D");
     }
 
     /// A busy lock, told with what is in the way.

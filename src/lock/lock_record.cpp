@@ -13,6 +13,7 @@
 #include "base/duration.hpp"
 #include "base/text.hpp"
 #include "lock/standpoint.hpp"
+#include "lock/standstill.hpp"
 #include "sys/unique_fd.hpp"
 
 namespace lockstep {
@@ -146,20 +147,8 @@ std::string describe_holder(const LockRecord& record) {
         text += ", running " + printable(record.command);
     }
     if (const std::string stop = describe_stop(record); !stop.empty()) text += ", " + stop;
-    if (const pid_t stopped = stopped_process(record); stopped != 0) text += "; " + describe_stopped(stopped);
+    if (const std::string still = describe_standstill(record); !still.empty()) text += "; " + still;
     return text;
-}
-
-pid_t stopped_process(const LockRecord& record) {
-    if (!Standpoint().same_pids(record)) return 0;
-    if (is_same_process(record.guardian_pid, record.guardian_start) && is_stopped(record.guardian_pid))
-        return record.guardian_pid;
-    return is_same_process(record.front_pid, record.front_start) && is_stopped(record.front_pid) ? record.front_pid : 0;
-}
-
-std::string describe_stopped(pid_t pid) {
-    const std::string number = std::to_string(pid);
-    return pid != 0 ? "pid " + number + " is stopped: kill -CONT " + number + " lets it go on" : "";
 }
 
 std::string describe_dead_run(const LockRecord& record) {

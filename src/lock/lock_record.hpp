@@ -35,7 +35,7 @@ pid_t pid_to_show(const LockRecord& record);
 /// "".
 std::string describe_stop(const LockRecord& record);
 
-/// "pid 812 since 03:00:01, order o17, second", and how long it has been stopping.
+/// "pid 812 since 03:00:01, order o17, second", how long it has been stopping, and that it stands still.
 std::string describe_holder(const LockRecord& record);
 
 /// "run 20261124T030001Z-7f3a9c21 (pid 812 since 03:00:01)", of one that is dead: or that it died before it wrote its record.
@@ -45,16 +45,11 @@ std::string describe_dead_run(const LockRecord& record);
 /// guardian's if none is set. What is set already stays.
 void fill_in_self(LockRecord& record);
 
-/// The one of the holder's two processes that SIGSTOP or a terminal's Ctrl-Z has stopped; 0: none, or it cannot be told here.
-pid_t stopped_process(const LockRecord& record);
-/// "pid 812 is stopped: kill -CONT 812 lets it go on"; "" for 0.
-std::string describe_stopped(pid_t pid);
-
-/// Has SIGSTOP or the like stopped it? Not: by a debugger.
-bool is_stopped(pid_t pid);
-
 /// Start time in clock ticks since boot, or 0 if there is no such process or only its zombie is left.
 std::uint64_t process_start_time(pid_t pid);
+
+/// The letter of its state as in proc(5), or 0 if there is no such process, only its zombie, or it cannot be read.
+char process_state(pid_t pid);
 
 /// Does `pid` still name the process that was there at `started_by` (0: unknown, then any process counts)?
 bool is_same_process(pid_t pid, std::uint64_t started_by);

@@ -13,6 +13,7 @@
 #include "lock/orphaned_commands.hpp"
 #include "lock/readers.hpp"
 #include "lock/standpoint.hpp"
+#include "lock/standstill.hpp"
 
 namespace lockstep {
 
@@ -20,6 +21,13 @@ namespace {
 
 std::string in_kernel(const KernelLocks& locks) {
     return locks.holders.front() > 0 ? "pid " + std::to_string(locks.holders.front()) : "a process";
+}
+
+/// One that only the kernel's list tells of.
+void judge_standstill_of_kernels(LockView& view) {
+    if (view.pid <= 0) return;
+    view.is_stopped = is_stopped(view.pid);
+    if (const std::string still = describe_standstill(view.pid); !still.empty()) view.text += "; " + still;
 }
 
 bool find_orphan(LockView& view, int directory) {
@@ -36,6 +44,7 @@ void judge_taken_over(LockView& view, int directory) {
     view.is_taken_over = true;
     view.text = in_kernel(view.kernel) + " is taking it over from run " + view.record->run_id + ", which has died";
     if (find_orphan(view, directory)) view.text += ", when this ends: " + view.orphan;
+    judge_standstill_of_kernels(view);
 }
 
 void judge_left_behind(LockView& view, int directory, const std::string& holder, bool same_boot) {
@@ -60,7 +69,7 @@ void judge_record(LockView& view, int directory) {
     if (here.lives(record) || (flocked && !here.is_dead(record))) {
         view.state = LockState::held;
         view.text = "held by " + holder;
-        view.stopped_pid = stopped_process(record);
+        view.is_stopped = is_stopped(record);
     } else if (flocked) {
         judge_taken_over(view, directory);
     } else if (here.is_dead(record)) {
@@ -89,6 +98,10 @@ void judge_readers(LockView& view, int directory, std::vector<LockRecord> all) {
     view.record = view.readers.front();
     view.pid = pid_to_show(*view.record);
     view.text = "shared by " + describe_readers(view.readers);
+    for (const LockRecord& reader : view.readers) {
+        const auto stopped = is_stopped(reader);
+        if (stopped && !view.is_stopped.value_or(false)) view.is_stopped = stopped;
+    }
     std::ranges::copy_if(all, std::back_inserter(view.dead_readers),
                          [&](const LockRecord& reader) { return here.is_dead(reader); });
     if (!view.dead_readers.empty() && find_orphan(view, directory)) view.text += "; and " + view.orphan;
@@ -102,6 +115,7 @@ void judge_without_record(LockView& view, const struct stat& info) {
         view.state = LockState::held;
         view.pid = view.kernel.holders.front();
         view.text = "held by " + in_kernel(view.kernel) + ", which has written no record yet";
+        judge_standstill_of_kernels(view);
     } else if (view.kernel.marks > 0 || !view.kernel.waiters.empty()) {
         view.state = LockState::waiting;
         view.text = "free, but waited for: it is changing hands, or the one whose turn it is was stopped";
@@ -123,6 +137,7 @@ void judge_closed(LockView& view, const struct stat& info, int error) {
         view.state = LockState::held;
         view.pid = view.kernel.holders.front();
         view.text = "held by " + in_kernel(view.kernel) + " of " + whose + ", which alone may read its record";
+        judge_standstill_of_kernels(view);
     } else {
         view.text = "unknown: it is of " + whose + ", and cannot be looked into (" + errno_text(error) + ")";
     }

@@ -32,11 +32,12 @@ struct LockView {
     std::vector<LockRecord> dead_readers;  ///< of a shared lock, beside those who live: the last of them clears up after these
     bool has_empty_record = false;         ///< it is there, but says nothing: it is being written, or was lost with the power
     std::string strange_files;             ///< where there is no record: names of what else is in it; for people
-    bool is_taken_over = false;    ///< held, but the record is still that of a dead run, from which the holder takes over
+    bool is_taken_over = false;  ///< held, but the record is still that of a dead run, from which the holder takes over
+    std::optional<bool>
+        is_stopped;                ///< held or shared: its holder or a reader stands still, as the text tells; nullopt: unknown
     std::optional<Error> problem;  ///< why no lock of ours can lie there at all; the state is unknown or foreign
     std::string text;              ///< for people: "held by pid 812 since 03:00:01, order o17, second"
     pid_t pid = 0;                 ///< the one that people know of the holder: its front's as long as that lives; 0: unknown
-    pid_t stopped_pid = 0;         ///< held: see stopped_process()
     uid_t owner = 0;               ///< of the directory, if there is one
     std::int64_t changed_ms = 0;   ///< wall clock: when something was last made or removed in it
     KernelLocks kernel;

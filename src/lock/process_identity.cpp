@@ -24,16 +24,19 @@ std::string_view read_file(const char* path, std::array<char, N>& buffer) {
     return {buffer.data(), length > 0 ? static_cast<std::size_t>(length) : 0};
 }
 
-using StatText = std::array<char, 1024>;
+using StatBuffer = std::array<char, 1024>;
 
-/// /proc/PID/stat from its third field on, the state; "" if there is no such process.
-std::string_view stat_of(pid_t pid, StatText& buffer) {
+/// What follows field 2 of /proc/PID/stat: " S 1 …"; nothing of a zombie, or if it cannot be read.
+std::string_view read_stat(pid_t pid, StatBuffer& buffer) {
     std::array<char, 32> path{};
     std::snprintf(path.data(), path.size(), "/proc/%d/stat", static_cast<int>(pid));
-    const std::string_view text = read_file(path.data(), buffer);
-    // Field 2 is the program's name in parentheses and may hold anything; the last ')' ends it.
-    const std::size_t name_end = text.rfind(") ");
-    return name_end == std::string_view::npos ? "" : text.substr(name_end + 2);
+    std::string_view text = read_file(path.data(), buffer);
+    // Field 2 is the program's name in parentheses and may hold anything; the last ')' ends it. What follows is field 3.
+    const std::size_t name_end = text.rfind(')');
+    if (name_end == std::string_view::npos) return {};
+    text.remove_prefix(name_end + 1);
+    // A zombie does nothing any more; where nobody reaps it, it stays for ever.
+    return text.starts_with(" Z") || text.starts_with(" X") ? std::string_view() : text;
 }
 
 }  // namespace
@@ -51,10 +54,8 @@ void fill_in_self(LockRecord& record) {
 }
 
 std::uint64_t process_start_time(pid_t pid) {
-    StatText buffer;
-    std::string_view text = stat_of(pid, buffer);
-    // A zombie does nothing any more; where nobody reaps it, it stays for ever.
-    if (text.starts_with('Z') || text.starts_with('X')) return 0;
+    StatBuffer buffer{};
+    std::string_view text = read_stat(pid, buffer);
     for (int field = 3; field <= 22; ++field) {
         const std::size_t start = text.find_first_not_of(' ');
         if (start == std::string_view::npos) return 0;
@@ -66,9 +67,10 @@ std::uint64_t process_start_time(pid_t pid) {
     return ticks;
 }
 
-bool is_stopped(pid_t pid) {
-    StatText buffer;
-    return stat_of(pid, buffer).starts_with('T');
+char process_state(pid_t pid) {
+    StatBuffer buffer{};
+    const std::string_view text = read_stat(pid, buffer);
+    return text.size() > 1 ? text[1] : '\0';
 }
 
 bool is_same_process(pid_t pid, std::uint64_t started_by) {

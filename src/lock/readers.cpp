@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "lock/hand_over.hpp"
 #include "lock/lock_steps.hpp"
 #include "lock/orphaned_commands.hpp"
+#include "lock/standstill.hpp"
 
 namespace lockstep {
 
@@ -41,7 +43,13 @@ std::string describe_readers(const std::vector<LockRecord>& readers) {
     if (readers.empty()) return "";
     std::string first = describe_holder(readers.front());
     if (readers.size() == 1) return first;
-    return first + " and " + std::to_string(readers.size() - 1) + (readers.size() == 2 ? " more reader" : " more readers");
+    std::string text =
+        first + " and " + std::to_string(readers.size() - 1) + (readers.size() == 2 ? " more reader" : " more readers");
+    for (const LockRecord& reader : readers | std::views::drop(1)) {
+        // Of these only what a person has to know.
+        if (const std::string still = describe_standstill(reader); !still.empty()) return text + "; of one, " + still;
+    }
+    return text;
 }
 
 int give_up_share(int directory_fd, int parent_fd, const char* name, const struct stat& identity) {

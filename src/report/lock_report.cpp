@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "journal/journal_reader.hpp"
+#include "lock/standstill.hpp"
 #include "sys/user_name.hpp"
 
 namespace lockstep {
@@ -90,7 +91,7 @@ std::vector<std::string> notes_on(const LockView& lock) {
     if (const std::string advice = removal_advice(lock); !advice.empty()) notes.push_back(advice);
     for (const LockRecord& reader : lock.readers) notes.push_back(describe_holder(reader));
     if (tells_all && lock.record->stopping_since_ms > 0) notes.push_back(describe_stop(*lock.record));
-    if (tells_all && lock.stopped_pid != 0) notes.push_back(describe_stopped(lock.stopped_pid));
+    if (const std::string still = tells_all ? describe_standstill(*lock.record) : ""; !still.empty()) notes.push_back(still);
     if (const std::string waiting = waiters_text(lock); !waiting.empty()) notes.push_back(waiting);
     return notes;
 }
@@ -195,7 +196,6 @@ Json lock_json(const LockView& lock) {
     json.set("job", Json::of_string(record.job));
     json.set("pid", Json::of_number(lock.pid));
     json.set("guardianPid", Json::of_number(record.guardian_pid));
-    json.set("stoppedPid", lock.stopped_pid != 0 ? Json::of_number(lock.stopped_pid) : Json());
     json.set("host", Json::of_string(record.host));
     const bool has_owner = lock.state != LockState::free && (lock.record || lock.changed_ms > 0);
     json.set("user", has_owner ? Json::of_string(user_name(lock.record ? record.uid : lock.owner)) : Json());
@@ -212,6 +212,7 @@ Json lock_json(const LockView& lock) {
     Json& pids = json.set("waiterPids", Json::array());
     for (const pid_t pid : lock.kernel.waiters) pids.push(Json::of_number(pid));
     json.set("readers", readers_json(lock.readers));
+    json.set("stopped", lock.is_stopped ? Json::of_boolean(*lock.is_stopped) : Json());
     return json;
 }
 

@@ -4,6 +4,19 @@
 
 namespace lockstep {
 
+namespace {
+
+/// The limit of a header line, 100 KiB (CURL_MAX_HTTP_HEADER), has a code of its own since libcurl 8.6. Before that it is
+/// CURLE_OUT_OF_MEMORY, which a real lack of memory is as well, and nothing tells them apart.
+constexpr auto kTooLarge = static_cast<CURLcode>(100);  // CURLE_TOO_LARGE, which older headers do not have
+
+std::string describe_header_limit(CURLcode code) {
+    const std::string text = "a header of the answer is longer than libcurl takes (100 KiB)";
+    return code == kTooLarge ? text : text + ", or there is no memory for it";
+}
+
+}  // namespace
+
 /// @return false if `cut` ended it
 bool HttpTransfer::drive(const Interrupt* cut, CURLcode& result) {
     constexpr int kLongestSleepMs = 60'000;  // libcurl shortens it to its own next timer
@@ -34,13 +47,17 @@ bool HttpTransfer::something_was_sent() const {
     return bytes > 0;
 }
 
-std::string HttpTransfer::what_was_late(Millis timeout) const {
+std::string HttpTransfer::describe_time_out(bool sent, Millis timeout) const {
     const std::string within = " within " + format_duration(timeout);
-    if (!incoming_.head_is_whole) return (something_was_sent() ? "no answer" : "no connection") + within;
+    if (!sent) return "no connection" + within;
     long status = 0;
     curl_.easy_getinfo(handles_.easy, CURLINFO_RESPONSE_CODE, &status);
-    return "the answer, status " + std::to_string(status) + ", did not end" + within + " (" +
-           std::to_string(incoming_.response.body.size()) + " bytes of its body had come)";
+    // A whole head may be that of an interim answer (1xx), which promises nothing.
+    if (!incoming_.head_is_whole || status < 200) return "no answer" + within;
+    curl_off_t bytes = 0;  // as they came, before they were decoded
+    curl_.easy_getinfo(handles_.easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
+    return "status " + std::to_string(status) + ", but its body did not end" + within + " (" + std::to_string(bytes) +
+           (bytes == 1 ? " byte" : " bytes") + " came)";
 }
 
 HttpFailure HttpTransfer::failure(CURLcode code, Millis timeout) const {
@@ -49,12 +66,12 @@ HttpFailure HttpTransfer::failure(CURLcode code, Millis timeout) const {
     if (!result.sent) result.kind = code == CURLE_URL_MALFORMAT ? HttpFailure::Kind::not_made : HttpFailure::Kind::not_sent;
     if (code == CURLE_OPERATION_TIMEDOUT) {
         if (result.sent) result.kind = HttpFailure::Kind::timed_out;
-        result.text = what_was_late(timeout);
-    } else if (code == CURLE_OUT_OF_MEMORY && result.sent && !incoming_.head_is_whole) {
-        // So says Curl_dyn_add() of a line beyond its limit, too: 100 KiB in libcurl 7.88.
-        result.text = "a header of the answer is longer than libcurl takes, or there is no memory";
+        result.text = describe_time_out(result.sent, timeout);
     } else if (incoming_.too_large) {
         result.text = "answer larger than " + std::to_string(kLargestBody >> 20U) + " MiB";
+    } else if (result.sent && !incoming_.head_is_whole && handles_.error[0] == '\0' &&
+               (code == kTooLarge || code == CURLE_OUT_OF_MEMORY)) {
+        result.text = describe_header_limit(code);
     } else {
         result.text = handles_.error[0] != '\0' ? handles_.error.data() : curl_.easy_strerror(code);
         long os_errno = 0;

@@ -70,8 +70,8 @@ class HttpTransfer {
 
     bool drive(const Interrupt* cut, CURLcode& result);
     HttpFailure failure(CURLcode code, Millis timeout) const;
-    std::string what_was_late(Millis timeout) const;
     bool something_was_sent() const;
+    std::string describe_time_out(bool sent, Millis timeout) const;
 
     CurlHandles& handles_;
     const CurlApi& curl_;

@@ -199,10 +199,17 @@ bool TestServer::handle(int fd, ServerRequest request) {
         case ServerReply::Manner::garbage: send_all(fd, "220 mail.example ESMTP\r\n"); return false;
         case ServerReply::Manner::close_mid_head: send_all(fd, "HTTP/1.1 201 Created\r\nContent-Type: te"); return false;
         case ServerReply::Manner::close_mid_body:
+            send_all(fd, answer_head(reply));
+            send_all(fd, std::string_view(reply.body).substr(0, reply.body.size() / 2));
+            return false;
         case ServerReply::Manner::stall_mid_body:
             send_all(fd, answer_head(reply));
             send_all(fd, std::string_view(reply.body).substr(0, reply.body.size() / 2));
-            if (reply.manner == ServerReply::Manner::stall_mid_body) ::poll(&stop, 1, -1);
+            ::poll(&stop, 1, -1);
+            return false;
+        case ServerReply::Manner::stall_after_interim:
+            send_all(fd, "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n");
+            ::poll(&stop, 1, -1);
             return false;
         case ServerReply::Manner::answer: break;
     }

@@ -27,13 +27,14 @@ struct ServerRequest {
 
 struct ServerReply {
     enum class Manner {
-        answer,          ///< a whole answer
-        close,           ///< the connection is closed before a byte of the answer
-        reset,           ///< the same, by RST
-        close_mid_head,  ///< half of the headers, then the end
-        close_mid_body,  ///< half of the body, then the end
-        stall_mid_body,  ///< half of the body, then nothing until the server's end
-        garbage,         ///< something that is not HTTP
+        answer,               ///< a whole answer
+        close,                ///< the connection is closed before a byte of the answer
+        reset,                ///< the same, by RST
+        close_mid_head,       ///< half of the headers, then the end
+        close_mid_body,       ///< half of the body, then the end
+        stall_mid_body,       ///< half of the body, and nothing more
+        stall_after_interim,  ///< an interim answer (103), and nothing more
+        garbage,              ///< something that is not HTTP
     };
     int status = 200;
     std::string body{};

@@ -100,24 +100,25 @@ class Listing(LocksTest):
         status = self.lockstep("status", job, "--state-dir", self.state)
         self.assertRegex(status.out, r"stopping since [0-9: -]+, asked by SIGTERM from pid")
 
-    def test_a_holder_that_is_stopped_is_told_as_such_with_what_lets_it_go_on(self):
-        self.hold_story(1)
+    def test_a_holder_that_is_stopped_is_told_with_what_lets_it_go_on(self):
+        holder = self.hold()
+        self.assertIs(self.locks()["job.lock"]["stopped"], False)
+        guardian = holder.guardian()
+        os.kill(guardian, signal.SIGSTOP)
+        wait_until(lambda: self.locks()["job.lock"]["stopped"], "the stopped guardian")
+        advice = f"its guardian (pid {guardian}) is stopped (as by SIGSTOP); kill -CONT {guardian} lets it go on"
+        self.assertIn(advice, self.table())
+        for busy in (("exec",), ("exec", "--wait", "10ms")):
+            self.assertIn(advice, self.lockstep(*busy, self.lock, "--", "true").err)
         job = self.article(seconds=0, lock=self.lock)
-        runner = self.start_lockstep("run", job, "--state-dir", self.state)
-        self.wait_for_story(1)
-        self.assertIsNone(self.locks()["job.lock"]["stoppedPid"])
-        for pid in (runner.guardian(), runner.pid):
-            with self.subTest(pid=pid):
-                os.kill(pid, signal.SIGSTOP)
-                said = f"pid {pid} is stopped: kill -CONT {pid} lets it go on"
-                wait_until(lambda: self.locks()["job.lock"]["stoppedPid"] == pid, "it is told as stopped")
-                self.assertIn(said, self.table())
-                for asking in (("status", job, "--state-dir", self.state), ("exec", self.lock, "--", "true")):
-                    told = self.lockstep(*asking)
-                    self.assertIn(said, told.out + told.err)
-                os.kill(pid, signal.SIGCONT)
-                wait_until(lambda: self.locks()["job.lock"]["stoppedPid"] is None, "it goes on")
-        self.assertNotIn("is stopped", self.table())
+        self.assertIn(advice, self.lockstep("status", job, "--state-dir", self.state).out)
+        self.assertIn(advice, self.lockstep("run", job, "--state-dir", self.state).err)
+        unlocked = self.unlock(self.lock, "--run", self.run_of(), "--terminate", "--wait", "10ms")
+        self.assertIn("It was asked to stop, and will when it goes on", unlocked.err)
+        os.kill(guardian, signal.SIGCONT)
+        holder.let_go()
+        holder.wait()
+        self.assertEqual(self.locks(), {})
 
     def test_a_job_whose_lock_lies_elsewhere_is_found_by_its_journal(self):
         elsewhere = self.root / "elsewhere"

@@ -49,6 +49,8 @@ bool sleeps_in_poll(pid_t pid) {
     return read_all("/proc/" + std::to_string(pid) + "/syscall").starts_with(std::to_string(SYS_poll) + " ");
 }
 
+bool is_stopped(pid_t pid) { return read_all("/proc/" + std::to_string(pid) + "/stat").find(") T ") != std::string::npos; }
+
 }  // namespace
 
 TEST_CASE("readers share the lock, each with its record, and the last one removes it", "[lock][shared]") {

@@ -240,10 +240,9 @@ TEST_CASE("the JSON of status and history has the keys of the manual", "[report]
           "job lock journal hasJournal donePairs lastSuccess lastPass lastSuccessAgeMs expectEveryMs overdue parked open failedPairs "
           "failed decided ");
     CHECK(keys(*status.find("lock")) ==
-          "name path state text run job pid guardianPid stoppedPid host user since phase command stoppingSince stoppingBy "
-          "stopBy killAt "
+          "name path state text run job pid guardianPid host user since phase command stoppingSince stoppingBy stopBy killAt "
           "journal "
-          "waiters waiterPids readers ");
+          "waiters waiterPids readers stopped ");
     const Json history = history_json(*job_history(place.options(), 20));
     CHECK(keys(history) == "job passes unended decisions ");
     CHECK(keys(history.find("passes")->elements.front()) ==

@@ -130,6 +130,11 @@ TEST_CASE("not connected is not applied; no answer in time and a broken one are 
         CHECK(attempt.verdict == Verdict::in_doubt);
         CHECK(attempt.reason == "no answer within 300ms");
     }
+    SECTION("half of one") {
+        TestServer server(always({.body = "xxxx", .manner = ServerReply::Manner::stall_mid_body}));
+        CHECK(bench.perform_once(post_to(server), {.timeout = 300ms}).verdict == Verdict::in_doubt);
+        CHECK(server.requests().size() == 1);
+    }
     SECTION("broken") {
         TestServer server(always({.body = "xxxx", .manner = ServerReply::Manner::close_mid_body}));
         CHECK(bench.perform_once(post_to(server), kPatient).verdict == Verdict::in_doubt);
