@@ -10,9 +10,9 @@
 //   (owed)          -                  as it is                -                       as it is
 //
 // --again raises the generation, and so the idempotency key: for an API that replays a stored answer under the old one.
-// Not parked, but ended are done, first-refused and compensated; a phase that certainly has had no effect is owed in first-done,
-// second-not-applied and compensate-not-applied: it is then tried in the next pass, whatever its back-off and its attempts say.
-// A decision that brings a definition puts it in the place of the pair's own before anything else.
+// Not parked, but ended are done, first-refused and compensated; a phase that certainly has had no effect is owed in
+// first-done, second-not-applied and compensate-not-applied: it is then tried in the next pass, whatever its back-off and its
+// attempts say. A decision that brings a definition puts it in the place of the pair's own before anything else.
 
 #include <string>
 #include <vector>
