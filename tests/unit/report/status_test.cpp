@@ -237,7 +237,8 @@ TEST_CASE("the JSON of status and history has the keys of the manual", "[report]
     };
     const Json status = status_json(place.status(), kNow);
     CHECK(keys(status) ==
-          "job lock journal hasJournal donePairs lastSuccess lastPass lastSuccessAgeMs expectEveryMs overdue parked open failedPairs "
+          "job lock journal hasJournal donePairs lastSuccess lastPass lastSuccessAgeMs expectEveryMs overdue parked open "
+          "failedPairs "
           "failed decided ");
     CHECK(keys(*status.find("lock")) ==
           "name path state text run job pid guardianPid host user since phase command stoppingSince stoppingBy stopBy killAt "
