@@ -259,6 +259,8 @@ Result<std::vector<AppliedDecision>> apply_decisions(Journal& journal) {
             return std::unexpected(written.error());
         all.push_back(std::move(one));
     }
+    if (all.empty()) return all;
+    if (auto flushed = journal.flush(); !flushed) return std::unexpected(std::move(flushed.error()));
     return all;
 }
 

@@ -44,7 +44,8 @@ struct AppliedDecision {
     bool asked_for = false;                ///< the next pass goes through it, whether its source lists the item or not
 };
 
-/// Applies every decision that waits, in order; what came too late is marked, too. Errors are the journal's.
+/// Applies every decision that waits, in order; what came too late is marked, too. All of it is on the disk when this returns.
+/// Errors are the journal's.
 Result<std::vector<AppliedDecision>> apply_decisions(Journal& journal);
 
 }  // namespace lockstep

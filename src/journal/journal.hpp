@@ -112,8 +112,8 @@ class Journal {
     /// Decisions that no pass has applied yet, in the order in which they were made.
     virtual Result<std::vector<Decision>> pending_decisions() = 0;
 
-    /// Writes the pair's new state and marks the decision as applied, in one synced transaction. Without a pair it is only
-    /// marked: it came too late. `outcome` says so for people.
+    /// Writes the pair's new state and marks the decision as applied, in one transaction, which is on the disk after flush().
+    /// Without a pair it is only marked: it came too late. `outcome` says so for people.
     virtual Result<void> apply(const Decision& decision, const Pair* pair, const std::string& outcome) = 0;
 
     /// The pairs of all steps of one item, in the order in which they were begun.

@@ -226,7 +226,8 @@ Result<void> SqliteJournal::apply(const Decision& decision, const Pair* pair, co
     std::unique_lock lock(commits_->mutex());
     if (auto sound = commits_->check_locked(); !sound) return sound;
     if (pair != nullptr) found_.erase(pair_key(pair->item_key, pair->step));
-    return commits_->wait_locked(lock, commits_->enqueue_locked(std::move(mark)), Durability::synced);
+    // Committed, for the next decision may be about the same pair.
+    return commits_->wait_locked(lock, commits_->enqueue_locked(std::move(mark)), Durability::ordered);
 }
 
 Digests SqliteJournal::told_records() {
