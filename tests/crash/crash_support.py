@@ -204,6 +204,8 @@ class Place:
             kill_one_of(process.pid, "both")
             (self.root / f"hold.{where}").unlink()
             self.end_of(process)
+            # Else a run would sometimes wait for it, by calls that the others do not make.
+            wait_until(lambda: not self.my_processes(), "the end of the command that was left at work")
         elif where:
             struck = []
 
