@@ -131,6 +131,7 @@ class Choosing {
         decision.outputs = to_text(outputs);
         decision.by = by_;
         decision.decided_ms = now_;
+        decision.seen = stand_of(pair);
         if (arguments_.redefine) {
             const auto step = std::ranges::find(steps_, pair.step, &StepSpec::name);
             if (step == steps_.end()) {

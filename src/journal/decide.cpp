@@ -1,5 +1,7 @@
 #include "journal/decide.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -172,6 +174,12 @@ Result<void> check_new_definition(const Pair& pair, Stage stage) {
                  "it is in its " + std::string(to_string(*phase)) + " phase, and the job file declares none for it any more");
 }
 
+/// What was certainly without effect, or parked, may be done or in doubt by now: a run may have come between.
+bool has_gone_on(const Pair& pair, const Decision& decision) {
+    if (decision.seen.empty()) return pair.changed_ms > decision.decided_ms;  // of a journal before version 8
+    return decision.seen != stand_of(pair);
+}
+
 bool declares_compensate(const Pair& pair) {
     const auto definition = parse_definition(pair.definition);
     return definition && definition->step.compensate.has_value();
@@ -209,7 +217,15 @@ std::vector<std::string> outputs_to_state(const Pair& pair) {
     return names;
 }
 
+std::string stand_of(const Pair& pair) {
+    return fmt::format("{} {}.{} {}", to_string(pair.state), pair.generation, pair.attempt, pair.changed_ms);
+}
+
 Result<Pair> decide(const Pair& found, const Decision& decision) {
+    if (has_gone_on(found, decision)) {
+        return wrong(found, "it has gone on since that was decided, and is " + std::string(to_string(found.state)) +
+                                " now; look at it again");
+    }
     const bool redefined = !decision.definition.empty();
     Pair pair = found;
     if (redefined) pair.definition = decision.definition;

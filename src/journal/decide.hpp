@@ -21,9 +21,13 @@
 
 namespace lockstep {
 
+/// What a decision notes of the pair that it is about, so that it is applied to nothing else: every attempt, every end and every
+/// decision changes it.
+std::string stand_of(const Pair& pair);
+
 /// The pair as it is to be written once the decision is applied. What it needs to know of the step it takes from the
-/// definition. Error: Failure::usage, why the decision makes no sense and what would; Failure::journal, the definition cannot
-/// be read.
+/// definition. Error: Failure::usage, why the decision makes no sense and what would, or that the pair has gone on since it was
+/// decided; Failure::journal, the definition cannot be read.
 Result<Pair> decide(const Pair& pair, const Decision& decision);
 
 /// The phase that the pair was parked in, and that `applied` and `not-applied` are about: "first", "second", "compensate"; ""

@@ -67,6 +67,7 @@ struct Decision {
     std::string by;               ///< who, for people
     std::int64_t decided_ms = 0;  ///< wall clock
     std::string definition;       ///< the pair goes on under this one; "": under its own
+    std::string seen;             ///< where the pair stood when it was decided (stand_of); "": not on record
 };
 
 struct RunStart {

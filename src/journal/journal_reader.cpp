@@ -206,17 +206,16 @@ Result<void> JournalReader::decide(const std::vector<Decision>& decisions) {
     constexpr std::string_view kDoing = "writing a decision";
     auto& db = parts_->db;
     const bool redefine = std::ranges::any_of(decisions, [](const Decision& one) { return !one.definition.empty(); });
-    if (redefine) {
-        const auto version = db.number("PRAGMA user_version", kDoing);
-        if (!version) return std::unexpected(version.error());
-        if (*version < kDecisionsRedefine) {
-            if (auto newest = bring_old_one_up_to_date(db, *version); !newest) return newest;
-        }
+    auto version = db.number("PRAGMA user_version", kDoing);
+    if (version && redefine && *version < kDecisionsRedefine) {
+        if (auto newest = bring_old_one_up_to_date(db, *version); !newest) return newest;
+        version = db.number("PRAGMA user_version", kDoing);
     }
+    if (!version) return std::unexpected(version.error());
+    const bool sees = *version >= kDecisionsSaw;
     auto statement = db.prepare(fmt::format(
-        "INSERT INTO decisions (item_key, step, verb, outputs, decided_by, decided_ms{}) VALUES (?1, ?2, ?3, ?4, ?5, "
-        "?6{})",
-        redefine ? ", definition" : "", redefine ? ", ?7" : ""));
+        "INSERT INTO decisions (item_key, step, verb, outputs, decided_by, decided_ms{}{}) VALUES (?1, ?2, ?3, ?4, ?5, ?6{}{})",
+        redefine ? ", definition" : "", sees ? ", seen" : "", redefine ? ", ?7" : "", sees ? ", ?8" : ""));
     if (!statement) return std::unexpected(std::move(statement.error()));
     if (auto full = db.run("PRAGMA synchronous = FULL", "setting its durability"); !full) return full;
     // What is not committed is undone when the connection closes.
@@ -225,6 +224,7 @@ Result<void> JournalReader::decide(const std::vector<Decision>& decisions) {
         statement->bind(1, decision.item_key).bind(2, decision.step).bind(3, to_string(decision.verb));
         statement->bind(4, decision.outputs).bind(5, decision.by).bind(6, decision.decided_ms);
         if (redefine) statement->bind(7, decision.definition);
+        if (sees) statement->bind(8, decision.seen);
         if (auto written = db.finish(*statement, kDoing); !written) return written;
     }
     return db.run("COMMIT", kDoing);

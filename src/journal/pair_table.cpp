@@ -219,8 +219,8 @@ Result<std::vector<Decision>> PairReader::pending_decisions() {
 Result<std::string> decision_columns(SqliteDb& db) {
     const auto version = db.number("PRAGMA user_version", "reading its header");
     if (!version) return std::unexpected(version.error());
-    const char* definition = *version < kDecisionsRedefine ? "''" : "definition";
-    return fmt::format("id, item_key, step, verb, outputs, decided_by, decided_ms, {}", definition);
+    return fmt::format("id, item_key, step, verb, outputs, decided_by, decided_ms, {}, {}",
+                       *version < kDecisionsRedefine ? "''" : "definition", *version < kDecisionsSaw ? "''" : "seen");
 }
 
 Result<Decision> decision_row(const SqliteDb& db, const Statement& row) {
@@ -228,7 +228,8 @@ Result<Decision> decision_row(const SqliteDb& db, const Statement& row) {
     const auto known = decision_verb_from(verb);
     if (!known)
         return fail(Failure::journal, fmt::format("journal {}: there is no decision \"{}\"", db.path(), printable(verb)));
-    return Decision{row.integer(0), row.text(1), row.text(2), *known, row.text(4), row.text(5), row.integer(6), row.text(7)};
+    return Decision{row.integer(0), row.text(1),    row.text(2), *known,     row.text(4),
+                    row.text(5),    row.integer(6), row.text(7), row.text(8)};
 }
 
 }  // namespace lockstep

@@ -85,9 +85,11 @@ class PairReader {
 
 /// The version from which on a decision has a definition.
 inline constexpr std::int64_t kDecisionsRedefine = 7;
+/// The version from which on a decision says where the pair stood.
+inline constexpr std::int64_t kDecisionsSaw = 8;
 /// What decision_row() reads, kDecisionColumnCount of them from the first column on, in a journal of any readable version.
 Result<std::string> decision_columns(SqliteDb& db);
-inline constexpr int kDecisionColumnCount = 8;
+inline constexpr int kDecisionColumnCount = 9;
 Result<Decision> decision_row(const SqliteDb& db, const Statement& row);
 
 /// The key of a pair in memory: item key and step, which cannot run together, for a step's name holds no NUL.

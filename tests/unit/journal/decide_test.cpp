@@ -295,3 +295,40 @@ TEST_CASE("a definition that a decision brings takes the place of the pair's own
     CHECK(without_second.error().failure == Failure::usage);
     CHECK(decide(parked_in(first_begun), try_again)->definition == try_again.definition);
 }
+
+TEST_CASE("a decision is applied to the pair as it stood when it was decided, and to nothing that has become of it since",
+          "[decide]") {
+    const Pair seen = pair_in(second_not_applied, pending);
+    Decision anew = verb(DecisionVerb::again);
+    anew.seen = stand_of(seen);
+    CHECK(decide(seen, anew));
+
+    const auto refused = [&anew](const Pair& pair) {
+        const auto next = decide(pair, anew);
+        return !next && next.error().text.find("gone on since") != std::string::npos;
+    };
+    Pair now = seen;
+    now.state = done;
+    CHECK(refused(now));
+    now = seen;
+    ++now.attempt;
+    CHECK(refused(now));
+    now = seen;
+    ++now.generation;
+    CHECK(refused(now));
+    now = seen;
+    now.changed_ms -= 5;  // the clock was set back meanwhile
+    CHECK(refused(now));
+    now = seen;
+    now.owes_steps = !now.owes_steps;  // how the item's other steps went is another matter
+    now.not_before_ms += 5;
+    CHECK_FALSE(refused(now));
+
+    // Journals before version 8 do not say where it stood.
+    anew.seen.clear();
+    now = seen;
+    now.changed_ms = anew.decided_ms + 1;
+    CHECK(refused(now));
+    now.changed_ms = anew.decided_ms;
+    CHECK_FALSE(refused(now));
+}
