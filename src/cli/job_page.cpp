@@ -69,7 +69,7 @@ anything begins; where an earlier phase should have put it out, the phase that w
 - $secrets.NAME: a secret; in headers, and in the environment of commands
 - $steps.STEP.first.outputs.NAME, $steps.STEP.second.outputs.NAME: what an earlier phase has put out; also with #/POINTER
 - $idempotencyKey: the key of this phase, where it is not sent as a header
-- $run.id, $run.date: the run, and the local date on which it began; of a loop, each pass has its own date
+- $run.id, $run.date: the run, and the local date on which it began; of a loop, each pass has its own date. What a pair was begun with holds for all its phases and probes, whichever run goes on with it
 - $statusCode, $response.header.NAME, $response.body, $response.body#/POINTER: of the answer of an http
 - $exitStatus, $stdout, $stdout#/POINTER: of the end of a command; $stdout is without its last newline
 

@@ -24,7 +24,7 @@ struct Expression {
         inputs,           ///< $inputs.NAME — and a pointer behind '#': $inputs.address#/city
         params,           ///< $params.NAME
         run_id,           ///< $run.id
-        run_date,         ///< $run.date: the local date on which the run began, of a loop each pass, YYYY-MM-DD
+        run_date,         ///< $run.date: the local date on which the run began, of a loop the pass, YYYY-MM-DD
         secrets,          ///< $secrets.NAME
         idempotency_key,  ///< $idempotencyKey
         status_code,      ///< $statusCode
@@ -86,8 +86,9 @@ struct StepOutputs {
 struct Scope {
     const Json* inputs = nullptr;  ///< the item: an object
     const Json* params = nullptr;  ///< an object
-    std::string_view run_id{};
-    std::string_view run_date{};
+    std::string_view run_id{};    ///< $run.id: of a pair, the run that began it
+    std::string_view run_date{};  ///< $run.date, likewise
+    std::string_view made_by{};   ///< the run that carries it out; no expression names it; commands get it as LOCKSTEP_RUN_ID
     std::string_view idempotency_key{};
     std::string_view item_key{};  ///< no expression names it; commands get it as LOCKSTEP_ITEM_KEY
     const StepOutputs* outputs = nullptr;

@@ -32,7 +32,8 @@ struct Pair {
     std::int64_t not_before_ms = 0;  ///< wall clock: back-off between passes; 0: at once
     bool owes_steps = false;         ///< the item is to be gone on with although this pair is not open
     std::string reason;              ///< the last answer or refusal, for people
-    std::string run_id;              ///< the run that wrote this state
+    std::string run_id;              ///< the run that began it: $run.id in all its phases and probes, whoever goes on with it
+    std::string run_date;            ///< likewise $run.date; "" in journals before version 8
     std::int64_t begun_ms = 0;       ///< wall clock
     std::int64_t changed_ms = 0;     ///< wall clock
 };

@@ -9,12 +9,12 @@ namespace {
 
 constexpr std::string_view kPutPair = R"sql(
 INSERT INTO pairs (item_key, step, state, unfinished, generation, attempt, pair_attempts, item, definition_id, request, outputs,
-                   reason, run_id, begun_ms, changed_ms, parked_from, phase_begun_ms, not_before_ms, owes_steps)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+                   reason, run_id, begun_ms, changed_ms, parked_from, phase_begun_ms, not_before_ms, owes_steps, run_date)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
 ON CONFLICT (item_key, step) DO UPDATE SET
     state = ?3, unfinished = ?4, generation = ?5, attempt = ?6, pair_attempts = ?7, item = ?8, definition_id = ?9, request = ?10,
     outputs = ?11, reason = ?12, run_id = ?13, begun_ms = ?14, changed_ms = ?15, parked_from = ?16, phase_begun_ms = ?17,
-    not_before_ms = ?18, owes_steps = ?19
+    not_before_ms = ?18, owes_steps = ?19, run_date = ?20
 )sql";
 
 // A loop says it at every pass.
@@ -28,21 +28,24 @@ INSERT INTO passes (run_id, pass, begun_ms, ended_ms, done, failed, parked, left
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 )sql";
 
-#define LOCKSTEP_PAIR_COLUMNS                                                                                              \
-    "SELECT item_key, step, state, generation, attempt, pair_attempts, item, definitions.text, request, outputs, reason, " \
-    "run_id, begun_ms, changed_ms, parked_from, phase_begun_ms, not_before_ms, owes_steps "                                \
-    "FROM pairs JOIN definitions ON definitions.id = definition_id "
-
-constexpr std::string_view kFind = LOCKSTEP_PAIR_COLUMNS "WHERE item_key = ?1 AND step = ?2";
-constexpr std::string_view kOfItem = LOCKSTEP_PAIR_COLUMNS "WHERE item_key = ?1 ORDER BY pairs.id";
-constexpr std::string_view kUnfinished = LOCKSTEP_PAIR_COLUMNS "WHERE unfinished = 1 ORDER BY pairs.begun_ms, pairs.id";
+// Behind SELECT and the columns of pair_columns().
+constexpr std::string_view kFind = "WHERE item_key = ?1 AND step = ?2";
+constexpr std::string_view kOfItem = "WHERE item_key = ?1 ORDER BY pairs.id";
+constexpr std::string_view kUnfinished = "WHERE unfinished = 1 ORDER BY pairs.begun_ms, pairs.id";
 // Word for word the condition of their index, else SQLite reads every pair that was ever done.
 #define LOCKSTEP_FAILED_PAIRS "WHERE unfinished = 0 AND state <> 'done'"
-constexpr std::string_view kFailed =
-    LOCKSTEP_PAIR_COLUMNS LOCKSTEP_FAILED_PAIRS " ORDER BY changed_ms DESC, pairs.id DESC LIMIT ?1";
+constexpr std::string_view kFailed = LOCKSTEP_FAILED_PAIRS " ORDER BY changed_ms DESC, pairs.id DESC LIMIT ?1";
 constexpr const char* kCountFailed = "SELECT count(*) FROM pairs " LOCKSTEP_FAILED_PAIRS;
 #undef LOCKSTEP_FAILED_PAIRS
-#undef LOCKSTEP_PAIR_COLUMNS
+
+/// What PairReader::row() reads.
+std::string select_pairs(std::int64_t version, std::string_view condition) {
+    return fmt::format(
+        "SELECT item_key, step, state, generation, attempt, pair_attempts, item, definitions.text, request, outputs, reason, "
+        "run_id, begun_ms, changed_ms, parked_from, phase_begun_ms, not_before_ms, owes_steps, {} "
+        "FROM pairs JOIN definitions ON definitions.id = definition_id {}",
+        version < kPairsKeepTheirDate ? "''" : "run_date", condition);
+}
 
 constexpr std::string_view kMarkDecision = "UPDATE decisions SET applied_ms = ?2, outcome = ?3 WHERE id = ?1";
 
@@ -105,7 +108,7 @@ Result<void> PairWriter::put(const Pair& pair) {
     put_pair_.bind(8, pair.item).bind(9, *definition).bind(10, pair.request).bind(11, pair.outputs).bind(12, pair.reason);
     put_pair_.bind(13, pair.run_id).bind(14, pair.begun_ms).bind(15, pair.changed_ms);
     put_pair_.bind(16, to_string(pair.parked_from)).bind(17, pair.phase_begun_ms).bind(18, pair.not_before_ms);
-    put_pair_.bind(19, pair.owes_steps ? 1 : 0);
+    put_pair_.bind(19, pair.owes_steps ? 1 : 0).bind(20, pair.run_date);
     return db_->finish(put_pair_, "writing a pair");
 }
 
@@ -137,10 +140,15 @@ Result<PairReader> PairReader::create(SqliteDb& db) {
     const auto columns = decision_columns(db);
     if (!columns) return std::unexpected(columns.error());
     const std::string decisions = fmt::format("SELECT {} FROM decisions WHERE applied_ms IS NULL ORDER BY id", *columns);
-    for (const auto& [statement, sql] :
+    if (auto prepared = prepare_into(db, reader.decisions_, decisions); !prepared)
+        return std::unexpected(std::move(prepared.error()));
+    const auto version = db.number("PRAGMA user_version", "reading its header");
+    if (!version) return std::unexpected(version.error());
+    for (const auto& [statement, condition] :
          {std::pair{&reader.find_, kFind}, std::pair{&reader.of_item_, kOfItem}, std::pair{&reader.unfinished_, kUnfinished},
-          std::pair{&reader.failed_, kFailed}, std::pair{&reader.decisions_, std::string_view(decisions)}}) {
-        if (auto prepared = prepare_into(db, *statement, sql); !prepared) return std::unexpected(std::move(prepared.error()));
+          std::pair{&reader.failed_, kFailed}}) {
+        if (auto prepared = prepare_into(db, *statement, select_pairs(*version, condition)); !prepared)
+            return std::unexpected(std::move(prepared.error()));
     }
     return reader;
 }
@@ -173,6 +181,7 @@ Result<Pair> PairReader::row(const Statement& statement) const {
     pair.phase_begun_ms = statement.integer(15);
     pair.not_before_ms = statement.integer(16);
     pair.owes_steps = statement.integer(17) != 0;
+    pair.run_date = statement.text(18);
     return pair;
 }
 

@@ -85,8 +85,9 @@ class PairReader {
 
 /// The version from which on a decision has a definition.
 inline constexpr std::int64_t kDecisionsRedefine = 7;
-/// The version from which on a decision says where the pair stood.
+/// The version from which on a decision says where the pair stood, and a pair on which date it was begun.
 inline constexpr std::int64_t kDecisionsSaw = 8;
+inline constexpr std::int64_t kPairsKeepTheirDate = 8;
 /// What decision_row() reads, kDecisionColumnCount of them from the first column on, in a journal of any readable version.
 Result<std::string> decision_columns(SqliteDb& db);
 inline constexpr int kDecisionColumnCount = 9;

@@ -98,7 +98,9 @@ ALTER TABLE runs ADD COLUMN newest_begun_ms INTEGER NOT NULL DEFAULT 0;
 UPDATE runs SET newest_begun_ms = started_ms;
 )sql";
 
-constexpr const char* kVersion8 = "ALTER TABLE decisions ADD COLUMN seen TEXT NOT NULL DEFAULT '';";
+constexpr const char* kVersion8 =
+    "ALTER TABLE decisions ADD COLUMN seen TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE pairs ADD COLUMN run_date TEXT NOT NULL DEFAULT '';";
 
 constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6, kVersion7, kVersion8};
 

@@ -100,6 +100,7 @@ class Messenger {
         scope_.params = &story.job.params;
         scope_.run_id = story.run_id;
         scope_.run_date = story.run_date;
+        scope_.made_by = story.run_id;
         scope_.secret = [&secrets](std::string_view name) { return secrets.resolve(name); };
     }
 

@@ -39,6 +39,7 @@ Result<PairEnd> PairExecutor::execute(const StepSpec& step, const std::string& i
     pair->item = to_text(inputs);
     pair->definition = step.definition;
     pair->run_id = pass_.run_id;
+    pair->run_date = pass_.run_date;
     const PairTask task{*pair, step, inputs, terms, outputs};
     keys_ = {};
     const Outcome ended = begin(task);
@@ -52,7 +53,7 @@ Result<PairEnd> PairExecutor::execute(const StepSpec& step, const std::string& i
 Result<PairEnd> PairExecutor::resume(Pair pair, const StepSpec& step, const Json& inputs, const PairTerms& terms,
                                      StepOutputs& outputs) {
     recall_outputs(pair, outputs);
-    pair.run_id = pass_.run_id;
+    if (pair.run_date.empty()) pair.run_date = pass_.run_date;
     ++pair.pair_attempts;
     keys_ = {};
     return advance({pair, step, inputs, terms, outputs});
@@ -193,6 +194,9 @@ const std::string& PairExecutor::key_of(const PairTask& task, PhaseName name) {
 
 Scope PairExecutor::scope_of(const PairTask& task, PhaseName name) {
     Scope scope = pass_.base_scope(task.terms);
+    // What a dead run sent is asked for, and gone on with, by the names that it was sent under.
+    scope.run_id = task.pair.run_id;
+    scope.run_date = task.pair.run_date;
     scope.inputs = &task.inputs;
     scope.item_key = task.pair.item_key;
     scope.outputs = &task.outputs;

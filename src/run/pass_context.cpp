@@ -7,6 +7,7 @@ Scope PassContext::base_scope(const Json& params, const SecretStore& store) cons
     scope.params = &params;
     scope.run_id = run_id;
     scope.run_date = run_date;
+    scope.made_by = run_id;
     scope.secret = [&store](std::string_view name) { return store.resolve(name); };
     return scope;
 }

@@ -127,8 +127,8 @@ Result<PairEnd> Recovery::resume(const Pair& pair, const Json& inputs, Workbench
     const StepSpec* now = pass_.job.step(pair.step);
     log::write(log::Level::warning,
                fmt::format(
-                   "{}: {} was left {} by run {}{}: settled first{}", printable(pair.item_key), pair.step,
-                   to_string(pair.state), pair.run_id, is_in_doubt(pair.state) ? ", whether that took effect is not known" : "",
+                   "{}: {} of run {} was left {}{}: settled first{}", printable(pair.item_key), pair.step,
+                   pair.run_id, to_string(pair.state), is_in_doubt(pair.state) ? ", whether that took effect is not known" : "",
                    now != nullptr && now->definition == pair.definition ? "" : ", under the definition that it began with"),
                {{"item", pair.item_key}, {"step", pair.step}, {"outcome", to_string(pair.state)}});
     StepOutputs outputs;

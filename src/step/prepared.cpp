@@ -81,8 +81,7 @@ Result<PreparedCommand> prepare_command(const Json& command, const Scope& scope)
     auto environment = named_values(command, "env", std::string_view("\0", 1), scope);
     if (!environment) return std::unexpected(std::move(environment.error()));
     prepared.environment = std::move(*environment);
-    prepared.environment.emplace_back(kRunIdVariable,
-                                      enclosing_runs_with(scope.run_id));  // the run that does it, not the one that planned it
+    prepared.environment.emplace_back(kRunIdVariable, enclosing_runs_with(scope.made_by));
     return prepared;
 }
 

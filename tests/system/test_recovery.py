@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import sqlite3
 import unittest
 
 from processes import command_line_of
@@ -58,6 +59,30 @@ class KilledInThePair(RecoveryTest):
             self.assertIn("parked 1", result.err)
         self.assertEqual(self.effects(), ["first i2"])
         self.assertEqual(self.state_of("i1"), "parked")
+
+    def test_it_is_asked_for_and_ends_by_the_run_and_date_that_it_began_with(self):
+        ask = {"command": ["grep", "-qx", "first {$run.id} {$run.date}", "effects.log"], "applied": "$exitStatus == 0",
+               "absent": "$exitStatus == 1", "settle": "10ms", "timeout": "20s"}
+        script = 'echo "$*" >>effects.log; test "$(cat "$1.mode")" != after || { touch "$1.reached"; exec sleep 60; }'
+        words = ("/bin/sh", "-c", script, "sh")
+        job = self.job(steps=[{"step": "pay",
+                               "first": self.command(*words, "first", "{$run.id}", "{$run.date}", in_doubt=["probe"], probe=ask),
+                               "second": self.command(*words, "second", "{$run.id}", "{$run.date}")}])
+        self.kill_in("first", "after", job)
+        [sent] = self.effects()
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.effects(), [sent, sent.replace("first", "second")])
+        # What is begun goes by its own, as ever.
+        (self.root / "items.ndjson").write_text('{"id": "i2"}\n')
+        self.kill_in("first", "after", job)
+        yesterday = "2001-02-03"
+        with sqlite3.connect(self.state / "pay.sqlite3") as database:
+            database.execute("UPDATE pairs SET run_date = ? WHERE item_key = 'i2'", (yesterday,))
+        text = (self.root / "effects.log").read_text()
+        (self.root / "effects.log").write_text(text[:-len("2026-12-01\n")] + yesterday + "\n")
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual([line.split()[-1] for line in self.effects()[2:]], [yesterday, yesterday])
+        self.assertNotEqual(self.effects()[2].split()[1], sent.split()[1])
 
     def test_it_ends_under_the_definition_that_it_began_with(self):
         job = self.job(params={"to": "north"}, steps=[{

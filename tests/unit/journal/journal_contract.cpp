@@ -38,6 +38,7 @@ void check_same(const Pair& got, const Pair& want) {
     CHECK(got.outputs == want.outputs);
     CHECK(got.reason == want.reason);
     CHECK(got.run_id == want.run_id);
+    CHECK(got.run_date == want.run_date);
     CHECK(got.begun_ms == want.begun_ms);
     CHECK(got.changed_ms == want.changed_ms);
 }
@@ -176,6 +177,7 @@ Pair sample_pair(const std::string& item_key, PairState state) {
     pair.outputs = R"({"first":{"rid":7}})";
     pair.reason = "201";
     pair.run_id = "r1";
+    pair.run_date = "2026-11-23";
     pair.begun_ms = 1'700'000'000'000;
     pair.changed_ms = 1'700'000'000'001;
     return pair;

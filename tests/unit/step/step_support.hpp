@@ -138,7 +138,7 @@ struct Bench {
     }
 
     Json inputs = json_of(R"({"orderId": "o 17", "qty": 3, "price": 1.10, "none": null})");
-    Scope scope{.inputs = &inputs, .run_id = "run-1", .idempotency_key = "key-1", .item_key = "north/o17"};
+    Scope scope{.inputs = &inputs, .made_by = "run-1", .idempotency_key = "key-1", .item_key = "north/o17"};
     RememberingHost host;
     Workbench work;
 };
