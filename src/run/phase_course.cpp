@@ -43,7 +43,7 @@ PhaseCourse::PhaseCourse(PassContext& pass, Workbench& bench, const PairTask& ta
 
 Result<PhaseResult> PhaseCourse::run() {
     const bool begun_before = pair_.state == begun_state(name_);
-    const auto request = this->request();
+    auto request = this->request();
     if (!request) {
         if (!begun_before) pair_.request.clear();  // that of an earlier phase
         result_.may_be_made_later = may_be_made_later(request.error());
@@ -93,12 +93,16 @@ Result<PhaseCourse::Next> PhaseCourse::take_up() {
     return settle(unknown);
 }
 
-Result<Attempt> PhaseCourse::attempt(const RenderedRequest& request) {
+Result<Attempt> PhaseCourse::attempt(RenderedRequest& request) {
     if (!pass_.lock.still_ours()) return std::unexpected(lock_lost(pass_.lock));
     ++attempts_;
     ++pair_.attempt;
-    // What was turned away before has left nothing there: the API's memory of the key begins with what may take effect.
-    if (!doubtful_) pair_.phase_begun_ms = wall_now_ms();
+    if (!doubtful_) {
+        // What was turned away before has left nothing there: the API's memory of the key begins with what may take effect.
+        pair_.phase_begun_ms = wall_now_ms();
+        // A file may have been mended since; what is sent now is what a resend must be like.
+        if (note_files(request.json)) pair_.request = to_text(request.json);
+    }
     pair_.reason.clear();
     if (auto written = write(begun_state(name_), Durability::synced); !written) return std::unexpected(written.error());
     attempt_started_ = monotonic_now();
@@ -159,7 +163,12 @@ Result<PhaseCourse::Next> PhaseCourse::settle(const Attempt& attempt) {
                 break;
             case InDoubtPolicy::resend:
                 not_resent_ = why_no_resend();
-                if (not_resent_.empty()) return pause_and_retry(attempt);
+                if (not_resent_.empty()) {
+                    const Next next = pause_and_retry(attempt);
+                    if (next == Next::end) return next;
+                    not_resent_ = why_no_resend();  // the pause may have been a long one
+                    if (not_resent_.empty()) return next;
+                }
                 break;
             case InDoubtPolicy::park: return in_doubt_or_parked(attempt.reason);
         }
@@ -207,6 +216,7 @@ PhaseCourse::Probed PhaseCourse::probe_until_settled() {
         if (left <= Millis{0}) return Probed::out_of_time;
         ProbeOutcome outcome = probe(spec, scope_, left, bench_);
         say(log::Level::debug, "probe: " + outcome.reason, "probed", attempt_started_);
+        if (attempts_ == 0) result_.not_connected = outcome.not_connected;
         if (pass_.stop.cut.fired()) return Probed::cut;
         switch (outcome.answer) {
             case ProbeOutcome::Answer::applied: result_.outputs = std::move(outcome.outputs); return Probed::applied;

@@ -28,7 +28,7 @@ struct PhaseResult {
     PhaseEnd end = PhaseEnd::in_doubt;
     std::string reason;
     Json outputs = Json::object();
-    bool not_connected = false;           ///< no attempt of this pass found anybody to talk to
+    bool not_connected = false;           ///< no attempt of this pass, or where it made none no probe, found anybody to talk to
     std::optional<Millis> retry_after{};  ///< what the last answer asked for, where it brought no end
     bool may_be_made_later = false;       ///< no request could be made, and the item is not to blame
 };
@@ -54,7 +54,7 @@ class PhaseCourse {
     Result<RenderedRequest> request();
     Result<Next> take_up();
 
-    Result<Attempt> attempt(const RenderedRequest& request);
+    Result<Attempt> attempt(RenderedRequest& request);
     Result<Next> judge(const Attempt& attempt);
     Result<Next> settle(const Attempt& attempt);
     Probed probe_until_settled();

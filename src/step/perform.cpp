@@ -141,6 +141,7 @@ bool is_plain_answer(const Answer& answer) {
 ProbeOutcome judge_probe(const ProbeSpec& spec, const ActionEnd& end, const Scope& scope) {
     ProbeOutcome outcome;
     outcome.reason = end.reason();
+    outcome.not_connected = end.not_connected;
     if (!end.answered) return outcome;
     const bool looks = looks_at_stdout(spec.outputs) || looks_at_stdout(spec.applied) || looks_at_stdout(spec.absent);
     if (end.answer.body_was_longer && looks) {

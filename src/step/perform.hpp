@@ -29,6 +29,7 @@ struct ProbeOutcome {
     enum class Answer { applied, absent, unclear } answer = Answer::unclear;
     Json outputs = Json::object();
     std::string reason;
+    bool not_connected = false;  ///< there was no connection at all
 };
 /// @param left  what is left of the phase's deadline: the probe gets no more than that, or its own timeout
 ProbeOutcome probe(const ProbeSpec& probe, const Scope& scope, Millis left, Workbench& bench);

@@ -8,7 +8,6 @@
 
 #include "base/text.hpp"
 #include "step/request.hpp"
-#include "step/sent_files.hpp"
 
 namespace lockstep {
 
@@ -224,7 +223,6 @@ Result<Json> Renderer::http(const HttpSpec& spec, const std::optional<Idempotenc
     if (idempotency) headers->push(named(idempotency->header, as_template(scope_.idempotency_key)));
     if (auto done = body(spec, request, *headers); !done) return std::unexpected(std::move(done.error()));
     request.set("headers", std::move(*headers));
-    note_files(request);
     if (!spec.proxy.empty()) request.set("proxy", Json::of_string(spec.proxy));
     if (!idempotency && !spec.method_is_idempotent()) request.set("freshConnection", Json::of_boolean(true));
     Json result = Json::object();

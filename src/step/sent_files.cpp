@@ -30,10 +30,16 @@ std::string state_of(const std::string& path) {
 
 }  // namespace
 
-void note_files(Json& http) {
+bool note_files(Json& request) {
+    const Json* http = request.find("http");
+    if (http == nullptr) return false;
     Json states = Json::object();
-    for (const std::string& path : paths_in(http)) states.set(path, Json::of_string(state_of(path)));
-    if (!states.members.empty()) http.set("files", std::move(states));
+    for (const std::string& path : paths_in(*http)) states.set(path, Json::of_string(state_of(path)));
+    if (states.members.empty()) return false;
+    Json noted = *http;
+    noted.set("files", std::move(states));
+    request.set("http", std::move(noted));
+    return true;
 }
 
 std::optional<std::string> changed_file(const Json& request) {

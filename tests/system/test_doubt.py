@@ -122,6 +122,19 @@ class ALongOutage(DoubtTest):
         self.assertEqual(result.status, 0, result.err)
         self.assertEqual(len(api.calls), 1)
 
+    def test_while_only_a_probe_is_asked_that_reaches_nobody_no_pass_counts_either(self):
+        api = Api(self, lambda number, _: 500)
+        gone = Api(self, lambda number, _: 500)
+        gone.stop()
+        probe = {"http": {"method": "GET", "url": gone.url}, "applied": "$statusCode == 200", "settle": "1ms", "timeout": "20s"}
+        job = self.job(self.phase(api.url, inDoubt=["probe", "park"], probe=probe, retry={"maxAttempts": 1}), maxPairAttempts=2)
+        for _ in range(5):
+            result = self.run_job(job)
+            self.assertIn("first is in doubt: 500", result.err)
+        with sqlite3.connect(self.state / "pay.sqlite3") as database:
+            self.assertEqual(database.execute("SELECT pair_attempts FROM pairs").fetchall(), [(1,)], "the pass that sent it")
+        self.assertEqual(len(api.calls), 1)
+
     def test_one_that_may_have_brought_the_api_down_is_not_sent_for_ever(self):
         place = (own_address(), 9001)
         sent = []
@@ -305,6 +318,29 @@ class AFileHasChanged(DoubtTest):
                 self.assertIn("is parked", result.err)
                 self.assertIn(f"not sent again: {label} is not what it was when it was sent", result.err)
                 self.assertEqual(len(api.calls), 2)
+
+
+    def written_anew_in_the_pause_after(self, status):
+        """The first call is answered so; the second 500, the third 201."""
+        api = Api(self, lambda number, _: {1: status, 2: 500}.get(number, 201))
+        label = self.root / "label.pdf"
+        label.write_text("%PDF one")
+        http = {"method": "POST", "url": api.url, "bodyFile": "label.pdf"}
+        retry = {"maxAttempts": 3, "initialInterval": "3s", "backoffRate": 1, "jitter": "none"}
+        job = self.job({"http": http, "timeout": "20s", "idempotencyKey": {}, "deadline": "60s", "retry": retry})
+        run = self.start_lockstep("run", job, "--state-dir", self.state)
+        run.says("again in")
+        label.write_text("%PDF two!")
+        return run.wait(), run.err(), [call["body"] for call in api.calls]
+
+    def test_one_that_is_written_anew_in_the_pause_before_the_resend_is_not_sent(self):
+        status, said, sent = self.written_anew_in_the_pause_after(500)
+        self.assertEqual((status, sent), (1, [b"%PDF one"]), said)
+        self.assertIn(f"not sent again: {self.root}/label.pdf is not what it was when it was sent", said)
+
+    def test_one_that_is_mended_before_it_is_sent_at_all_is_what_it_was_when_it_was_sent(self):
+        status, said, sent = self.written_anew_in_the_pause_after(429)
+        self.assertEqual((status, sent), (0, [b"%PDF one", b"%PDF two!", b"%PDF two!"]), said)
 
 
 class AFileIsGone(DoubtTest):
