@@ -17,22 +17,31 @@ constexpr std::string_view kDoing = "forgetting what is old";
 constexpr std::int64_t kBatch = 1000;
 constexpr int kBatchesToCheckpoint = 20;
 
-/// Of one pass. More than this waits for the next day's, for nobody is to wait long for a pass.
+/// Of one pass. More than this waits for the next one, for nobody is to wait long for a pass.
 constexpr int kMostBatches = 300;
+
+/// Beyond kMostPasses, before they are cut down to it: not at every pass.
+constexpr std::int64_t kPassesTooMany = kMostPasses / 10;
 
 class Pruning {
   public:
     Pruning(SqliteDb& db, const PruneRules& rules) : db_(db), rules_(rules), now_(wall_now_ms()) {}
 
     Result<void> run() {
-        const auto last = db_.number("SELECT ended_ms FROM passes ORDER BY id DESC LIMIT 1", kDoing);
+        const auto last = db_.number("SELECT at_ms FROM pruned", kDoing);
         if (!last) return std::unexpected(last.error());
+        const auto passes =
+            db_.number("SELECT (SELECT max(id) FROM passes) - (SELECT min(id) FROM passes)", kDoing);  // two looks, no scan
+        if (!passes) return std::unexpected(passes.error());
         const bool new_day = day(*last) != day(now_);
         if (rules_.forget_items && (new_day || *rules_.forget_items < kDay)) {
             if (auto gone = forget_items(); !gone) return gone;
         }
-        if (new_day || rules_.keep_history < kDay) return forget_history();
-        return {};
+        if (new_day || rules_.keep_history < kDay || *passes > kMostPasses + kPassesTooMany) {
+            if (auto gone = forget_history(); !gone) return gone;
+        }
+        if (!new_day || batches_ == kMostBatches) return {};
+        return db_.run(fmt::format("UPDATE pruned SET at_ms = {}", now_).c_str(), kDoing);
     }
 
   private:
@@ -40,7 +49,12 @@ class Pruning {
 
     static std::int64_t day(std::int64_t wall_ms) { return wall_ms / kDay.count(); }
 
-    Result<void> forget_items() { return remove_items(now_ - rules_.forget_items->count(), "1"); }
+    /// One that is done in some steps and not in others has not ended: it is tried again whenever it is listed.
+    Result<void> forget_items() {
+        return remove_items(now_ - rules_.forget_items->count(),
+                            "NOT EXISTS (SELECT 1 FROM pairs AS other WHERE other.item_key = pairs.item_key AND "
+                            "(other.state = 'done') <> (pairs.state = 'done'))");
+    }
 
     Result<void> forget_history() {
         const auto oldest = oldest_to_keep();

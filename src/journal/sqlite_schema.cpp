@@ -100,7 +100,9 @@ UPDATE runs SET newest_begun_ms = started_ms;
 
 constexpr const char* kVersion8 =
     "ALTER TABLE decisions ADD COLUMN seen TEXT NOT NULL DEFAULT '';"
-    "ALTER TABLE pairs ADD COLUMN run_date TEXT NOT NULL DEFAULT '';";
+    "ALTER TABLE pairs ADD COLUMN run_date TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE pruned (at_ms INTEGER NOT NULL) STRICT;"
+    "INSERT INTO pruned VALUES (0);";
 
 constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6, kVersion7, kVersion8};
 

@@ -5,7 +5,7 @@ import sqlite3
 
 # What leads from a version back to the one before it.
 BACK = {
-    8: ("ALTER TABLE decisions DROP COLUMN seen", "ALTER TABLE pairs DROP COLUMN run_date"),
+    8: ("ALTER TABLE decisions DROP COLUMN seen", "ALTER TABLE pairs DROP COLUMN run_date", "DROP TABLE pruned"),
     7: ("ALTER TABLE runs DROP COLUMN newest_pass", "ALTER TABLE runs DROP COLUMN newest_begun_ms",
         "ALTER TABLE decisions DROP COLUMN definition"),
     6: ("DROP INDEX failed_pairs", "ALTER TABLE runs DROP COLUMN job"),

@@ -20,6 +20,17 @@ constexpr std::int64_t kDay = 24 * 3'600'000LL;
 
 std::int64_t days_ago(std::int64_t days) { return wall_now_ms() - days * kDay; }
 
+/// Of a run that began so long ago.
+std::string once_key(std::int64_t days, const std::string& pass = "1") {
+    const std::chrono::sys_time<std::chrono::milliseconds> began{std::chrono::milliseconds{days_ago(days)}};
+    const auto day = std::chrono::floor<std::chrono::days>(began);
+    const std::chrono::year_month_day date{day};
+    char text[64];
+    std::snprintf(text, sizeof text, "%04d%02u%02uT000000Z-7f3a9c21/%s", static_cast<int>(date.year()),
+                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), pass.c_str());
+    return text;
+}
+
 class Pruned {
   public:
     Pruned() { open_sqlite_journal(options()).value(); }
@@ -56,6 +67,29 @@ class Pruned {
         REQUIRE(writer.put(pair));
     }
 
+    void another_day() { run("UPDATE pruned SET at_ms = at_ms - " + std::to_string(kDay)); }
+
+    /// So many passes that ended so long ago, and as many pairs of theirs.
+    void add_passes(int number, std::int64_t days, bool pairs = false) {
+        const std::string at = std::to_string(days_ago(days));
+        const std::string numbers =
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " + std::to_string(number) + ") ";
+        run(numbers +
+            "INSERT INTO passes (run_id, pass, begun_ms, ended_ms, done, failed, parked, left_over, skipped, open, "
+            "ended_because) "
+            "SELECT 'r', i, " +
+            at + " + i, " + at + " + i, 0, 0, 0, 0, 0, 0, 'all items done' FROM n");
+        if (!pairs) return;
+        const std::string key = once_key(days);
+        add_pair(key, PairState::done, days);
+        run(numbers +
+            "INSERT INTO pairs (item_key, step, state, unfinished, generation, attempt, pair_attempts, item, definition_id, "
+            "request, outputs, reason, run_id, begun_ms, changed_ms) SELECT item_key || i, step, state, unfinished, "
+            "generation, "
+            "attempt, pair_attempts, item, definition_id, request, outputs, reason, run_id, begun_ms, changed_ms FROM pairs, "
+            "n");
+    }
+
     void prune(const PruneRules& rules) {
         auto opened = options();
         opened.prune = rules;
@@ -80,17 +114,6 @@ class Pruned {
     TemporaryDirectory directory_;
 };
 
-/// Of a run that began so long ago.
-std::string once_key(std::int64_t days, const std::string& pass = "1") {
-    const std::chrono::sys_time<std::chrono::milliseconds> began{std::chrono::milliseconds{days_ago(days)}};
-    const auto day = std::chrono::floor<std::chrono::days>(began);
-    const std::chrono::year_month_day date{day};
-    char text[64];
-    std::snprintf(text, sizeof text, "%04d%02u%02uT000000Z-7f3a9c21/%s", static_cast<int>(date.year()),
-                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), pass.c_str());
-    return text;
-}
-
 constexpr PruneRules kThirtyDays{.keep_history = std::chrono::hours{24 * 30}, .items_come_once = false, .forget_items = {}};
 
 TEST_CASE("old passes and their runs are forgotten, young ones kept", "[prune]") {
@@ -106,15 +129,21 @@ TEST_CASE("old passes and their runs are forgotten, young ones kept", "[prune]")
 
 TEST_CASE("old things are forgotten once a day, not at every pass", "[prune]") {
     Pruned journal;
-    journal.add_pass(days_ago(40), "old");
-    journal.add_pass(wall_now_ms(), "today");
+    journal.add_pass(days_ago(50), "older");
     journal.prune(kThirtyDays);
-    CHECK(journal.count("passes") == 2);
+    CHECK(journal.count("passes") == 0);
+    journal.add_pass(days_ago(40), "old");
+    journal.prune(kThirtyDays);
+    CHECK(journal.count("passes") == 1);
+    journal.another_day();
+    journal.prune(kThirtyDays);
+    CHECK(journal.count("passes") == 0);
 }
 
 TEST_CASE("what is kept for less than a day is forgotten at every pass", "[prune]") {
     Pruned journal;
     PruneRules rules = kThirtyDays;
+    journal.prune(rules);
     journal.add_pass(days_ago(40), "old");
     journal.add_pass(wall_now_ms() - 2000, "today");
     journal.add_pair("a", PairState::done, 1);
@@ -190,7 +219,7 @@ TEST_CASE("a step that is done is not forgotten while another of its item has no
     journal.add_pair("parked", PairState::parked, 200);
     journal.add_pair(once, PairState::parked, 200);
     journal.add_pair("young", PairState::first_not_applied, 1);
-    journal.add_pair("old", PairState::first_refused, 200);
+    journal.add_pair("old", PairState::done, 200);
     journal.prune(rules);
     for (const std::string& key : {std::string("parked"), std::string("young"), once})
         CHECK(journal.count("pairs WHERE item_key = '" + key + "'") == 2);
@@ -221,17 +250,50 @@ TEST_CASE("decisions are kept as long as passes, and for ever while they wait", 
     CHECK(journal.count("decisions WHERE item_key = 'a'") == 0);
 }
 
-TEST_CASE("a great number of passes is cut down, a bounded part of it each day", "[prune]") {
+TEST_CASE("an item of which one step is done and another is not has not ended, however long ago that was", "[prune]") {
     Pruned journal;
-    const std::string young = std::to_string(days_ago(2));
+    PruneRules rules = kThirtyDays;
+    rules.forget_items = std::chrono::hours{1};
+    for (const PairState state : {PairState::first_refused, PairState::compensated, PairState::first_not_applied}) {
+        const std::string key(to_string(state));
+        journal.add_pair(key, PairState::done, 400, false, "pack");
+        journal.add_pair(key, state, 400);
+        journal.add_pair("only-" + key, state, 400);
+    }
+    journal.add_pair("done", PairState::done, 400, false, "pack");
+    journal.add_pair("done", PairState::done, 400);
+    journal.prune(rules);
+    CHECK(journal.count("pairs") == 6);
+    CHECK(journal.count("pairs WHERE item_key LIKE 'only-%' OR item_key = 'done'") == 0);
+}
+
+TEST_CASE("a great number of passes is cut down, whenever there are too many of them", "[prune]") {
+    Pruned journal;
     journal.add_pass(days_ago(3), "r");
-    journal.run(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 105000) INSERT INTO passes (run_id, "
-        "pass, begun_ms, ended_ms, done, failed, parked, left_over, skipped, open, ended_because) SELECT 'r', i, " +
-        young + " + i, " + young + " + i, 0, 0, 0, 0, 0, 0, 'all items done' FROM n");
+    journal.add_passes(105'000, 2);
     journal.prune(kThirtyDays);
     CHECK(journal.count("passes") == kMostPasses + 1);
     CHECK(journal.count("passes WHERE pass = 105000") == 1);
+    journal.add_passes(5'000, 1);
+    journal.prune(kThirtyDays);
+    CHECK(journal.count("passes") == kMostPasses + 5'001);
+    journal.add_passes(6'000, 1);
+    journal.prune(kThirtyDays);
+    CHECK(journal.count("passes") == kMostPasses + 1);
+}
+
+TEST_CASE("what is too much for one pass is forgotten in those that follow, the same day", "[prune]") {
+    Pruned journal;
+    journal.add_pass(days_ago(400), "r");
+    journal.add_passes(200'000, 40, true);
+    PruneRules rules = kThirtyDays;
+    rules.items_come_once = true;
+    journal.prune(rules);
+    const auto left = journal.count("passes") + journal.count("pairs");
+    CHECK(left > 0);
+    CHECK(left < 200'000);
+    journal.prune(rules);
+    CHECK(journal.count("passes") + journal.count("pairs") == 0);
 }
 
 }  // namespace
