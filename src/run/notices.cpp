@@ -140,7 +140,7 @@ class Messenger {
 
 bool has_new_trouble(const PassResult& result) {
     const PassTotals& totals = result.totals;
-    return result.error || totals.failed + totals.parked + totals.open > result.told_before ||
+    return result.error || totals.failed + totals.parked + totals.open > result.told_before + result.not_reached ||
            (result.status != ExitStatus::ok && result.status != ExitStatus::some_failed);
 }
 

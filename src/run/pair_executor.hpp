@@ -24,6 +24,7 @@ enum class PairEnd {
     cut,           ///< cut in the middle, in doubt
     waits,         ///< it failed before, and is not tried again yet
     waits_open,    ///< it is half done since an earlier pass, and is not tried again yet
+    not_reached,   ///< it is half done since an earlier pass, and this one ended before its turn
 };
 
 /// Outputs that the journal has of a pair's phases.

@@ -22,12 +22,25 @@ bool can_be_counted(const std::optional<ItemsSpec>& items) {
     return std::holds_alternative<ItemsSpec::Csv>(items->source);
 }
 
+/// In this pass.
+bool is_tried(PairEnd end) {
+    switch (end) {
+        case PairEnd::skipped:
+        case PairEnd::left:
+        case PairEnd::waits:
+        case PairEnd::waits_open:
+        case PairEnd::not_reached:
+        case PairEnd::still_parked: return false;
+        default: return true;
+    }
+}
+
 }  // namespace
 
 PassResult Pass::run() {
     settle_unfinished();
     Workbench bench = make_bench(0);  // the source of the items uses it as long as there are any
-    if (context_.may_begin()) go_through_items(bench);
+    context_.may_begin() ? go_through_items(bench) : leave_items(bench);
     const PassResult& result = tally_.result();
     if (result.error) tally_.count_cut(context_.journal);
     conclude();
@@ -45,11 +58,16 @@ void Pass::go_through_items(Workbench& bench) {
         return end_with(ExitStatus::try_again, "stopped");
     }
     told_records_.emplace(context_.journal);
+    found_nobody_ = 0;
     on_workers(std::numeric_limits<std::size_t>::max(), [this](std::size_t worker) { carry_out_items(worker); });
     if (!only_) told_records_->keep(exhausted_);
     count_what_is_left();
-    if (exhausted_) tally_.count_left(asked_for_.size());
-    if (!exhausted_ && !only_) tally_.more_may_be_left();
+}
+
+/// The end came before the first of them.
+void Pass::leave_items(Workbench& bench) {
+    if (!only_ && can_be_counted(context_.job.items) && !open_source(bench)) return tally_.more_may_be_left();
+    count_what_is_left();
 }
 
 Result<void> Pass::open_source(Workbench& bench) {
@@ -63,10 +81,10 @@ Result<void> Pass::open_source(Workbench& bench) {
 }
 
 void Pass::conclude() {
-    const PassTotals& totals = tally_.result().totals;
-    tally_.judge_items();
-    if (context_.stop.requested.fired() && (totals.left > 0 || !exhausted_))
+    const PassResult& result = tally_.result();
+    if (context_.stop.requested.fired() && (result.totals.left > 0 || result.not_reached > 0 || !exhausted_))
         end_with(ExitStatus::try_again, "stopped with work left");
+    tally_.judge_items();
     if (only_ && !only_found_ && exhausted_) {
         end_with(Error{Failure::items, "no item has the key \"" + printable(*only_) + "\""});
     }
@@ -89,7 +107,9 @@ void Pass::settle_unfinished() {
             }
             only_found_ = only_found_ || item->key == only_;
             tally_.count_earlier(settled->end, item->key, settled->nothing_left);
-            look_at(settled->end, settled->found_nobody);
+            look_at(settled->end);
+            if (!nobody_answers(settled->end, settled->found_nobody)) continue;
+            only_ ? recovery.leave_the_rest() : end_as_nobody_answers();  // the one that is wanted has its turn
         }
     });
     asked_for_ = recovery.take_asked_for();
@@ -186,14 +206,15 @@ void Pass::carry_out(const Item& item, Workbench& bench) {
     const std::lock_guard guard(mutex_);
     tally_.count(*end, item.key);
     if (*end == PairEnd::failed || *end == PairEnd::parked || *end == PairEnd::open) count_failure();
-    look_at(*end, course.found_nobody());
+    look_at(*end);
+    if (nobody_answers(*end, course.found_nobody())) end_as_nobody_answers();
 }
 
 /// An item has ended. With mutex_ held.
-void Pass::look_at(PairEnd end, bool found_nobody) {
-    if (end != PairEnd::left && end != PairEnd::skipped) context_.activity.item_ended(end == PairEnd::done);
+void Pass::look_at(PairEnd end) {
+    if (end != PairEnd::left && end != PairEnd::skipped && end != PairEnd::not_reached)
+        context_.activity.item_ended(end == PairEnd::done);
     if (end == PairEnd::cut) end_with(ExitStatus::cut, "cut at the deadline");
-    watch_connections(end, found_nobody);
 }
 
 /// With mutex_ held. What was parked or open before this pass does not count: it must not keep other items from being done.
@@ -204,13 +225,16 @@ void Pass::count_failure() {
     end_with(ExitStatus::some_failed, "too many failures");
 }
 
-/// Where nobody answers, the other items would only spend their deadlines. With mutex_ held.
-void Pass::watch_connections(PairEnd end, bool found_nobody) {
+/// Item after item found nobody to talk to: the others would only spend their deadlines. With mutex_ held.
+bool Pass::nobody_answers(PairEnd end, bool found_nobody) {
     constexpr int kInARow = 5;
-    const bool waits = end == PairEnd::waits || end == PairEnd::waits_open || end == PairEnd::still_parked;
-    if (end == PairEnd::skipped || end == PairEnd::left || waits) return;
+    if (!is_tried(end)) return false;
     found_nobody_ = found_nobody ? found_nobody_ + 1 : 0;
-    if (found_nobody_ != std::max(kInARow, context_.job.max_concurrency)) return;
+    return found_nobody_ == std::max(kInARow, context_.job.max_concurrency);
+}
+
+/// With mutex_ held.
+void Pass::end_as_nobody_answers() {
     log::error("the last {} items found nobody to talk to: this pass ends here", found_nobody_);
     end_with(ExitStatus::some_failed, "nobody to talk to");
 }
@@ -228,19 +252,21 @@ void Pass::end_with(ExitStatus status, const std::string& because) {
 /// A stop ends the reading of items, too; what a file still holds is counted as long as that costs nobody any time.
 void Pass::count_what_is_left() {
     constexpr Millis kCountingTime{20};
-    if (exhausted_ || only_ || !can_be_counted(context_.job.items)) return;
+    const bool counts = !exhausted_ && !only_ && can_be_counted(context_.job.items);
     const MonotonicTime deadline = monotonic_now() + kCountingTime;
-    while (monotonic_now() < deadline) {
+    while (counts && monotonic_now() < deadline) {
         const auto next = items_->next();
         if (!next || !next->has_value()) {
             exhausted_ = next.has_value();
-            return;
+            break;
         }
         const Item* item = std::get_if<Item>(&**next);
         if (item != nullptr) asked_for_.erase(item->key);
         if (item == nullptr || tally_.is_counted_earlier(item->key)) continue;
         count_not_begun(item->key);
     }
+    if (exhausted_) tally_.count_left(asked_for_.size());
+    if (!exhausted_ && !only_) tally_.more_may_be_left();
 }
 
 /// With mutex_ held, or alone.

@@ -27,6 +27,7 @@ class Pass {
 
   private:
     void go_through_items(Workbench& bench);
+    void leave_items(Workbench& bench);
     Result<void> open_source(Workbench& bench);
     void conclude();
     void settle_unfinished();
@@ -36,10 +37,11 @@ class Pass {
     std::optional<Item> take_item();
     std::optional<Item> take_unlisted();
     void carry_out(const Item& item, Workbench& bench);
-    void look_at(PairEnd end, bool found_nobody);
+    void look_at(PairEnd end);
     void count_bad(const std::string& what);
     void count_failure();
-    void watch_connections(PairEnd end, bool found_nobody);
+    bool nobody_answers(PairEnd end, bool found_nobody);
+    void end_as_nobody_answers();
     void end_with(Error error);
     void end_with(ExitStatus status, const std::string& because);
     void count_what_is_left();

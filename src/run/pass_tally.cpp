@@ -26,6 +26,7 @@ std::string summary_text(const PassResult& result, Millis elapsed) {
     if (totals.skipped > 0) text += fmt::format("; {} done before", totals.skipped);
     if (totals.recovered > 0) text += fmt::format("; {} of an earlier run settled", totals.recovered);
     if (totals.open > 0) text += fmt::format("; {} half done", totals.open);
+    if (result.not_reached > 0) text += fmt::format(", {} of them not looked at", result.not_reached);
     if (result.not_tried > 0) {
         text += fmt::format("; {} not tried again yet (--only {} does it now)", result.not_tried,
                             shell_quoted_line(result.first_not_tried));
@@ -45,7 +46,7 @@ void remember(std::vector<std::string>& keys, const std::string& key) {
 
 bool may_be_half_done(PairEnd end) {
     return end == PairEnd::open || end == PairEnd::cut || end == PairEnd::waits || end == PairEnd::waits_open ||
-           end == PairEnd::still_parked;
+           end == PairEnd::still_parked || end == PairEnd::not_reached;
 }
 
 }  // namespace
@@ -70,6 +71,10 @@ void PassTally::count(PairEnd end, const std::string& item_key) {
             ++result_.told_before;
             if (result_.not_tried++ == 0) result_.first_not_tried = item_key;
             log::debug("{}: is not tried again yet", printable(item_key));
+            return;
+        case PairEnd::not_reached:
+            ++totals.open;
+            ++result_.not_reached;
             return;
         case PairEnd::still_parked:
             ++totals.parked;
@@ -126,9 +131,9 @@ void PassTally::count_cut(Journal& journal) {
 
 void PassTally::judge_items() {
     const PassTotals& totals = result_.totals;
-    const bool some_failed = totals.failed + totals.parked + totals.open > 0;
+    const bool some_failed = totals.failed + totals.parked + totals.open > result_.not_reached;
     if (some_failed) result_.status = graver(result_.status, ExitStatus::some_failed);
-    if ((some_failed || totals.left > 0) && result_.ended_because == kAllItemsDone)
+    if ((some_failed || totals.left + result_.not_reached > 0) && result_.ended_because == kAllItemsDone)
         result_.ended_because = "gone through all items";
 }
 

@@ -24,6 +24,7 @@ struct PassResult {
     std::int64_t told_before = 0;
     std::int64_t not_tried = 0;             ///< of the failed and half done: left alone until their back-off is over
     std::string first_not_tried;            ///< the key of one of them
+    std::int64_t not_reached = 0;           ///< of the half done: the end came before their turn
     std::vector<std::string> failed_items;  ///< of the first of those that no earlier pass told of: their keys; of a record
                                             ///< that is none, what was said
     std::vector<std::string> parked_items;  ///< of those parked by this pass, likewise
@@ -70,7 +71,8 @@ class PassTally {
     void end_with(ExitStatus status, const std::string& because) { result_.end_with(status, because); }
     void end_with(Error error) { result_.end_with(std::move(error)); }
 
-    /// At the end: an item that is not done makes the status and the reason other than those of a success.
+    /// At the end, behind whatever else ended it: an item that is not done makes the status and the reason other than those of
+    /// a success.
     void judge_items();
     /// At the end: one item was asked for, and that is no success that anybody waits for.
     void only_one_item() {

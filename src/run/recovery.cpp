@@ -41,6 +41,7 @@ Result<void> Recovery::find() {
     if (auto flushed = pass_.journal.flush(); !flushed) return flushed;
     items_ = by_item(std::move(*unfinished));
     std::erase_if(items_, [this](const Item& item) { return leave_to_source(item); });
+    std::ranges::stable_partition(items_, [this](const Item& item) { return item.key == pass_.only; });
     return {};
 }
 
@@ -53,7 +54,7 @@ Result<Recovery::Settled> Recovery::settle(const Item& item, Workbench& bench) {
     Settled settled;
     if (std::ranges::any_of(item.pairs, is_parked)) {
         settled.end = PairEnd::still_parked;
-    } else if (!pass_.may_begin()) {
+    } else if (!pass_.may_begin() || leaves_the_rest_) {
         settled.end = not_reached(item);
     } else {
         const auto end = go_on_with(item, bench, settled.found_nobody);
@@ -68,7 +69,7 @@ Result<Recovery::Settled> Recovery::settle(const Item& item, Workbench& bench) {
 
 PairEnd Recovery::not_reached(const Item& item) const {
     const auto backs_off = [this](const Pair& pair) { return is_open(pair.state) && pass_.waits(pair); };
-    return std::ranges::any_of(item.pairs, backs_off) ? PairEnd::waits_open : PairEnd::open;
+    return std::ranges::any_of(item.pairs, backs_off) ? PairEnd::waits_open : PairEnd::not_reached;
 }
 
 bool Recovery::leave_to_source(const Item& item) {
@@ -125,12 +126,12 @@ Result<PairEnd> Recovery::resume(const Pair& pair, const Json& inputs, Workbench
         return PairEnd::open;
     }
     const StepSpec* now = pass_.job.step(pair.step);
-    log::write(log::Level::warning,
-               fmt::format(
-                   "{}: {} of run {} was left {}{}: settled first{}", printable(pair.item_key), pair.step,
-                   pair.run_id, to_string(pair.state), is_in_doubt(pair.state) ? ", whether that took effect is not known" : "",
-                   now != nullptr && now->definition == pair.definition ? "" : ", under the definition that it began with"),
-               {{"item", pair.item_key}, {"step", pair.step}, {"outcome", to_string(pair.state)}});
+    log::write(
+        log::Level::warning,
+        fmt::format("{}: {}, begun by run {}, was left {}{}: settled first{}", printable(pair.item_key), pair.step, pair.run_id,
+                    to_string(pair.state), is_in_doubt(pair.state) ? ", whether that took effect is not known" : "",
+                    now != nullptr && now->definition == pair.definition ? "" : ", under the definition that it began with"),
+        {{"item", pair.item_key}, {"step", pair.step}, {"outcome", to_string(pair.state)}});
     StepOutputs outputs;
     auto earlier = pass_.journal.pairs_of(pair.item_key);
     if (!earlier) return std::unexpected(earlier.error());

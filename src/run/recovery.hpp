@@ -34,13 +34,17 @@ class Recovery {
     Result<void> find();
     std::size_t count() const { return items_.size(); }
 
-    /// The next one, the oldest first; nullptr: there is none, or somebody gave up. For several threads at once.
+    /// The next one: the one that is wanted (--only), then the oldest first; nullptr: there is none, or somebody gave up. For
+    /// several threads at once.
     const Item* take();
     /// After an error: nobody takes a further one.
     void give_up() { next_ = items_.size(); }
 
-    /// Does what can be done for it in this pass. A stop is honoured before an item is begun: then it is told as open, or as
-    /// what it is if it is parked or backs off. For several threads at once.
+    /// Nothing more is settled in this pass, though it goes on. For several threads at once.
+    void leave_the_rest() { leaves_the_rest_ = true; }
+
+    /// Does what can be done for it in this pass. A stop is honoured before an item is begun: then it is told as not reached,
+    /// or as what it is if it is parked or backs off. For several threads at once.
     /// Error: Failure::journal or Failure::lock, after which nothing more may be begun.
     Result<Settled> settle(const Item& item, Workbench& bench);
 
@@ -59,6 +63,7 @@ class Recovery {
     PassContext& pass_;
     std::vector<Item> items_;
     std::atomic<std::size_t> next_ = 0;
+    std::atomic<bool> leaves_the_rest_ = false;
     std::map<std::string, Json, std::less<>> asked_for_;
 };
 

@@ -199,7 +199,7 @@ class HostileKeys(ItemTest):
                        "second": self.command("sh", "-c", "grep -q second mode && exit $(sed s/second// mode); true", **ends)}]})
         for mode, words in (("first9", [" s first: exit status 9", ": s first did not take effect"]), ("first3", [": s first refused"]),
                             ("first1", [": s is parked"]), ("second9", [": s second did not take effect"]),
-                            ("", [": s was left", ": s is done now"])):
+                            ("", [": s, begun by run", ": s is done now"])):
             with self.subTest(mode=mode):
                 err = self.run_with(mode)
                 for each in words:

@@ -106,7 +106,7 @@ class Kills(StoppingTest):
         let_go()
         self.assertEqual(after.wait(), 1, after.err())
         self.assertIn("took over the lock", after.err())
-        self.assertRegex(after.err(), r"the-order: proc of run \S+ was left second-begun, whether that took effect is not known")
+        self.assertRegex(after.err(), r"the-order: proc, begun by run \S+, was left second-begun, whether that took effect is not known")
         self.assertEqual(self.story(), self.WHOLE_PAIR, "the orphaned second call ended before the next run began")
         self.assert_nothing_left()
 

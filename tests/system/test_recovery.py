@@ -112,15 +112,18 @@ class KilledInThePair(RecoveryTest):
         with self.journal() as database:
             self.assertEqual(database.execute("SELECT DISTINCT unfinished FROM pairs").fetchall(), [(0,)])
 
-    def stop_once_asked(self, job):
+    def stop_once_asked(self, job, status):
         """A run that is told to stop while a program waits, once it has made the file `asked`, for the file `go`."""
         process = self.start_lockstep("run", job, "--state-dir", self.state)
         wait_until((self.root / "asked").exists, "the program that waits")
         process.send(signal.SIGTERM)
         process.says("SIGTERM")
         (self.root / "go").touch()
-        self.assertEqual(process.wait(), 1, process.err())
+        self.assertEqual(process.wait(), status, process.err())
         return process
+
+    def ended_because(self, job):
+        return json.loads(self.lockstep("history", job, "--state-dir", self.state, "--json").out)["passes"][0]["endedBecause"]
 
     def test_a_stop_while_settling_ends_after_the_pair_in_hand(self):
         job = self.job(items=("i1", "i2"), maxConcurrency=2)
@@ -131,10 +134,23 @@ class KilledInThePair(RecoveryTest):
         self.mode("second", None)
         slow = "#!/bin/sh\ntouch asked\nwhile [ ! -e go ]; do sleep 0.01; done\n" + ASK.split("\n", 1)[1]
         (self.root / "ask.sh").write_text(slow)
-        self.stop_once_asked(self.job(items=("i1", "i2"), maxConcurrency=1))
+        told = self.command("touch", "told")
+        del told["inDoubt"]
+        job = self.job(items=("i1", "i2", "i3", "i4"), maxConcurrency=1, onFailure=told)
+        process = self.stop_once_asked(job, 75)
+        self.assertRegex(process.err(), r"done 1, failed 0, parked 0, left 2 in \S+; 1 of an earlier run settled; 1 half done, 1 of them not looked at")
+        self.assertEqual(self.ended_because(job), "stopped with work left")
+        self.assertFalse((self.root / "told").exists(), "a stop is told to nobody")
         self.assertEqual([line.split()[0] for line in self.effects()[2:]], ["second"], "the pair in hand, and no other")
-        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.run_job(self.job(items=("i1", "i2"))).status, 0)
         self.assertEqual(sorted(self.effects()), ["first i1", "first i2", "second i1", "second i2"])
+
+    def test_a_stop_is_told_as_what_ended_a_pass_of_which_an_item_failed_too(self):
+        (self.root / "effect.sh").write_text(
+            '#!/bin/sh\n[ "$LOCKSTEP_ITEM_KEY" != i1 ] || exit 3\ntouch asked\nwhile [ ! -e go ]; do sleep 0.01; done\n')
+        job = self.job(items=("i1", "i2", "i3"))
+        self.assertIn("done 1, failed 1, parked 0, left 1", self.stop_once_asked(job, 1).err())
+        self.assertEqual(self.ended_because(job), "stopped with work left")
 
     def test_one_that_is_parked_stays_told_as_parked_where_a_stop_comes_before_its_turn(self):
         (self.root / "park.sh").write_text('#!/bin/sh\ntest "$2" != i2 || exit 1\nexec ./effect.sh "$1"\n')
@@ -144,7 +160,7 @@ class KilledInThePair(RecoveryTest):
         self.mode("second", "not-applied")
         self.assertIn("parked 1, left 0", self.run_job(job).err)
         (self.root / "effect.sh").write_text("#!/bin/sh\ntouch asked\nwhile [ ! -e go ]; do sleep 0.01; done\n")
-        process = self.stop_once_asked(job)
+        process = self.stop_once_asked(job, 1)
         self.assertIn("done 1, failed 0, parked 1, left 0", process.err())
         self.assertNotIn("half done", process.err())
 

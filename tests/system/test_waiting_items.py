@@ -20,7 +20,22 @@ class NobodyAnswers(DoubtTest):
         result = self.run_job(job)
         self.assertEqual(result.err.count("is in doubt: "), 5, result.err)
         self.assertIn("the last 5 items found nobody to talk to", result.err)
-        self.assertIn("8 half done", result.err)
+        self.assertIn("8 half done, 3 of them not looked at", result.err)
+        # Whoever names one, a new one or the last of those, wants that one tried.
+        for key, said in (("i7", "i7: pay first is in doubt: "), ("new", "new: pay first did not take effect: ")):
+            (self.root / "items.ndjson").write_text("".join(f'{{"id": "i{n}"}}\n' for n in range(8)) + '{"id": "new"}\n')
+            result = self.run_job(job, "--only", key)
+            self.assertEqual((result.status, said in result.err), (1, True), result.err)
+            self.assertEqual(result.err.count("is in doubt: "), 5, result.err)
+            self.assertIn("left 0 in", result.err)
+
+    def test_what_was_not_begun_is_counted_as_left(self):
+        api = Api(self, lambda number, _: 500)
+        job = self.job(self.phase(api.url, retry={"maxAttempts": 1}))
+        for items in (5, 9):
+            (self.root / "items.ndjson").write_text("".join(f'{{"id": "i{n}"}}\n' for n in range(items)))
+            result = self.run_job(job)
+            api.stop() if items == 5 else self.assertIn("left 4 in", result.err)
 
 
 class OneIsNamed(DoubtTest):

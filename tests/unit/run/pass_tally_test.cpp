@@ -39,6 +39,20 @@ TEST_CASE("What an earlier run left open is counted once, and as settled only if
           "done 1, failed 0, parked 0, left 0 in 0.0s; 1 of an earlier run settled; 1 half done");
 }
 
+TEST_CASE("What the end of the pass came before is half done, and nobody's failure") {
+    PassTally tally;
+    tally.count_earlier(PairEnd::done, "a", true);
+    tally.count_earlier(PairEnd::not_reached, "b", false);
+    tally.end_with(ExitStatus::try_again, "stopped with work left");
+    tally.judge_items();
+    const PassResult result = tally.take();
+    CHECK(summary_text(result, Millis{0}) ==
+          "done 1, failed 0, parked 0, left 0 in 0.0s; 1 of an earlier run settled; 1 half done, 1 of them not looked at");
+    CHECK(result.status == ExitStatus::try_again);
+    CHECK(result.failed_items.empty());
+    CHECK(result.ended_because == "stopped with work left");
+}
+
 TEST_CASE("How much is left is no number that nobody has counted") {
     PassTally tally;
     tally.count_left(306);
