@@ -114,7 +114,7 @@ class ControlC(TerminalTest):
         self.assert_nothing_left()
         again = self.lockstep("run", self.root / "job.json", "--state-dir", self.state)
         self.assertEqual(again.status, 1, "what was cut is in doubt, and the next run says so: " + again.err)
-        self.assertIn("k: proc was left first-begun", again.err)
+        self.assertIn("k: proc, begun by run", again.err)
 
     UNTIL_GO = "until [ -e go ]; do sleep 0.01; done"
 
