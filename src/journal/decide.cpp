@@ -14,7 +14,7 @@ namespace {
 
 using enum PairState;
 
-/// What a pair was parked in, as far as decisions differ.
+/// What a pair is parked, or in doubt, in, as far as decisions differ.
 enum class Stage : std::uint8_t {
     first,
     second,
@@ -35,16 +35,16 @@ Stage stage_of(const Pair& pair) {
     if (is_from_version_1(pair)) return Stage::second;
     const PairState state = pair.state == parked ? pair.parked_from : pair.state;
     switch (state) {
+        case first_begun: return Stage::first;
+        case second_begun: return Stage::second;
+        case compensate_begun: return Stage::compensate;
         case pending:
-        case first_begun:
         case first_not_applied: return pair.state == parked ? Stage::first : Stage::none;
         case first_refused: return pair.state == parked ? Stage::first : Stage::ended;
         case first_done:
         case second_not_applied: return pair.state == parked ? Stage::second : Stage::owed;
-        case second_begun:
         case second_refused: return pair.state == parked ? Stage::second : Stage::none;
         case compensate_not_applied: return pair.state == parked ? Stage::compensate : Stage::owed;
-        case compensate_begun:
         case compensate_refused: return pair.state == parked ? Stage::compensate : Stage::none;
         case done:
         case compensated: return Stage::ended;
@@ -75,12 +75,12 @@ std::unexpected<Error> not_possible(const Pair& pair, DecisionVerb verb) {
     if (possible.empty()) {
         return wrong(pair,
                      "it is " + std::string(to_string(pair.state)) +
-                         " and waits for nobody; to be decided are only a parked pair, an open one whose phase certainly had "
-                         "no effect, and with --again one that has ended");
+                         " and waits for nobody; to be decided are only a parked pair, an open one whose phase is in doubt or "
+                         "certainly had no effect, and with --again one that has ended");
     }
     std::string text = "it ";
     const std::string phase = parked_phase(pair);
-    if (pair.state == parked && !phase.empty()) {
+    if (!phase.empty()) {
         text += "was parked in its " + phase + " phase";
     } else {
         text += "is " + std::string(to_string(pair.state));
@@ -106,7 +106,7 @@ Result<Json> stated_outputs(const Pair& pair, const Decision& decision, const Ph
     }
     for (const JsonMember& member : outputs->members) {
         if (std::ranges::find(phase.outputs, member.key, &NamedTemplate::name) == phase.outputs.end())
-            return wrong(pair, "its phase " + parked_phase(pair) + " has no output \"" + member.key + "\"");
+            return wrong(pair, "its phase has no output \"" + member.key + "\"");
     }
     return *outputs;
 }
@@ -218,7 +218,9 @@ std::vector<std::string> outputs_to_state(const Pair& pair) {
 }
 
 std::string stand_of(const Pair& pair) {
-    return fmt::format("{} {}.{} {}", to_string(pair.state), pair.generation, pair.attempt, pair.changed_ms);
+    // What is in hand has no answer yet: what a person knows of it then may not be so when it has.
+    return fmt::format("{} {}.{} {}{}", to_string(pair.state), pair.generation, pair.attempt, pair.changed_ms,
+                       is_in_doubt(pair.state) && pair.reason.empty() ? " unanswered" : "");
 }
 
 Result<Pair> decide(const Pair& found, const Decision& decision) {

@@ -1,6 +1,7 @@
 #pragma once
 // What a person's decision about a pair makes of it: `resolve`.
 //
+//   in doubt, or
 //   parked from     --applied          --not-applied           --compensate            --again
 //   first           first-done, done   first-not-applied       -                       pending
 //   second          done               second-not-applied      compensate-not-applied  second-not-applied
@@ -10,7 +11,8 @@
 //   (owed)          -                  as it is                -                       as it is
 //
 // --again raises the generation, and so the idempotency key: for an API that replays a stored answer under the old one.
-// Not parked, but ended are done, first-refused and compensated; a phase that certainly has had no effect is owed in
+// What is in doubt need not be parked: whoever knows better than its rules need not wait for their end. Not parked, but ended
+// are done, first-refused and compensated; a phase that certainly has had no effect is owed in
 // first-done, second-not-applied and compensate-not-applied: it is then tried in the next pass, whatever its back-off and its
 // attempts say. A decision that brings a definition puts it in the place of the pair's own before anything else.
 
@@ -37,7 +39,7 @@ std::string parked_phase(const Pair& pair);
 /// The decisions that decide() accepts of this pair, in the order of the table.
 std::vector<DecisionVerb> possible_decisions(const Pair& pair);
 
-/// What `applied` must say of the phase that the pair was parked in. Empty if the definition cannot be read.
+/// What `applied` must say of the phase that the pair is parked, or in doubt, in. Empty if the definition cannot be read.
 std::vector<std::string> outputs_to_state(const Pair& pair);
 
 struct AppliedDecision {

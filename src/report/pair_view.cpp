@@ -90,7 +90,9 @@ std::string pair_text(const Pair& pair, const PairOwner& owner, std::int64_t now
         return text;
     }
     const bool defined_anew = is_defined_anew(pair, owner.steps) && !possible_decisions(pair).empty();
-    if (pair.state != PairState::parked && !(defined_anew && is_open(pair.state))) return text;
+    // One in hand at this moment is in doubt, too, and has no reason to be yet.
+    const bool left_in_doubt = is_in_doubt(pair.state) && !pair.reason.empty();
+    if (pair.state != PairState::parked && !left_in_doubt && !(defined_anew && is_open(pair.state))) return text;
     text += "      settle it:   " + settling_commands(pair, owner) + "\n";
     if (defined_anew)
         text +=
@@ -120,8 +122,7 @@ Json pair_json(const Pair& pair, std::int64_t now_ms) {
     std::vector<std::string> possible;
     for (const DecisionVerb verb : possible_decisions(pair)) possible.emplace_back(to_string(verb));
     json.set("possible", Json::of_strings(possible));
-    json.set("outputsToState",
-             Json::of_strings(pair.state == PairState::parked ? outputs_to_state(pair) : std::vector<std::string>{}));
+    json.set("outputsToState", Json::of_strings(outputs_to_state(pair)));
     return json;
 }
 

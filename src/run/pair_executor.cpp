@@ -227,6 +227,7 @@ PairExecutor::Outcome PairExecutor::remain(const PairTask& task, PhaseName name,
             return not_applied(task, name, result);
         default: tell(log::Level::error, "in doubt", "is in doubt");
     }
+    task.pair.reason = result.reason;
     // An outage asks for no person as long as the API remembers the key.
     if (result.not_connected) --task.pair.pair_attempts;
     return try_later(task, PairEnd::open, result.retry_after);

@@ -20,6 +20,14 @@ PairState begun_state(PhaseName name) {
     return PairState::first_begun;
 }
 
+// What in_doubt_or_parked() adds to an answer; the next pass adds its own.
+constexpr std::string_view kNotResent = "; not sent again: ";
+constexpr std::string_view kTheProbe = "; the probe: ";
+
+std::string answer_in(const std::string& reason) {
+    return reason.substr(0, std::min(reason.find(kNotResent), reason.find(kTheProbe)));
+}
+
 PairState not_applied_state(PhaseName name) {
     switch (name) {
         case PhaseName::first: return PairState::first_not_applied;
@@ -89,7 +97,7 @@ Result<PhaseCourse::Next> PhaseCourse::take_up() {
     const std::int64_t ago = std::max<std::int64_t>(0, wall_now_ms() - pair_.changed_ms);
     attempt_started_ = monotonic_now() - Millis{ago};
     Attempt unknown;
-    unknown.reason = pair_.reason.empty() ? "interrupted, its answer is not known" : pair_.reason;
+    unknown.reason = pair_.reason.empty() ? "interrupted, its answer is not known" : answer_in(pair_.reason);
     return settle(unknown);
 }
 
@@ -179,9 +187,9 @@ Result<PhaseCourse::Next> PhaseCourse::settle(const Attempt& attempt) {
 /// No rule is left for this pass. A probe that was unclear today may be clear tomorrow, and is asked again until then.
 PhaseCourse::Next PhaseCourse::in_doubt_or_parked(const std::string& reason) {
     std::string all = reason;
-    if (!not_resent_.empty()) all += "; not sent again: " + not_resent_;
+    if (!not_resent_.empty()) all.append(kNotResent).append(not_resent_);
     if (unclear_.empty()) return finish(PhaseEnd::parked, std::move(all));
-    all += "; the probe: " + unclear_;
+    all.append(kTheProbe).append(unclear_);
     return finish(began_within(terms_.park_after) ? PhaseEnd::in_doubt : PhaseEnd::parked, std::move(all));
 }
 

@@ -307,6 +307,51 @@ class Resolve(ResolveTest):
         self.assertEqual(decision["outcome"], "now first-done")
         self.assertTrue(decision["by"])
 
+    def test_whoever_knows_what_became_of_a_pair_in_doubt_need_not_wait_until_it_is_parked(self):
+        ask = {"command": ["sh", "-c", "exit 7"], "applied": "$exitStatus == 0", "absent": "$exitStatus == 1", "settle": "1ms",
+               "timeout": "20s"}
+        for verb, effects in (("--applied", ["first i1"]), ("--not-applied", ["first i1", "second id-of-i1"]),
+                              ("--compensate", ["first i1", "undo id-of-i1"])):
+            with self.subTest(verb=verb):
+                self.state = self.root / ("state" + verb)
+                (self.root / "effects.log").unlink(missing_ok=True)
+                job = self.job()
+                self.mend(job, lambda step: step.update(second=self.effect(
+                    "second", "{$steps.pay.first.outputs.rid}", in_doubt=["probe"], probe=ask)))
+                self.mode("second", "hang")
+                (self.root / "second.reached").unlink(missing_ok=True)
+                self.start_lockstep("run", job, "--state-dir", self.state)
+                wait_until((self.root / "second.reached").exists, "the second at work")
+                self.kill_everything()
+                self.mode("second", None)
+                for _ in range(2):
+                    self.assertEqual(self.run_job(job).status, 1)
+                text = self.lockstep("status", job, "--state-dir", self.state).out
+                self.assertIn("second-begun for", text)
+                self.assertIn("last answer: interrupted, its answer is not known; the probe: exit status 7: unclear\n", text)
+                self.assertIn("--applied | --not-applied | --compensate | --again", text)
+                self.assertIn("applied: now ", self.decided(job, "i1", verb))
+                # Until the next pass nothing is called; then what follows from the decision, and nothing else.
+                self.assertEqual(self.effects(), ["first i1"])
+                self.run_job(job)
+                self.assertEqual(self.effects(), effects)
+                self.assertEqual(self.status(job, expected=None)["open"], [])
+
+    def test_what_was_said_of_a_pair_in_hand_does_not_hold_when_that_has_ended(self):
+        job = self.job()
+        self.mode("second", "hang")
+        run = self.start_lockstep("run", job, "--state-dir", self.state)
+        wait_until((self.root / "second.reached").exists, "the second at work")
+        self.assertIn("recorded; the holder applies it", self.decided(job, "i1", "--not-applied"))
+        [at_work] = wait_until(lambda: [pid for pid in self.my_processes() if command_line_of(pid).startswith("sleep")],
+                               "the command in its sleep")
+        kill(at_work)
+        self.assertEqual(run.wait(), 1, "in doubt, and so parked")
+        self.mode("second", None)
+        later = self.run_job(job)
+        self.assertIn("it has gone on since that was decided, and is parked now", later.err)
+        self.assertEqual(self.effects(), ["first i1"])
+
     def test_what_was_decided_of_a_pair_in_a_retry_pause_comes_too_late_when_the_pair_has_gone_on(self):
         (self.root / "effect.sh").write_text(EFFECT.replace("  refused)", '  later) rm "$1.mode"; exit 4 ;;\n  refused)'))
         job = self.job()

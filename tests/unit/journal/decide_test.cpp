@@ -211,9 +211,31 @@ TEST_CASE("an open pair whose phase certainly had no effect can be tried at once
     }
 }
 
-TEST_CASE("what is in doubt, and what has not begun, nobody can decide, and what has ended only begin again", "[decide]") {
-    for (const PairState state :
-         {pending, first_begun, first_not_applied, second_begun, second_refused, compensate_begun, compensate_refused}) {
+TEST_CASE("a pair in doubt is decided as if it were parked already", "[decide]") {
+    for (const PairState state : {first_begun, second_begun, compensate_begun}) {
+        INFO(to_string(state));
+        const Pair open = pair_in(state, pending);
+        const Pair waiting = parked_in(state);
+        CHECK(possible_decisions(open) == possible_decisions(waiting));
+        CHECK(outputs_to_state(open) == outputs_to_state(waiting));
+        for (const DecisionVerb what : possible_decisions(waiting)) {
+            INFO(to_string(what));
+            const std::string outputs = what != applied || state == compensate_begun ? "{}"
+                                        : state == first_begun                       ? kFirstOutputs
+                                                                                     : kSecondOutputs;
+            const auto one = decide(open, verb(what, outputs));
+            const auto other = decide(waiting, verb(what, outputs));
+            REQUIRE((one && other));
+            CHECK(one->state == other->state);
+            CHECK(one->generation == other->generation);
+            CHECK(one->outputs == other->outputs);
+            CHECK(one->owes_steps == other->owes_steps);
+        }
+    }
+}
+
+TEST_CASE("what has not begun, or is refused, nobody can decide, and what has ended only begin again", "[decide]") {
+    for (const PairState state : {pending, first_not_applied, second_refused, compensate_refused}) {
         INFO(to_string(state));
         for (const DecisionVerb what : {applied, not_applied, compensate, again})
             CHECK(refused(pair_in(state), what).find("waits for nobody") != std::string::npos);
@@ -323,6 +345,13 @@ TEST_CASE("a decision is applied to the pair as it stood when it was decided, an
     now.owes_steps = !now.owes_steps;  // how the item's other steps went is another matter
     now.not_before_ms += 5;
     CHECK_FALSE(refused(now));
+
+    Pair in_hand = pair_in(second_begun);
+    in_hand.reason.clear();
+    anew.seen = stand_of(in_hand);
+    CHECK(decide(in_hand, anew));
+    in_hand.reason = "no answer within 5s";
+    CHECK(refused(in_hand));
 
     // Journals before version 8 do not say where it stood.
     anew.seen.clear();

@@ -88,7 +88,7 @@ TEST_CASE("the JSON of a pair has the keys of the manual", "[report]") {
     CHECK(json.find("notBefore")->is_null());
     CHECK(to_text(*json.find("possible")) == R"(["applied","not-applied","again"])");
     CHECK(to_text(*json.find("outputsToState")) == R"(["rid"])");
-    const Json open = pair_json(charge("o1", PairState::second_begun), kNow);
+    const Json open = pair_json(charge("o1", PairState::second_refused), kNow);
     CHECK(open.find("parkedFrom")->is_null());
     CHECK(to_text(*open.find("possible")) == "[]");
     CHECK(to_text(*open.find("outputsToState")) == "[]");
