@@ -98,7 +98,7 @@ The list inDoubt is gone through in its order: at once as long as the deadline l
 else.
 - probe: ask: a GET, HEAD or command that changes nothing. applied: it took effect. absent, once settle is over: it did not, and is sent again. Anything else: the next policy; before the pair is parked, later passes ask again until parkAfter is over
 - resend: the very same request is sent again, under its key while its retention lasts, or because the method or the author ("idempotent": true) says that a second time does no harm
-- park: a person decides: lockstep status shows what is parked, lockstep resolve settles it
+- park: a person decides: lockstep status shows what is parked, lockstep resolve settles it, and what is still in doubt, too
 
 Where nothing is said it is resend, then park; a command, a POST and a PATCH without a key must say it.
 ## WHEN SOMETHING IS DONE AGAIN

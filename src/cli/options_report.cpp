@@ -84,7 +84,7 @@ CLI::App* add_history(CLI::App& app, HistoryArguments& arguments) {
 }
 
 CLI::App* add_resolve(CLI::App& app, ResolveArguments& arguments) {
-    CLI::App* resolve = app.add_subcommand("resolve", "Settle parked pairs: say what became of their phase");
+    CLI::App* resolve = app.add_subcommand("resolve", "Settle pairs that are parked or in doubt: say what became of their phase");
     add_job_choice(*resolve, arguments.job, true);
     auto* keys = resolve->add_option("key", arguments.keys, "the item's key, or several")->type_name("KEY…");
     auto* all_parked =
