@@ -93,6 +93,7 @@ Result<ResolveChoice> record(const ResolveArguments& arguments, const ChosenJob&
     auto reader = JournalReader::open(options);
     if (!reader) return std::unexpected(std::move(reader.error()));
     if (!*reader) return fail(Failure::usage, job.name + " has no journal: " + never_ran(options));
+    if (auto ours = (*reader)->check_whose_it_is(job.name); !ours) return std::unexpected(std::move(ours.error()));
     auto choice = choose_decisions(arguments, job.steps, **reader);
     if (!choice || !choice->refused.empty() || choice->decisions.empty()) return choice;
     if (auto written = (*reader)->decide(choice->decisions); !written) return std::unexpected(std::move(written.error()));

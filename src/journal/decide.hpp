@@ -16,15 +16,17 @@
 // first-done, second-not-applied and compensate-not-applied: it is then tried in the next pass, whatever its back-off and its
 // attempts say. A decision that brings a definition puts it in the place of the pair's own before anything else.
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "journal/journal.hpp"
 
 namespace lockstep {
 
-/// What a decision notes of the pair that it is about, so that it is applied to nothing else: every attempt, every end and every
-/// decision changes it.
+/// What a decision notes of the pair that it is about, so that it is applied to nothing else: every attempt, every end and
+/// every decision changes it.
 std::string stand_of(const Pair& pair);
 
 /// The pair as it is to be written once the decision is applied. What it needs to know of the step it takes from the
@@ -49,6 +51,10 @@ struct AppliedDecision {
     PairState state = PairState::pending;  ///< if applied
     bool asked_for = false;                ///< the next pass goes through it, whether its source lists the item or not
 };
+
+/// What applying a decision comes to, and the pair as it is then; nullopt: it came too late.
+/// @param found  the pair that it is about, if there is one
+std::pair<AppliedDecision, std::optional<Pair>> foresee(const std::optional<Pair>& found, const Decision& decision);
 
 /// Applies every decision that waits, in order; what came too late is marked, too. All of it is on the disk when this returns.
 /// Errors are the journal's.

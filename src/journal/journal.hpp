@@ -38,6 +38,11 @@ struct Pair {
     std::int64_t changed_ms = 0;     ///< wall clock
 };
 
+/// For the next pass to see to, or for a person.
+inline bool is_unfinished(const Pair& pair) {
+    return is_open(pair.state) || pair.state == PairState::parked || pair.owes_steps;
+}
+
 /// Why a pass ended that went through all items and left none of them failed, parked, open or undone.
 inline constexpr std::string_view kAllItemsDone = "all items done";
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/text.hpp"
+#include "journal/open_database.hpp"
 #include "journal/pair_table.hpp"
 #include "journal/run_lock.hpp"
 #include "journal/sqlite_schema.hpp"
@@ -104,6 +105,8 @@ Result<std::optional<JournalReader>> JournalReader::open(const SqliteJournalOpti
     parts->pairs = std::move(*pairs);
     return JournalReader(std::move(parts));
 }
+
+Result<void> JournalReader::check_whose_it_is(const std::string& job) { return lockstep::check_whose_it_is(parts_->db, job); }
 
 Result<std::vector<Pair>> JournalReader::unfinished() { return parts_->pairs->unfinished(); }
 

@@ -53,6 +53,9 @@ class JournalReader {
     JournalReader& operator=(JournalReader&&) noexcept;
     ~JournalReader();
 
+    /// As for a run: see open_database.hpp.
+    Result<void> check_whose_it_is(const std::string& job);
+
     /// Open, parked, or owing steps; oldest first.
     Result<std::vector<Pair>> unfinished();
     /// Neither done nor unfinished: a pass that lists their items tries them again. Newest first.

@@ -12,6 +12,8 @@ namespace lockstep {
 
 namespace {
 
+constexpr std::int64_t kRunsNameTheirJob = 6;  // from this version on
+
 Result<void> use_write_ahead_log(SqliteDb& db) {
     auto mode = db.prepare("PRAGMA journal_mode = WAL");
     if (!mode) return std::unexpected(std::move(mode.error()));
@@ -28,8 +30,12 @@ Result<void> use_write_ahead_log(SqliteDb& db) {
     return db.run("PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL", "setting it up");
 }
 
-/// Items with the same keys, done by another job, would pass for done. And its idempotency keys are others.
+}  // namespace
+
 Result<void> check_whose_it_is(SqliteDb& db, const std::string& job) {
+    const auto version = db.number("PRAGMA user_version", "reading whose it is");
+    if (!version) return std::unexpected(version.error());
+    if (*version < kRunsNameTheirJob) return {};
     auto newest = db.prepare("SELECT job FROM runs ORDER BY rowid DESC LIMIT 1");
     if (!newest) return std::unexpected(std::move(newest.error()));
     return db.for_each_row(*newest, "reading whose it is", [&](const Statement& row) -> Result<void> {
@@ -41,8 +47,6 @@ Result<void> check_whose_it_is(SqliteDb& db, const std::string& job) {
                                 db.path(), other, job));
     });
 }
-
-}  // namespace
 
 Result<SqliteDb> open_for_writing(const std::string& path) {
     // Only here and before SQLite opens it: closing any descriptor of the file would drop SQLite's own locks on it.

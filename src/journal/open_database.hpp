@@ -11,4 +11,8 @@ namespace lockstep {
 /// Error: Failure::journal.
 Result<SqliteDb> open_for_writing(const std::string& path);
 
+/// Items with the same keys, done by another job, would pass for done, and its idempotency keys are others.
+/// Error: Failure::journal: it is the journal of another job than this one.
+Result<void> check_whose_it_is(SqliteDb& db, const std::string& job);
+
 }  // namespace lockstep

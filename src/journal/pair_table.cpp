@@ -103,7 +103,7 @@ Result<void> PairWriter::put(const Pair& pair) {
     const auto definition = definition_id(pair.definition);
     if (!definition) return std::unexpected(definition.error());
     put_pair_.bind(1, pair.item_key).bind(2, pair.step).bind(3, to_string(pair.state));
-    put_pair_.bind(4, is_open(pair.state) || pair.state == PairState::parked || pair.owes_steps ? 1 : 0);
+    put_pair_.bind(4, is_unfinished(pair) ? 1 : 0);
     put_pair_.bind(5, pair.generation).bind(6, pair.attempt).bind(7, pair.pair_attempts);
     put_pair_.bind(8, pair.item).bind(9, *definition).bind(10, pair.request).bind(11, pair.outputs).bind(12, pair.reason);
     put_pair_.bind(13, pair.run_id).bind(14, pair.begun_ms).bind(15, pair.changed_ms);

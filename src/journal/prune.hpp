@@ -21,8 +21,8 @@ struct PruneRules {
 inline constexpr std::int64_t kMostPasses = 100'000;
 
 /// Due once a day (UTC), in the first pass of it, and in every pass where a period is shorter than a day: deletes what the
-/// rules say, a thousand rows a transaction, and what is too much for one pass in the passes that follow. Nothing that is open, parked, owes steps, or is decided and not applied yet is
-/// touched. The file does not shrink: its room is used again.
+/// rules say, a thousand rows a transaction, and what is too much for one pass in the passes that follow. Nothing that is open,
+/// parked, owes steps, or is decided and not applied yet is touched. The file does not shrink: its room is used again.
 Result<void> prune_if_due(SqliteDb& db, const PruneRules& rules);
 
 }  // namespace lockstep

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 #include "base/text.hpp"
@@ -14,24 +13,6 @@
 
 namespace lockstep {
 
-namespace {
-
-/// The pairs of one item stand together, the items in the order of their oldest pair.
-std::vector<Recovery::Item> by_item(std::vector<Pair> pairs) {
-    std::vector<Recovery::Item> items;
-    std::unordered_map<std::string, std::size_t> places;
-    for (Pair& pair : pairs) {
-        const auto [place, is_new] = places.try_emplace(pair.item_key, items.size());
-        if (is_new) items.push_back({pair.item_key, {}});
-        items[place->second].pairs.push_back(std::move(pair));
-    }
-    return items;
-}
-
-bool is_parked(const Pair& pair) { return pair.state == PairState::parked; }
-
-}  // namespace
-
 Result<void> Recovery::find() {
     if (auto applied = take_decisions(); !applied) return applied;
     auto unfinished = pass_.journal.unfinished();
@@ -39,20 +20,19 @@ Result<void> Recovery::find() {
     if (unfinished->empty()) return {};
     // What was read may be a dead run's last write, which a power cut could still take back.
     if (auto flushed = pass_.journal.flush(); !flushed) return flushed;
-    items_ = by_item(std::move(*unfinished));
-    std::erase_if(items_, [this](const Item& item) { return leave_to_source(item); });
-    std::ranges::stable_partition(items_, [this](const Item& item) { return item.key == pass_.only; });
+    items_ = unfinished_items(std::move(*unfinished), pass_.only);
+    std::erase_if(items_, [this](const UnfinishedItem& item) { return leave_to_source(item); });
     return {};
 }
 
-const Recovery::Item* Recovery::take() {
+const UnfinishedItem* Recovery::take() {
     const std::size_t number = next_++;
     return number < items_.size() ? &items_[number] : nullptr;
 }
 
-Result<Recovery::Settled> Recovery::settle(const Item& item, Workbench& bench) {
+Result<Recovery::Settled> Recovery::settle(const UnfinishedItem& item, Workbench& bench) {
     Settled settled;
-    if (std::ranges::any_of(item.pairs, is_parked)) {
+    if (item.is_parked()) {
         settled.end = PairEnd::still_parked;
     } else if (!pass_.may_begin() || leaves_the_rest_) {
         settled.end = not_reached(item);
@@ -67,16 +47,13 @@ Result<Recovery::Settled> Recovery::settle(const Item& item, Workbench& bench) {
     return settled;
 }
 
-PairEnd Recovery::not_reached(const Item& item) const {
+PairEnd Recovery::not_reached(const UnfinishedItem& item) const {
     const auto backs_off = [this](const Pair& pair) { return is_open(pair.state) && pass_.waits(pair); };
     return std::ranges::any_of(item.pairs, backs_off) ? PairEnd::waits_open : PairEnd::not_reached;
 }
 
-bool Recovery::leave_to_source(const Item& item) {
-    const auto begins_anew = [this](const Pair& pair) {
-        return pair.state == PairState::pending && pass_.job.step(pair.step) != nullptr;
-    };
-    if (!std::ranges::all_of(item.pairs, begins_anew)) return false;
+bool Recovery::leave_to_source(const UnfinishedItem& item) {
+    if (!item.begins_anew(pass_.job)) return false;
     auto inputs = parse_json(item.pairs.front().item);
     if (!inputs) return false;
     asked_for_.emplace(item.key, std::move(*inputs));
@@ -90,7 +67,7 @@ Result<bool> Recovery::is_settled(const std::string& item_key, PairEnd end) {
     return std::ranges::none_of(*pairs, &Pair::owes_steps);
 }
 
-Result<PairEnd> Recovery::go_on_with(const Item& item, Workbench& bench, bool& found_nobody) {
+Result<PairEnd> Recovery::go_on_with(const UnfinishedItem& item, Workbench& bench, bool& found_nobody) {
     const std::string& item_key = item.key;
     const auto inputs = parse_json(item.pairs.front().item);
     if (!inputs) {

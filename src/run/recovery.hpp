@@ -10,17 +10,13 @@
 #include "base/error.hpp"
 #include "run/pair_executor.hpp"
 #include "run/pass_context.hpp"
+#include "run/unfinished_items.hpp"
 
 namespace lockstep {
 
 /// find() first, by one thread; then each worker takes items and settles them.
 class Recovery {
   public:
-    /// An item that was open or parked at the start.
-    struct Item {
-        std::string key;
-        std::vector<Pair> pairs;  ///< those of its pairs that are unfinished
-    };
     /// What became of it.
     struct Settled {
         PairEnd end = PairEnd::open;
@@ -36,7 +32,7 @@ class Recovery {
 
     /// The next one: the one that is wanted (--only), then the oldest first; nullptr: there is none, or somebody gave up. For
     /// several threads at once.
-    const Item* take();
+    const UnfinishedItem* take();
     /// After an error: nobody takes a further one.
     void give_up() { next_ = items_.size(); }
 
@@ -46,7 +42,7 @@ class Recovery {
     /// Does what can be done for it in this pass. A stop is honoured before an item is begun: then it is told as not reached,
     /// or as what it is if it is parked or backs off. For several threads at once.
     /// Error: Failure::journal or Failure::lock, after which nothing more may be begun.
-    Result<Settled> settle(const Item& item, Workbench& bench);
+    Result<Settled> settle(const UnfinishedItem& item, Workbench& bench);
 
     /// Items to be begun anew, since a person wants it or a later step lacked a secret, as they were journalled. What their
     /// source lists may be mended: they are for whoever has read it, and are not among those that are taken.
@@ -54,14 +50,14 @@ class Recovery {
 
   private:
     Result<void> take_decisions();
-    PairEnd not_reached(const Item& item) const;
-    bool leave_to_source(const Item& item);
+    PairEnd not_reached(const UnfinishedItem& item) const;
+    bool leave_to_source(const UnfinishedItem& item);
     Result<bool> is_settled(const std::string& item_key, PairEnd end);
-    Result<PairEnd> go_on_with(const Item& item, Workbench& bench, bool& found_nobody);
+    Result<PairEnd> go_on_with(const UnfinishedItem& item, Workbench& bench, bool& found_nobody);
     Result<PairEnd> resume(const Pair& pair, const Json& inputs, Workbench& bench, bool& found_nobody);
 
     PassContext& pass_;
-    std::vector<Item> items_;
+    std::vector<UnfinishedItem> items_;
     std::atomic<std::size_t> next_ = 0;
     std::atomic<bool> leaves_the_rest_ = false;
     std::map<std::string, Json, std::less<>> asked_for_;
