@@ -43,6 +43,14 @@ inline bool is_unfinished(const Pair& pair) {
     return is_open(pair.state) || pair.state == PairState::parked || pair.owes_steps;
 }
 
+/// An unfinished pair, as much as must be known of it until its turn comes: there may be a great many of them.
+struct UnfinishedPair {
+    std::string item_key;
+    std::string step;
+    PairState state = PairState::pending;
+    std::int64_t not_before_ms = 0;
+};
+
 /// Why a pass ended that went through all items and left none of them failed, parked, open or undone.
 inline constexpr std::string_view kAllItemsDone = "all items done";
 
@@ -127,7 +135,7 @@ class Journal {
     virtual Result<std::vector<Pair>> pairs_of(const std::string& item_key) = 0;
 
     /// All pairs that are open, parked or owe steps, oldest first.
-    virtual Result<std::vector<Pair>> unfinished() = 0;
+    virtual Result<std::vector<UnfinishedPair>> unfinished() = 0;
 
     /// What was last written of the pairs that the next run will find open. After an error, which every other call returns, it
     /// still tells as far as can be told: the end of a pair may have been written, and not be on record.

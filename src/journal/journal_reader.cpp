@@ -110,6 +110,8 @@ Result<void> JournalReader::check_whose_it_is(const std::string& job) { return l
 
 Result<std::vector<Pair>> JournalReader::unfinished() { return parts_->pairs->unfinished(); }
 
+Result<std::vector<UnfinishedPair>> JournalReader::unfinished_in_brief() { return parts_->pairs->unfinished_in_brief(); }
+
 Result<std::vector<Pair>> JournalReader::failed(std::int64_t limit) { return parts_->pairs->failed(limit); }
 
 Result<std::int64_t> JournalReader::failed_count() { return parts_->pairs->failed_count(); }

@@ -58,6 +58,7 @@ class JournalReader {
 
     /// Open, parked, or owing steps; oldest first.
     Result<std::vector<Pair>> unfinished();
+    Result<std::vector<UnfinishedPair>> unfinished_in_brief();
     /// Neither done nor unfinished: a pass that lists their items tries them again. Newest first.
     Result<std::vector<Pair>> failed(std::int64_t limit);
     Result<std::int64_t> failed_count();

@@ -32,6 +32,8 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 constexpr std::string_view kFind = "WHERE item_key = ?1 AND step = ?2";
 constexpr std::string_view kOfItem = "WHERE item_key = ?1 ORDER BY pairs.id";
 constexpr std::string_view kUnfinished = "WHERE unfinished = 1 ORDER BY pairs.begun_ms, pairs.id";
+constexpr std::string_view kUnfinishedInBrief =
+    "SELECT item_key, step, state, not_before_ms FROM pairs WHERE unfinished = 1 ORDER BY begun_ms, id";
 // Word for word the condition of their index, else SQLite reads every pair that was ever done.
 #define LOCKSTEP_FAILED_PAIRS "WHERE unfinished = 0 AND state <> 'done'"
 constexpr std::string_view kFailed = LOCKSTEP_FAILED_PAIRS " ORDER BY changed_ms DESC, pairs.id DESC LIMIT ?1";
@@ -142,6 +144,8 @@ Result<PairReader> PairReader::create(SqliteDb& db) {
     const std::string decisions = fmt::format("SELECT {} FROM decisions WHERE applied_ms IS NULL ORDER BY id", *columns);
     if (auto prepared = prepare_into(db, reader.decisions_, decisions); !prepared)
         return std::unexpected(std::move(prepared.error()));
+    if (auto prepared = prepare_into(db, reader.unfinished_in_brief_, kUnfinishedInBrief); !prepared)
+        return std::unexpected(std::move(prepared.error()));
     const auto version = db.number("PRAGMA user_version", "reading its header");
     if (!version) return std::unexpected(version.error());
     for (const auto& [statement, condition] :
@@ -153,15 +157,19 @@ Result<PairReader> PairReader::create(SqliteDb& db) {
     return reader;
 }
 
+Result<PairState> PairReader::state_in(const Statement& statement, int column) const {
+    const std::string state = statement.text(column);
+    if (const auto known = pair_state_from(state)) return *known;
+    return fail(Failure::journal,
+                fmt::format("journal {}: item {}, step {}: there is no state \"{}\"; was the file edited by hand?", db_->path(),
+                            printable(statement.text(0)), statement.text(1), printable(state)));
+}
+
 Result<Pair> PairReader::row(const Statement& statement) const {
-    const std::string state = statement.text(2);
-    const auto known = pair_state_from(state);
-    const auto parked_from = pair_state_from(statement.text(14));
-    if (!known || !parked_from) {
-        return fail(Failure::journal,
-                    fmt::format("journal {}: item {}, step {}: there is no state \"{}\"; was the file edited by hand?",
-                                db_->path(), printable(statement.text(0)), statement.text(1), printable(state)));
-    }
+    const auto known = state_in(statement, 2);
+    if (!known) return std::unexpected(known.error());
+    const auto parked_from = state_in(statement, 14);
+    if (!parked_from) return std::unexpected(parked_from.error());
     Pair pair;
     pair.item_key = statement.text(0);
     pair.step = statement.text(1);
@@ -204,6 +212,18 @@ Result<std::vector<Pair>> PairReader::all(Statement& statement, std::string_view
 }
 
 Result<std::vector<Pair>> PairReader::unfinished() { return all(unfinished_, "reading pairs"); }
+
+Result<std::vector<UnfinishedPair>> PairReader::unfinished_in_brief() {
+    std::vector<UnfinishedPair> pairs;
+    const auto read = db_->for_each_row(unfinished_in_brief_, "reading pairs", [&](const Statement& row) -> Result<void> {
+        const auto state = state_in(row, 2);
+        if (!state) return std::unexpected(state.error());
+        pairs.push_back({row.text(0), row.text(1), *state, row.integer(3)});
+        return {};
+    });
+    if (!read) return std::unexpected(read.error());
+    return pairs;
+}
 
 Result<std::vector<Pair>> PairReader::failed(std::int64_t limit) { return all(failed_.bind(1, limit), "reading what failed"); }
 

@@ -66,6 +66,7 @@ class PairReader {
     Result<std::optional<Pair>> find(const std::string& item_key, const std::string& step);
     Result<std::vector<Pair>> of_item(const std::string& item_key);
     Result<std::vector<Pair>> unfinished();
+    Result<std::vector<UnfinishedPair>> unfinished_in_brief();
     Result<std::vector<Pair>> failed(std::int64_t limit);
     Result<std::int64_t> failed_count();
     Result<std::vector<Decision>> pending_decisions();
@@ -74,11 +75,13 @@ class PairReader {
     PairReader() = default;
     Result<std::vector<Pair>> all(Statement& statement, std::string_view doing);
     Result<Pair> row(const Statement& statement) const;
+    Result<PairState> state_in(const Statement& statement, int column) const;
 
     SqliteDb* db_ = nullptr;
     Statement find_;
     Statement of_item_;
     Statement unfinished_;
+    Statement unfinished_in_brief_;
     Statement failed_;
     Statement decisions_;
 };

@@ -32,7 +32,7 @@ class SqliteJournal final : public Journal {
     Result<std::vector<Decision>> pending_decisions() override;
     Result<void> apply(const Decision& decision, const Pair* pair, const std::string& outcome) override;
     Result<std::vector<Pair>> pairs_of(const std::string& item_key) override;
-    Result<std::vector<Pair>> unfinished() override;
+    Result<std::vector<UnfinishedPair>> unfinished() override;
     Result<std::vector<Pair>> open_on_record() override;
     Digests told_records() override;
     void keep_told_records(Digests digests) override;
@@ -44,7 +44,6 @@ class SqliteJournal final : public Journal {
         : path_(path), run_lock_(std::move(run_lock)), writer_db_(std::move(writer)), reader_db_(std::move(reader)) {}
     Result<void> start();
     Result<void> wait_committed();
-    Result<std::vector<Pair>> read_unfinished();
     Result<std::optional<Pair>> read(const std::string& item_key, const std::string& step);
     Result<PairState> state_on_record(std::unique_lock<std::mutex>& lock, const Pair& pair, const std::string& key);
     Result<void> close_databases(bool healthy);
@@ -184,20 +183,18 @@ Result<void> SqliteJournal::wait_committed() {
     return commits_->wait_locked(lock, commits_->last_locked(), Durability::ordered);
 }
 
-Result<std::vector<Pair>> SqliteJournal::unfinished() {
+Result<std::vector<UnfinishedPair>> SqliteJournal::unfinished() {
     if (auto committed = wait_committed(); !committed) return std::unexpected(std::move(committed.error()));
-    return read_unfinished();
-}
-
-Result<std::vector<Pair>> SqliteJournal::read_unfinished() {
     const std::lock_guard lock(reader_mutex_);
     if (!reader_) return std::unexpected(closed_error());
-    return reader_->unfinished();
+    return reader_->unfinished_in_brief();
 }
 
 Result<std::vector<Pair>> SqliteJournal::open_on_record() {
     (void)wait_committed();  // where that fails, the database shows what it has nevertheless
-    auto pairs = read_unfinished();
+    std::unique_lock reading(reader_mutex_);
+    auto pairs = reader_ ? reader_->unfinished() : Result<std::vector<Pair>>(std::unexpected(closed_error()));
+    reading.unlock();
     if (!pairs) return pairs;
     std::erase_if(*pairs, [](const Pair& pair) { return !is_open(pair.state); });
     const std::lock_guard lock(commits_->mutex());

@@ -59,15 +59,15 @@ class DryRun {
         auto pairs = journal.unfinished();
         if (!pairs) return std::unexpected(std::move(pairs.error()));
         for (const UnfinishedItem& item : unfinished_items(std::move(*pairs), options_.only)) {
-            auto inputs = parse_json(item.pairs.front().item);
             found_ = found_ || item.key == options_.only;
-            if (inputs && item.begins_anew(job_)) {
-                asked_for_.emplace(item.key, std::move(*inputs));
+            if (item.begins_anew(job_)) {
+                const auto found = journal.pairs_of(item.key);
+                if (!found) return std::unexpected(found.error());
+                asked_for_.emplace(item.key, parse_json(found->front().item).value_or(Json::object()));
                 continue;
             }
             settled_first_.insert(item.key);
-            const Json as_journalled = inputs ? std::move(*inputs) : Json::object();
-            if (auto shown = shown_and_said(preview_->show(item, as_journalled)); !shown) return shown;
+            if (auto shown = shown_and_said(preview_->show(item)); !shown) return shown;
         }
         return {};
     }

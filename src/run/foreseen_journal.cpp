@@ -41,15 +41,14 @@ Result<std::vector<Pair>> ForeseenJournal::pairs_of(const std::string& item_key)
     return pairs;
 }
 
-Result<std::vector<Pair>> ForeseenJournal::unfinished() {
+Result<std::vector<UnfinishedPair>> ForeseenJournal::unfinished() {
     if (!reader_) return {};
-    auto pairs = reader_->unfinished();
+    auto pairs = reader_->unfinished_in_brief();
     if (!pairs || decided_.empty()) return pairs;
-    std::erase_if(*pairs, [this](const Pair& pair) { return decided_.contains({pair.item_key, pair.step}); });
+    std::erase_if(*pairs, [this](const UnfinishedPair& pair) { return decided_.contains({pair.item_key, pair.step}); });
     for (const auto& [key, pair] : decided_) {
-        if (is_unfinished(pair)) pairs->push_back(pair);
+        if (is_unfinished(pair)) pairs->push_back({pair.item_key, pair.step, pair.state, pair.not_before_ms});
     }
-    std::ranges::stable_sort(*pairs, {}, &Pair::begun_ms);
     return pairs;
 }
 

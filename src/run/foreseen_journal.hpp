@@ -20,8 +20,8 @@ class ForeseenJournal {
 
     /// In the order in which they will be applied.
     const std::vector<AppliedDecision>& decisions() const { return decisions_; }
-    /// As Journal::unfinished().
-    Result<std::vector<Pair>> unfinished();
+    /// As Journal::unfinished(), but those that are decided come last.
+    Result<std::vector<UnfinishedPair>> unfinished();
     /// As Journal::pairs_of().
     Result<std::vector<Pair>> pairs_of(const std::string& item_key);
 

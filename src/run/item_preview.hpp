@@ -24,8 +24,8 @@ class ItemPreview {
 
     /// An item, as its source lists it or as it was journalled.
     Result<void> show(const std::string& key, const Json& inputs);
-    /// One that earlier passes left unfinished.
-    Result<void> show(const UnfinishedItem& item, const Json& inputs);
+    /// One that earlier passes left unfinished, as it was journalled.
+    Result<void> show(const UnfinishedItem& item);
 
     /// What was shown since this was last asked for.
     std::string take_text() { return std::exchange(text_, ""); }

@@ -32,7 +32,7 @@ struct PassContext {
 
     bool may_begin() const { return !ended.fired() && !stop.requested.fired(); }
     /// It backs off. Whoever names it with --only wants it now.
-    bool waits(const Pair& pair) const { return only != pair.item_key && is_backing_off(pair.not_before_ms); }
+    bool waits(const auto& pair) const { return only != pair.item_key && is_backing_off(pair.not_before_ms); }
     /// PairTerms::in_midst of this step, or of one that the job has no longer (nullptr).
     bool is_in_midst(const StepSpec* step) const { return job.section == Section::item && step != &job.steps.front(); }
     /// The scope that every expression of this run starts from: the job's own, or that of a pair's terms.

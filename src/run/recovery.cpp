@@ -20,8 +20,11 @@ Result<void> Recovery::find() {
     if (unfinished->empty()) return {};
     // What was read may be a dead run's last write, which a power cut could still take back.
     if (auto flushed = pass_.journal.flush(); !flushed) return flushed;
-    items_ = unfinished_items(std::move(*unfinished), pass_.only);
-    std::erase_if(items_, [this](const UnfinishedItem& item) { return leave_to_source(item); });
+    for (UnfinishedItem& item : unfinished_items(std::move(*unfinished), pass_.only)) {
+        const auto left = leave_to_source(item);
+        if (!left) return std::unexpected(left.error());
+        if (!*left) items_.push_back(std::move(item));
+    }
     return {};
 }
 
@@ -47,14 +50,28 @@ Result<Recovery::Settled> Recovery::settle(const UnfinishedItem& item, Workbench
     return settled;
 }
 
+/// In full, which they are kept only while the item is in hand.
+Result<std::vector<Pair>> Recovery::pairs_of(const UnfinishedItem& item) {
+    std::vector<Pair> pairs;
+    for (const UnfinishedPair& one : item.pairs) {
+        auto pair = pass_.journal.find(one.item_key, one.step);
+        if (!pair) return std::unexpected(std::move(pair.error()));
+        if (!*pair) return fail(Failure::journal, printable(one.item_key) + ": its pair is in the journal no longer");
+        pairs.push_back(std::move(**pair));
+    }
+    return pairs;
+}
+
 PairEnd Recovery::not_reached(const UnfinishedItem& item) const {
-    const auto backs_off = [this](const Pair& pair) { return is_open(pair.state) && pass_.waits(pair); };
+    const auto backs_off = [this](const UnfinishedPair& pair) { return is_open(pair.state) && pass_.waits(pair); };
     return std::ranges::any_of(item.pairs, backs_off) ? PairEnd::waits_open : PairEnd::not_reached;
 }
 
-bool Recovery::leave_to_source(const UnfinishedItem& item) {
+Result<bool> Recovery::leave_to_source(const UnfinishedItem& item) {
     if (!item.begins_anew(pass_.job)) return false;
-    auto inputs = parse_json(item.pairs.front().item);
+    const auto pairs = pairs_of(item);
+    if (!pairs) return std::unexpected(pairs.error());
+    auto inputs = parse_json(pairs->front().item);
     if (!inputs) return false;
     asked_for_.emplace(item.key, std::move(*inputs));
     return true;
@@ -69,13 +86,15 @@ Result<bool> Recovery::is_settled(const std::string& item_key, PairEnd end) {
 
 Result<PairEnd> Recovery::go_on_with(const UnfinishedItem& item, Workbench& bench, bool& found_nobody) {
     const std::string& item_key = item.key;
-    const auto inputs = parse_json(item.pairs.front().item);
+    const auto pairs = pairs_of(item);
+    if (!pairs) return std::unexpected(pairs.error());
+    const auto inputs = parse_json(pairs->front().item);
     if (!inputs) {
         log::error("{}: the journalled item cannot be read, it stays open: {}", printable(item_key), inputs.error().what);
         return PairEnd::open;
     }
     PairEnd end = PairEnd::skipped;
-    for (const Pair& pair : item.pairs) {
+    for (const Pair& pair : *pairs) {
         if (!is_open(pair.state)) continue;
         const auto resumed = resume(pair, *inputs, bench, found_nobody);
         if (!resumed || *resumed != PairEnd::done) return resumed;
@@ -88,7 +107,7 @@ Result<PairEnd> Recovery::go_on_with(const UnfinishedItem& item, Workbench& benc
     const auto rest = course.run(item_key, *inputs);
     found_nobody = course.found_nobody();
     if (!rest || *rest != PairEnd::skipped) return rest;
-    for (const Pair& pair : item.pairs) {
+    for (const Pair& pair : *pairs) {
         if (auto cleared = clear_debt(pass_.journal, item_key, pair.step); !cleared) return std::unexpected(cleared.error());
     }
     return end;

@@ -51,7 +51,8 @@ class Recovery {
   private:
     Result<void> take_decisions();
     PairEnd not_reached(const UnfinishedItem& item) const;
-    bool leave_to_source(const UnfinishedItem& item);
+    Result<bool> leave_to_source(const UnfinishedItem& item);
+    Result<std::vector<Pair>> pairs_of(const UnfinishedItem& item);
     Result<bool> is_settled(const std::string& item_key, PairEnd end);
     Result<PairEnd> go_on_with(const UnfinishedItem& item, Workbench& bench, bool& found_nobody);
     Result<PairEnd> resume(const Pair& pair, const Json& inputs, Workbench& bench, bool& found_nobody);

@@ -11,7 +11,7 @@ namespace lockstep {
 
 struct UnfinishedItem {
     std::string key;
-    std::vector<Pair> pairs;  ///< those of its pairs that are unfinished
+    std::vector<UnfinishedPair> pairs;
 
     bool is_parked() const;
     /// A person wants it anew, or a later step lacked a secret: it is for whoever has read the source, which may be mended.
@@ -19,6 +19,6 @@ struct UnfinishedItem {
 };
 
 /// The pairs of one item stand together; the wanted item (--only) comes first, then the one with the oldest pair.
-std::vector<UnfinishedItem> unfinished_items(std::vector<Pair> pairs, const std::optional<std::string>& wanted);
+std::vector<UnfinishedItem> unfinished_items(std::vector<UnfinishedPair> pairs, const std::optional<std::string>& wanted);
 
 }  // namespace lockstep

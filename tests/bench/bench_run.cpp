@@ -57,7 +57,7 @@ class ForgetfulJournal final : public Journal {
     Result<std::vector<Decision>> pending_decisions() override { return {}; }
     Result<void> apply(const Decision&, const Pair*, const std::string&) override { return {}; }
     Result<std::vector<Pair>> pairs_of(const std::string&) override { return {}; }
-    Result<std::vector<Pair>> unfinished() override { return {}; }
+    Result<std::vector<UnfinishedPair>> unfinished() override { return {}; }
     Result<std::vector<Pair>> open_on_record() override { return {}; }
     Digests told_records() override { return {}; }
     void keep_told_records(Digests) override {}

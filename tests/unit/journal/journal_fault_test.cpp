@@ -135,7 +135,7 @@ TEST_CASE("a failed copy of the log into the database is not passed over", "[jou
     auto journal = open_in(directory);
     REQUIRE(write_whole_pair(*journal, "warm-up"));  // a new log syncs its header
     disk.fail_syncs(SQLITE_IOERR_FSYNC);             // ordered writes sync nothing, so only a checkpoint can meet this
-    Result<std::vector<Pair>> read;
+    Result<std::vector<UnfinishedPair>> read;
     for (int i = 0; i < 5000 && (i == 0 || read); ++i) {
         Pair pair = sample_pair(std::to_string(i), PairState::first_begun);
         pair.item.assign(4000, 'x');  // a page each
