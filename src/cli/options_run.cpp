@@ -81,7 +81,7 @@ CLI::App* add_run(CLI::App& app, RunArguments& arguments) {
     });
     run->add_option("--only", arguments.options.only, "carry out only the item with this key")->type_name("KEY");
     run->add_flag("--dry-run", arguments.dry_run,
-                  "print the requests of what is not done yet as curl lines; send nothing, run nothing, take no lock");
+                  "print what a run would do now, its requests as curl lines; send nothing, run nothing, take no lock");
     run->add_option("--busy-status", arguments.options.busy_status, "exit status when the lock is busy (default: 75)")
         ->type_name("N")
         ->check(CLI::Range(0, 255));
