@@ -19,12 +19,14 @@ struct VerbHelp {
     const char* help;
 };
 constexpr VerbHelp kVerbs[] = {
-    {DecisionVerb::applied, "the phase took effect; give the outputs that later phases need with --output"},
+    {DecisionVerb::applied,
+     "the phase took effect, also of a pair in doubt; give the outputs that later phases need with --output"},
     {DecisionVerb::not_applied,
      "it did not: it is tried again; also of an open pair that backs off, which is then tried in the next pass"},
     {DecisionVerb::compensate, "the second phase did not, and is not wanted any more: the first is undone"},
     {DecisionVerb::again,
      "like --not-applied, but under a new idempotency key; also for an item that is done, refused or compensated"},
+    {DecisionVerb::park, "of a pair in doubt: its rules are tried no longer, so that the others can be said of it"},
 };
 
 }  // namespace
@@ -84,7 +86,8 @@ CLI::App* add_history(CLI::App& app, HistoryArguments& arguments) {
 }
 
 CLI::App* add_resolve(CLI::App& app, ResolveArguments& arguments) {
-    CLI::App* resolve = app.add_subcommand("resolve", "Settle pairs that are parked or in doubt: say what became of their phase");
+    CLI::App* resolve =
+        app.add_subcommand("resolve", "Settle pairs that are parked or in doubt: say what became of their phase");
     add_job_choice(*resolve, arguments.job, true);
     auto* keys = resolve->add_option("key", arguments.keys, "the item's key, or several")->type_name("KEY…");
     auto* all_parked =

@@ -7,6 +7,7 @@
 #include "cli/job_choice.hpp"
 #include "cli/output.hpp"
 #include "cli/resolve_choice.hpp"
+#include "journal/apply_decisions.hpp"
 #include "journal/decide.hpp"
 #include "lock/directory_lock.hpp"
 #include "run/run_options.hpp"
@@ -53,6 +54,7 @@ std::string what_follows(const AppliedDecision& decision) {
         case PairState::pending: return "; the next pass begins it anew, under a new key";
         case PairState::first_not_applied:
             return decision.asked_for ? "; the next pass tries it again" : "; it is tried again when its item comes up again";
+        case PairState::parked: return "; no pass tries it until it is decided";
         case PairState::compensated:
         case PairState::done: return "";
         default: return "; the next pass goes on with it";

@@ -14,13 +14,14 @@ namespace {
 
 using enum PairState;
 
-/// What a pair is parked, or in doubt, in, as far as decisions differ.
+/// What a pair was parked in, as far as decisions differ.
 enum class Stage : std::uint8_t {
     first,
     second,
     compensate,
-    owed,   ///< not parked: open, and its next phase certainly has had no effect
-    ended,  ///< not parked: closed
+    in_doubt,  ///< not parked: open, and nobody knows whether the phase that it is in took effect
+    owed,      ///< not parked: open, and its next phase certainly has had no effect
+    ended,     ///< not parked: closed
     none,
 };
 
@@ -35,9 +36,9 @@ Stage stage_of(const Pair& pair) {
     if (is_from_version_1(pair)) return Stage::second;
     const PairState state = pair.state == parked ? pair.parked_from : pair.state;
     switch (state) {
-        case first_begun: return Stage::first;
-        case second_begun: return Stage::second;
-        case compensate_begun: return Stage::compensate;
+        case first_begun: return pair.state == parked ? Stage::first : Stage::in_doubt;
+        case second_begun: return pair.state == parked ? Stage::second : Stage::in_doubt;
+        case compensate_begun: return pair.state == parked ? Stage::compensate : Stage::in_doubt;
         case pending:
         case first_not_applied: return pair.state == parked ? Stage::first : Stage::none;
         case first_refused: return pair.state == parked ? Stage::first : Stage::ended;
@@ -60,6 +61,12 @@ std::optional<PhaseName> phase_of(Stage stage) {
         case Stage::compensate: return PhaseName::compensate;
         default: return std::nullopt;
     }
+}
+
+/// What `applied` is about.
+std::optional<PhaseName> phase_in_question(const Pair& pair) {
+    const Stage stage = stage_of(pair);
+    return stage == Stage::in_doubt ? phase_of(pair.state) : phase_of(stage);
 }
 
 std::string option(DecisionVerb verb) { return "--" + std::string(to_string(verb)); }
@@ -150,7 +157,7 @@ Result<Pair> again(Pair pair, Stage stage) {
 Result<Pair> new_state(const Pair& pair, const Decision& decision, Stage stage) {
     Pair next = pair;
     switch (decision.verb) {
-        case DecisionVerb::applied: return applied(std::move(next), decision, *phase_of(stage));
+        case DecisionVerb::applied: return applied(std::move(next), decision, *phase_in_question(pair));
         case DecisionVerb::not_applied:
             if (stage == Stage::owed) return next;
             next.state = stage == Stage::first    ? first_not_applied
@@ -159,6 +166,10 @@ Result<Pair> new_state(const Pair& pair, const Decision& decision, Stage stage) 
             return next;
         case DecisionVerb::compensate: next.state = compensate_not_applied; return next;
         case DecisionVerb::again: return again(std::move(next), stage);
+        case DecisionVerb::park:
+            next.parked_from = pair.state;
+            next.state = parked;
+            return next;
     }
     return next;
 }
@@ -167,7 +178,7 @@ Result<Pair> new_state(const Pair& pair, const Decision& decision, Stage stage) 
 Result<void> check_new_definition(const Pair& pair, Stage stage) {
     const auto definition = definition_of(pair);
     if (!definition) return std::unexpected(definition.error());
-    auto phase = phase_of(stage);
+    auto phase = phase_in_question(pair);
     if (stage == Stage::owed) phase = pair.state == compensate_not_applied ? PhaseName::compensate : PhaseName::second;
     if (!phase || definition->step.phase(*phase) != nullptr) return {};
     return wrong(pair,
@@ -195,6 +206,7 @@ std::vector<DecisionVerb> possible_decisions(const Pair& pair) {
         case Stage::second:
             if (declares_compensate(pair)) return {applied, not_applied, compensate, again};
             return {applied, not_applied, again};
+        case Stage::in_doubt: return {applied, park};
         case Stage::owed: return {not_applied, again};
         case Stage::ended: return {again};
         case Stage::none: return {};
@@ -208,7 +220,7 @@ std::string parked_phase(const Pair& pair) {
 }
 
 std::vector<std::string> outputs_to_state(const Pair& pair) {
-    const auto name = phase_of(stage_of(pair));
+    const auto name = phase_in_question(pair);
     const auto definition = parse_definition(pair.definition);
     const PhaseSpec* phase = name && definition ? definition->step.phase(*name) : nullptr;
     std::vector<std::string> names;
@@ -245,6 +257,11 @@ Result<Pair> decide(const Pair& found, const Decision& decision) {
     }
     auto next = new_state(pair, decision, stage);
     if (!next) return next;
+    next->changed_ms = decision.decided_ms;
+    if (decision.verb == DecisionVerb::park) {
+        next->reason = "parked by " + decision.by + (found.reason.empty() ? "" : "; before that: " + found.reason);
+        return next;
+    }
     next->parked_from = pending;
     next->pair_attempts = 0;
     next->attempt = 0;
@@ -255,36 +272,7 @@ Result<Pair> decide(const Pair& found, const Decision& decision) {
     next->owes_steps = next->state == done || next->state == pending || (next->state == first_not_applied && pair.owes_steps);
     next->reason = "decided by " + decision.by + ": " +
                    (decision.verb == DecisionVerb::not_applied ? "not applied" : std::string(to_string(decision.verb)));
-    next->changed_ms = decision.decided_ms;
     return next;
-}
-
-std::pair<AppliedDecision, std::optional<Pair>> foresee(const std::optional<Pair>& found, const Decision& decision) {
-    auto next = found ? decide(*found, decision) : Result<Pair>(fail(Failure::usage, "there is no such pair"));
-    AppliedDecision one;
-    one.decision = decision;
-    one.outcome = next ? "now " + std::string(to_string(next->state)) : next.error().text;
-    one.applied = next.has_value();
-    one.state = next ? next->state : pending;
-    one.asked_for = next && next->owes_steps;
-    return {std::move(one), next ? std::optional(std::move(*next)) : std::nullopt};
-}
-
-Result<std::vector<AppliedDecision>> apply_decisions(Journal& journal) {
-    const auto waiting = journal.pending_decisions();
-    if (!waiting) return std::unexpected(waiting.error());
-    std::vector<AppliedDecision> all;
-    for (const Decision& decision : *waiting) {
-        const auto pair = journal.find(decision.item_key, decision.step);
-        if (!pair) return std::unexpected(pair.error());
-        auto [one, next] = foresee(*pair, decision);
-        if (auto written = journal.apply(decision, next ? &*next : nullptr, one.outcome); !written)
-            return std::unexpected(written.error());
-        all.push_back(std::move(one));
-    }
-    if (all.empty()) return all;
-    if (auto flushed = journal.flush(); !flushed) return std::unexpected(std::move(flushed.error()));
-    return all;
 }
 
 }  // namespace lockstep

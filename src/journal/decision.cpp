@@ -5,7 +5,7 @@
 namespace lockstep {
 namespace {
 
-constexpr std::array<std::string_view, 4> kVerbs = {"applied", "not-applied", "compensate", "again"};
+constexpr std::array<std::string_view, 5> kVerbs = {"applied", "not-applied", "compensate", "again", "park"};
 
 }  // namespace
 

@@ -67,7 +67,7 @@ struct PassTotals {
 };
 
 /// What a person decided about a pair: `resolve`.
-enum class DecisionVerb : std::uint8_t { applied, not_applied, compensate, again };
+enum class DecisionVerb : std::uint8_t { applied, not_applied, compensate, again, park };
 /// "not-applied", as the journal stores it and the command line spells it.
 std::string_view to_string(DecisionVerb verb);
 std::optional<DecisionVerb> decision_verb_from(std::string_view name);

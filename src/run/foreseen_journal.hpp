@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "journal/decide.hpp"
+#include "journal/apply_decisions.hpp"
 #include "journal/journal_reader.hpp"
 
 namespace lockstep {

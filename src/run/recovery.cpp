@@ -7,7 +7,7 @@
 
 #include "base/text.hpp"
 #include "job/definition.hpp"
-#include "journal/decide.hpp"
+#include "journal/apply_decisions.hpp"
 #include "run/item_course.hpp"
 #include "sys/log.hpp"
 

@@ -307,13 +307,13 @@ class Resolve(ResolveTest):
         self.assertEqual(decision["outcome"], "now first-done")
         self.assertTrue(decision["by"])
 
-    def test_whoever_knows_what_became_of_a_pair_in_doubt_need_not_wait_until_it_is_parked(self):
+    def test_whoever_knows_what_became_of_a_pair_in_doubt_need_not_wait_until_its_rules_give_up(self):
         ask = {"command": ["sh", "-c", "exit 7"], "applied": "$exitStatus == 0", "absent": "$exitStatus == 1", "settle": "1ms",
                "timeout": "20s"}
-        for verb, effects in (("--applied", ["first i1"]), ("--not-applied", ["first i1", "second id-of-i1"]),
-                              ("--compensate", ["first i1", "undo id-of-i1"])):
-            with self.subTest(verb=verb):
-                self.state = self.root / ("state" + verb)
+        for verbs, effects in ((["--applied"], ["first i1"]), (["--park", "--not-applied"], ["first i1", "second id-of-i1"]),
+                               (["--park", "--compensate"], ["first i1", "undo id-of-i1"])):
+            with self.subTest(verbs=verbs):
+                self.state = self.root / ("state" + verbs[-1])
                 (self.root / "effects.log").unlink(missing_ok=True)
                 job = self.job()
                 self.mend(job, lambda step: step.update(second=self.effect(
@@ -327,26 +327,28 @@ class Resolve(ResolveTest):
                 for _ in range(2):
                     self.assertEqual(self.run_job(job).status, 1)
                 text = self.lockstep("status", job, "--state-dir", self.state).out
-                self.assertIn("second-begun for", text)
                 self.assertIn("last answer: interrupted, its answer is not known; the probe: exit status 7: unclear\n", text)
-                self.assertIn("--applied | --not-applied | --compensate | --again", text)
-                self.assertIn("applied: now ", self.decided(job, "i1", verb))
+                self.assertIn(" --step pay --applied | --park\n", text)
+                refused = self.resolve(job, "i1", "--not-applied")
+                self.assertEqual((refused.status, "possible: --applied --park" in refused.err), (64, True), refused.err)
+                for verb in verbs:
+                    self.assertIn("applied: now ", self.decided(job, "i1", verb))
                 # Until the next pass nothing is called; then what follows from the decision, and nothing else.
                 self.assertEqual(self.effects(), ["first i1"])
                 self.run_job(job)
                 self.assertEqual(self.effects(), effects)
                 self.assertEqual(self.status(job, expected=None)["open"], [])
 
-    def test_what_was_said_of_a_pair_in_hand_does_not_hold_when_that_has_ended(self):
+    def test_one_that_is_parked_while_it_is_in_hand_has_gone_on_when_that_has_ended(self):
         job = self.job()
         self.mode("second", "hang")
         run = self.start_lockstep("run", job, "--state-dir", self.state)
         wait_until((self.root / "second.reached").exists, "the second at work")
-        self.assertIn("recorded; the holder applies it", self.decided(job, "i1", "--not-applied"))
+        self.assertIn("recorded; the holder applies it", self.decided(job, "i1", "--park"))
         [at_work] = wait_until(lambda: [pid for pid in self.my_processes() if command_line_of(pid).startswith("sleep")],
                                "the command in its sleep")
         kill(at_work)
-        self.assertEqual(run.wait(), 1, "in doubt, and so parked")
+        self.assertEqual(run.wait(), 1, "in doubt, and so parked by its own rule")
         self.mode("second", None)
         later = self.run_job(job)
         self.assertIn("it has gone on since that was decided, and is parked now", later.err)

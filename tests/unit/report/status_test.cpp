@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/clock.hpp"
+#include "journal/apply_decisions.hpp"
 #include "journal/decide.hpp"
 #include "report/history.hpp"
 #include "report_support.hpp"
