@@ -8,7 +8,6 @@
 #include "cli/output.hpp"
 #include "cli/resolve_choice.hpp"
 #include "journal/apply_decisions.hpp"
-#include "journal/decide.hpp"
 #include "lock/directory_lock.hpp"
 #include "run/run_options.hpp"
 

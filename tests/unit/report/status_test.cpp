@@ -8,7 +8,6 @@
 
 #include "base/clock.hpp"
 #include "journal/apply_decisions.hpp"
-#include "journal/decide.hpp"
 #include "report/history.hpp"
 #include "report_support.hpp"
 #include "support/temporary_directory.hpp"
