@@ -211,8 +211,10 @@ Result<void> JournalReader::decide(const std::vector<Decision>& decisions) {
     constexpr std::string_view kDoing = "writing a decision";
     auto& db = parts_->db;
     const bool redefine = std::ranges::any_of(decisions, [](const Decision& one) { return !one.definition.empty(); });
+    const bool park = std::ranges::any_of(decisions, [](const Decision& one) { return one.verb == DecisionVerb::park; });
+    const std::int64_t oldest = park ? kDecisionsPark : redefine ? kDecisionsRedefine : kReadable;
     auto version = db.number("PRAGMA user_version", kDoing);
-    if (version && redefine && *version < kDecisionsRedefine) {
+    if (version && *version < oldest) {
         if (auto newest = bring_old_one_up_to_date(db, *version); !newest) return newest;
         version = db.number("PRAGMA user_version", kDoing);
     }

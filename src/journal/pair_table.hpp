@@ -88,8 +88,10 @@ class PairReader {
 
 /// The version from which on a decision has a definition.
 inline constexpr std::int64_t kDecisionsRedefine = 7;
-/// The version from which on a decision says where the pair stood, and a pair on which date it was begun.
+/// The version from which on a decision says where the pair stood, and may be to park it, which an older program cannot read.
 inline constexpr std::int64_t kDecisionsSaw = 8;
+inline constexpr std::int64_t kDecisionsPark = 8;
+/// The version from which on a pair says on which date it was begun.
 inline constexpr std::int64_t kPairsKeepTheirDate = 8;
 /// What decision_row() reads, kDecisionColumnCount of them from the first column on, in a journal of any readable version.
 Result<std::string> decision_columns(SqliteDb& db);

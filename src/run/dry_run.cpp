@@ -63,6 +63,7 @@ class DryRun {
             if (item.begins_anew(job_)) {
                 const auto found = journal.pairs_of(item.key);
                 if (!found) return std::unexpected(found.error());
+                if (found->empty()) continue;  // a run that is at work has been faster
                 asked_for_.emplace(item.key, parse_json(found->front().item).value_or(Json::object()));
                 continue;
             }

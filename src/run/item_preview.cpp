@@ -45,15 +45,18 @@ StepOutputs outputs_of(const std::vector<Pair>& pairs) {
 Result<void> ItemPreview::show(const UnfinishedItem& item) {
     auto pairs = journal_.pairs_of(item.key);
     if (!pairs) return std::unexpected(std::move(pairs.error()));
-    const Pair& oldest = *std::ranges::find(*pairs, item.pairs.front().step, &Pair::step);
-    const Json inputs = parse_json(oldest.item).value_or(Json::object());
+    const auto pair_of = [&pairs](const UnfinishedPair& one) { return std::ranges::find(*pairs, one.step, &Pair::step); };
+    const auto oldest = pair_of(item.pairs.front());
+    if (oldest == pairs->end()) return {};  // a run that is at work has been faster
+    const Json inputs = parse_json(oldest->item).value_or(Json::object());
     const auto is_of_no_step = [this](const UnfinishedPair& pair) { return job_.step(pair.step) == nullptr; };
     if (!item.is_parked() && std::ranges::none_of(item.pairs, is_of_no_step)) return show(item.key, inputs);
     text_ += "# " + printable(item.key) + "\n";
     const StepOutputs outputs = outputs_of(*pairs);
     for (const UnfinishedPair& one : item.pairs) {
-        if (item.is_parked() && one.state != PairState::parked) continue;
-        (void)go_on_with(*std::ranges::find(*pairs, one.step, &Pair::step), inputs, outputs);
+        const auto pair = pair_of(one);
+        if (pair == pairs->end() || (item.is_parked() && pair->state != PairState::parked)) continue;
+        (void)go_on_with(*pair, inputs, outputs);
     }
     return {};
 }

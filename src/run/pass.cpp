@@ -58,7 +58,7 @@ void Pass::go_through_items(Workbench& bench) {
         return end_with(ExitStatus::try_again, "stopped");
     }
     told_records_.emplace(context_.journal);
-    found_nobody_ = 0;
+    if (only_) found_nobody_ = 0;  // what its item finds is another matter
     on_workers(std::numeric_limits<std::size_t>::max(), [this](std::size_t worker) { carry_out_items(worker); });
     if (!only_) told_records_->keep(exhausted_);
     count_what_is_left();

@@ -281,7 +281,7 @@ class CannotBeHad(JournalTest):
 class Forgetting(JournalTest):
     def age(self, days):
         """As if all that happened so far had happened that much earlier."""
-        for table, columns in (("pairs", ("begun_ms", "changed_ms")), ("passes", ("begun_ms", "ended_ms")), ("runs", ("started_ms",))):
+        for table, columns in (("pairs", ("begun_ms", "changed_ms")), ("passes", ("begun_ms", "ended_ms")), ("runs", ("started_ms",)), ("pruned", ("at_ms",))):
             for column in columns:
                 self.sql(f"UPDATE {table} SET {column} = {column} - {days * 86_400_000}")
         then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=days)

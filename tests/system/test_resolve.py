@@ -1,5 +1,6 @@
 """`lockstep status`, `history` and `resolve`: what waits for a person, and what the person decides."""
 
+import getpass
 import json
 import os
 import re
@@ -338,6 +339,23 @@ class Resolve(ResolveTest):
                 self.run_job(job)
                 self.assertEqual(self.effects(), effects)
                 self.assertEqual(self.status(job, expected=None)["open"], [])
+
+    def test_a_journal_of_an_older_version_is_brought_up_to_date_for_a_decision_that_that_cannot_hold(self):
+        job = self.job()
+        self.mode("second", "hang")
+        self.start_lockstep("run", job, "--state-dir", self.state)
+        wait_until((self.root / "second.reached").exists, "the second at work")
+        self.kill_everything()
+        self.mode("second", None)
+        make_older(self.state / "pay.sqlite3", 7)
+        held = self.start_lockstep("exec", self.lock, "--", "sleep", "60")
+        wait_until(self.lock.exists, "the lock held")
+        self.assertIn("recorded; the holder applies it", self.decided(job, "i1", "--park"))
+        self.assertEqual([one["decision"] for one in self.status(job)["decided"]], ["park"])
+        self.kill_everything()
+        held.wait()
+        self.assertIn("root decided park: now parked", self.run_job(job).err.replace(getpass.getuser(), "root"))
+        self.assertEqual(self.effects(), ["first i1"])
 
     def test_one_that_is_parked_while_it_is_in_hand_has_gone_on_when_that_has_ended(self):
         job = self.job()
