@@ -86,9 +86,9 @@ struct StepOutputs {
 struct Scope {
     const Json* inputs = nullptr;  ///< the item: an object
     const Json* params = nullptr;  ///< an object
-    std::string_view run_id{};    ///< $run.id: of a pair, the run that began it
-    std::string_view run_date{};  ///< $run.date, likewise
-    std::string_view made_by{};   ///< the run that carries it out; no expression names it; commands get it as LOCKSTEP_RUN_ID
+    std::string_view run_id{};     ///< $run.id: of a pair, the run that began it
+    std::string_view run_date{};   ///< $run.date, likewise
+    std::string_view made_by{};    ///< the run that carries it out; no expression names it; commands get it as LOCKSTEP_RUN_ID
     std::string_view idempotency_key{};
     std::string_view item_key{};  ///< no expression names it; commands get it as LOCKSTEP_ITEM_KEY
     const StepOutputs* outputs = nullptr;
