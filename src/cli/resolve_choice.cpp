@@ -46,8 +46,8 @@ Result<void> check_words(const ResolveArguments& arguments) {
     return {};
 }
 
-/// The pair that is meant: the named step's, else the one that is parked, else the only one.
-Result<Pair> choose_pair(const std::vector<Pair>& pairs, const std::string& key, const std::string& step) {
+/// The pair that is meant: the named step's, else the one that is parked, else the only one of which this can be said.
+Result<Pair> choose_pair(const std::vector<Pair>& pairs, const std::string& key, const std::string& step, DecisionVerb verb) {
     std::vector<Pair> meant;
     std::string steps;
     for (const Pair& pair : pairs) {
@@ -59,6 +59,11 @@ Result<Pair> choose_pair(const std::vector<Pair>& pairs, const std::string& key,
     if (meant.size() == 1) return meant.front();
     const auto is_parked = [](const Pair& pair) { return pair.state == PairState::parked; };
     if (std::ranges::count_if(meant, is_parked) == 1) return *std::ranges::find_if(meant, is_parked);
+    const auto can_be_said = [verb](const Pair& pair) {
+        const auto possible = possible_decisions(pair);
+        return std::ranges::find(possible, verb) != possible.end();
+    };
+    if (std::ranges::count_if(meant, can_be_said) == 1) return *std::ranges::find_if(meant, can_be_said);
     return unclear(key + ": which step? Give --step: " + steps);
 }
 
@@ -98,7 +103,7 @@ class Choosing {
         for (const std::string& key : std::set<std::string>(arguments_.keys.begin(), arguments_.keys.end())) {
             const auto pairs = reader_.pairs_of(key);
             if (!pairs) return std::unexpected(pairs.error());
-            auto pair = choose_pair(*pairs, key, arguments_.step);
+            auto pair = choose_pair(*pairs, key, arguments_.step, arguments_.verb);
             if (!pair) {
                 choice_.refused.push_back(std::move(pair.error()));
                 continue;

@@ -340,6 +340,25 @@ class Resolve(ResolveTest):
                 self.assertEqual(self.effects(), effects)
                 self.assertEqual(self.status(job, expected=None)["open"], [])
 
+    def test_of_several_steps_the_one_is_meant_of_which_it_can_be_said(self):
+        job = self.job()
+        ask = {"command": ["sh", "-c", "exit 7"], "applied": "$exitStatus == 0", "absent": "$exitStatus == 1", "timeout": "20s"}
+        spec = json.loads(job.read_text())
+        spec["steps"] = [{"step": "one", "first": self.effect("first")},
+                         {"step": "two", "first": self.effect("second", in_doubt=["probe"], probe=ask)}]
+        job.write_text(json.dumps(spec))
+        self.mode("second", "hang")
+        self.start_lockstep("run", job, "--state-dir", self.state)
+        wait_until((self.root / "second.reached").exists, "the second step at work")
+        self.kill_everything()
+        self.mode("second", None)
+        self.assertIn("applied: now parked", self.decided(job, "i1", "--park"))
+        self.assertIn("applied: now done", self.decided(job, "i1", "--applied"))
+        unclear = self.resolve(job, "i1", "--again")
+        self.assertEqual((unclear.status, "which step? Give --step: one (done), two (done)" in unclear.err), (64, True), unclear.err)
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.effects(), ["first i1"])
+
     def test_a_journal_of_an_older_version_is_brought_up_to_date_for_a_decision_that_that_cannot_hold(self):
         job = self.job()
         self.mode("second", "hang")
