@@ -98,6 +98,9 @@ Result<ResolveChoice> record(const ResolveArguments& arguments, const ChosenJob&
     auto choice = choose_decisions(arguments, job.steps, **reader);
     if (!choice || !choice->refused.empty() || choice->decisions.empty()) return choice;
     if (auto written = (*reader)->decide(choice->decisions); !written) return std::unexpected(std::move(written.error()));
+    const auto older = (*reader)->is_of_older_version();
+    if (!older) return std::unexpected(older.error());
+    choice->for_next_pass = *older;
     return choice;
 }
 
@@ -112,11 +115,13 @@ int resolve_command(const ResolveArguments& arguments) {
     if (!choice) return report_error(choice.error());
     if (!choice->refused.empty()) return report_refused(*choice);
     if (choice->decisions.empty()) return report_nothing_to_decide(choice->decided_before);
-    const auto applied = apply_now(arguments, *job);
-    if (applied) return report_outcome(*applied, choice->decisions);
     const bool several = choice->decisions.size() > 1;
     const std::string recorded = several ? std::to_string(choice->decisions.size()) + " recorded" : "recorded";
     const std::string them = several ? "them" : "it";
+    if (choice->for_next_pass)
+        return print_done(recorded + "; the next pass applies " + them + ": the journal is of an older lockstep\n", 0);
+    const auto applied = apply_now(arguments, *job);
+    if (applied) return report_outcome(*applied, choice->decisions);
     if (applied.error().failure == Failure::busy) {
         return print_done(
             recorded + "; the holder applies " + them + " at its next pass (" + printable(applied.error().text, 2000) + ")\n",

@@ -106,6 +106,12 @@ Result<std::optional<JournalReader>> JournalReader::open(const SqliteJournalOpti
     return JournalReader(std::move(parts));
 }
 
+Result<bool> JournalReader::is_of_older_version() {
+    const auto version = parts_->db.number("PRAGMA user_version", "reading its header");
+    if (!version) return std::unexpected(version.error());
+    return *version < static_cast<std::int64_t>(journal_migrations().size());
+}
+
 Result<void> JournalReader::check_whose_it_is(const std::string& job) { return lockstep::check_whose_it_is(parts_->db, job); }
 
 Result<std::vector<Pair>> JournalReader::unfinished() { return parts_->pairs->unfinished(); }

@@ -53,6 +53,8 @@ class JournalReader {
     JournalReader& operator=(JournalReader&&) noexcept;
     ~JournalReader();
 
+    /// A run of this program would bring it to a newer version, and the next pass of an older one could not open it then.
+    Result<bool> is_of_older_version();
     /// As for a run: see open_database.hpp.
     Result<void> check_whose_it_is(const std::string& job);
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import unittest
 
@@ -339,6 +340,16 @@ class Resolve(ResolveTest):
                 self.run_job(job)
                 self.assertEqual(self.effects(), effects)
                 self.assertEqual(self.status(job, expected=None)["open"], [])
+
+    def test_a_journal_of_an_older_version_is_left_to_the_daemon_of_that_version(self):
+        job = self.job()
+        self.park_in("first", job)
+        make_older(self.state / "pay.sqlite3", 6)
+        self.assertEqual(self.decided(job, "i1", "--not-applied"), "recorded; the next pass applies it: the journal is of an older lockstep")
+        with sqlite3.connect(self.state / "pay.sqlite3") as journal:
+            self.assertEqual(journal.execute("PRAGMA user_version").fetchone(), (6,))
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.effects(), ["first i1", "second id-of-i1"])
 
     def test_of_several_steps_the_one_is_meant_of_which_it_can_be_said(self):
         job = self.job()
