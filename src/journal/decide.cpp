@@ -95,6 +95,7 @@ std::unexpected<Error> not_possible(const Pair& pair, DecisionVerb verb) {
     }
     text += ", where " + option(verb) + " is not possible; possible:";
     for (const DecisionVerb other : possible) text += " " + option(other);
+    if (is_in_doubt(pair.state)) text += " (and the others behind --park)";
     return wrong(pair, text);
 }
 
