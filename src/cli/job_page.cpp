@@ -219,9 +219,9 @@ class KeysOfSchema {
         bool all_told = true;
         for (const Json& word : all != nullptr ? all->elements : std::vector<Json>()) {
             words.push_back(word.text);
-            all_told = all_told && told.find(word.text) != std::string_view::npos;
+            all_told = all_told && told.find(word.text + ":") != std::string_view::npos;
         }
-        return all_told ? "" : " " + joined(words);
+        return all_told ? "" : " One of: " + joined(words) + ".";
     }
 
     static std::string description(const Json& node) {

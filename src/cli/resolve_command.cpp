@@ -22,7 +22,9 @@ int report_refused(const ResolveChoice& choice) {
     const std::vector<Error>& refused = choice.refused;
     const std::size_t shown = std::min(refused.size(), kRefusalsShown);
     for (std::size_t i = 0; i < shown; ++i) report_error(refused[i]);
-    const Failure failure = refused.front().failure;
+    // What makes no sense makes none later either; what is decided already may be tried again.
+    const auto gravest = std::ranges::find_if(refused, [](const Error& one) { return one.failure != Failure::busy; });
+    const Failure failure = gravest != refused.end() ? gravest->failure : Failure::busy;
     if (refused.size() + choice.decisions.size() == 1) return to_int(exit_status_of(failure));
     const std::string more = shown < refused.size() ? std::to_string(refused.size() - shown) + " more are like these; " : "";
     return report_error({failure, more + "nothing is recorded, of no item", 0});

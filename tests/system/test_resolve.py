@@ -500,6 +500,8 @@ class Several(ResolveTest):
         self.decided(job, "first-1", "--not-applied")
         twice = self.resolve(job, "first-1", "first-2", "--again")
         self.assertEqual(twice.status, 75, twice.err)
+        for unknown in ("aaa", "zzz"):
+            self.assertEqual(self.resolve(job, "first-1", unknown, "--again").status, 64, "it will make no sense later either")
         self.assertIn("2 recorded; the holder applies them at its next pass", self.decided(job, "--all-parked", "--again"))
         self.assertIn("nothing is parked that is not decided already", self.decided(job, "--all-parked", "--again"))
         decided = {line["item"]: line["decision"] for line in self.status(job, expected=1)["decided"]}
