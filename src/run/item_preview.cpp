@@ -49,55 +49,64 @@ Result<void> ItemPreview::show(const UnfinishedItem& item) {
     const auto oldest = pair_of(item.pairs.front());
     if (oldest == pairs->end()) return {};  // a run that is at work has been faster
     const Json inputs = parse_json(oldest->item).value_or(Json::object());
-    const auto is_of_no_step = [this](const UnfinishedPair& pair) { return job_.step(pair.step) == nullptr; };
-    if (!item.is_parked() && std::ranges::none_of(item.pairs, is_of_no_step)) return show(item.key, inputs);
+    const auto waits_for_nobody = [](const UnfinishedPair& one) { return !is_open(one.state); };
+    if (!item.is_parked() && std::ranges::all_of(item.pairs, waits_for_nobody)) return show(item.key, inputs);
     text_ += "# " + printable(item.key) + "\n";
     const StepOutputs outputs = outputs_of(*pairs);
+    std::set<std::string_view> gone_on;
     for (const UnfinishedPair& one : item.pairs) {
         const auto pair = pair_of(one);
-        if (pair == pairs->end() || (item.is_parked() && pair->state != PairState::parked)) continue;
-        (void)go_on_with(*pair, inputs, outputs);
+        const bool has_its_turn =
+            pair != pairs->end() && (item.is_parked() ? pair->state == PairState::parked : is_open(pair->state));
+        if (!has_its_turn) continue;
+        if (go_on_with(*pair, inputs, outputs) == Next::next_item && !item.is_parked()) return {};
+        gone_on.insert(one.step);
     }
+    if (!item.is_parked()) show_steps(item.key, inputs, *pairs, gone_on);
     return {};
 }
 
 Result<void> ItemPreview::show(const std::string& key, const Json& inputs) {
     const auto pairs = journal_.pairs_of(key);
     if (!pairs) return std::unexpected(pairs.error());
-    const auto pair_of = [&](const StepSpec& step) {
+    const auto is_done = [&pairs](const StepSpec& step) {
         const auto pair = std::ranges::find(*pairs, step.name, &Pair::step);
-        return pair == pairs->end() ? nullptr : &*pair;
-    };
-    const auto is_done = [&](const StepSpec& step) {
-        const Pair* pair = pair_of(step);
-        return pair != nullptr && pair->state == PairState::done;
+        return pair != pairs->end() && pair->state == PairState::done;
     };
     if (std::ranges::all_of(job_.steps, is_done)) {
         ++done_before_;
         return {};
     }
     text_ += "# " + printable(key) + "\n";
-    const StepOutputs outputs = outputs_of(*pairs);
+    show_steps(key, inputs, *pairs, {});
+    return {};
+}
+
+/// @param gone_on  steps whose pairs have been shown, and that are taken to be done then
+void ItemPreview::show_steps(const std::string& key, const Json& inputs, const std::vector<Pair>& pairs,
+                             const std::set<std::string_view>& gone_on) {
+    const StepOutputs outputs = outputs_of(pairs);
     Scope scope = base_;
     scope.inputs = &inputs;
     scope.item_key = key;
     scope.outputs = &outputs;
     scope.outputs_to_come = true;
     for (const StepSpec& step : job_.steps) {
-        const Pair* pair = pair_of(step);
-        const Next next = pair != nullptr ? go_on_with(*pair, inputs, outputs) : Next::begin_it;
-        if (next == Next::next_item) return {};
+        if (gone_on.contains(step.name)) continue;
+        const auto pair = std::ranges::find(pairs, step.name, &Pair::step);
+        const bool is_on_record = pair != pairs.end();
+        const Next next = is_on_record ? go_on_with(*pair, inputs, outputs) : Next::begin_it;
+        if (next == Next::next_item) return;
         if (next == Next::next_step) continue;
-        const auto requests = requests_of(step, scope, pair != nullptr ? next_generation(*pair) : 0);
+        const auto requests = requests_of(step, scope, is_on_record ? next_generation(*pair) : 0);
         if (!requests) {
             std::fprintf(stderr, "lockstep: %s: %s would not be begun, a request cannot be made of this item: %s\n",
                          printable(key).c_str(), step.name.c_str(), requests.error().text.c_str());
             status_ = ExitStatus::some_failed;
-            return {};
+            return;
         }
         text_ += *requests;
     }
-    return {};
 }
 
 ItemPreview::Next ItemPreview::tell(const Pair& pair, Next next, const std::string& words) {

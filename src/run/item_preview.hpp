@@ -3,8 +3,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/exit_status.hpp"
 #include "job/expression.hpp"
@@ -38,6 +41,8 @@ class ItemPreview {
     /// What comes after a pair that is on record.
     enum class Next : std::uint8_t { begin_it, next_step, next_item };
 
+    void show_steps(const std::string& key, const Json& inputs, const std::vector<Pair>& pairs,
+                    const std::set<std::string_view>& gone_on);
     Next go_on_with(const Pair& pair, const Json& inputs, const StepOutputs& outputs);
     Result<std::string> next_request(const Pair& pair, PhaseName name, const Json& inputs, const StepOutputs& outputs) const;
     Result<std::string> requests_of(const StepSpec& step, Scope scope, int generation) const;

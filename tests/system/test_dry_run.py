@@ -82,6 +82,24 @@ class WhatEarlierPassesLeft(DryRunTest):
         self.assertEqual(self.run_job(job, "--only", "i2").status, 0)
         self.assertEqual(self.effects()[4:], ["first i2", "second number-of-i2", "first i1", "second number-of-i1"])
 
+    def test_of_an_item_what_is_open_comes_before_a_step_that_is_asked_for(self):
+        ask = {"command": ["sh", "-c", "exit 7"], "applied": "$exitStatus == 0", "absent": "$exitStatus == 1", "timeout": "20s"}
+        self.list_items("i1")
+        steps = [{"step": "a", "first": self.command("./first.sh", "{$inputs.id}")},
+                 {"step": "b", "first": self.command("./second.sh", "{$inputs.id}", in_doubt=["probe"], probe=ask)}]
+        job = self.write_job({"lockstep": 1, "job": "pay", "lock": str(self.lock), "steps": steps,
+                              "items": {"ndjson": "items.ndjson", "key": "{$inputs.id}"}})
+        (self.root / "not-applied").touch()
+        self.assertIn("half done", self.run_job(job).err)
+        self.assertEqual(self.lockstep("resolve", job, "i1", "--step", "a", "--again", "--state-dir", self.state).status, 0)
+        self.assertEqual(self.dry(job), ["# i1", "# b: first-begun, settled first, by the request that is journalled"])
+        self.run_job(job)
+        self.assertEqual(self.effects(), ["first i1"])
+        self.assertEqual(self.lockstep("resolve", job, "i1", "--step", "b", "--applied", "--state-dir", self.state).status, 0)
+        self.assertEqual(self.dry(job), ["# i1", "./first.sh i1", "# b: done before"])
+        self.assertEqual(self.run_job(job).status, 0)
+        self.assertEqual(self.effects(), ["first i1"] * 2)
+
     def test_a_decision_that_waits_is_applied_first(self):
         job = self.pay_job("i1")
         self.assertEqual(self.run_job(job).status, 0)
