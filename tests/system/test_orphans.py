@@ -1,6 +1,7 @@
 """Commands that a killed run left at work: whom they are shown to, and what is said of them."""
 
 import json
+import os
 import unittest
 
 from processes import kill
@@ -86,6 +87,8 @@ class Orphans(SystemTest):
         result = self.execute(self.lock, "--", "true", env=self.environment(LOCKSTEP_RUN_ID=at_work.run))
         self.assertEqual(result.status, 73, result.err)
         kill(at_work.command_pid)
+        # Dead it still holds the lock until the kernel has closed its descriptors.
+        wait_until(lambda: self.reap() or not os.path.exists(f"/proc/{at_work.command_pid}"), "the end of its command")
         living.let_go()
         self.assertEqual(living.wait(), 0)
         self.assert_nothing_left()
