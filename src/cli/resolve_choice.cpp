@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string_view>
@@ -46,7 +47,8 @@ Result<void> check_words(const ResolveArguments& arguments) {
     return {};
 }
 
-/// The pair that is meant: the named step's, else the one that is parked, else the only one of which this can be said.
+/// The pair that is meant: the named step's, else the only one of which this can be said; what is unfinished comes before what
+/// has ended.
 Result<Pair> choose_pair(const std::vector<Pair>& pairs, const std::string& key, const std::string& step, DecisionVerb verb) {
     std::vector<Pair> meant;
     std::string steps;
@@ -57,13 +59,18 @@ Result<Pair> choose_pair(const std::vector<Pair>& pairs, const std::string& key,
     if (pairs.empty()) return unclear(key + ": no item with this key was ever begun; lockstep status shows what is parked");
     if (meant.empty()) return unclear(key + ": it has no step " + step + " in the journal, but " + steps);
     if (meant.size() == 1) return meant.front();
-    const auto is_parked = [](const Pair& pair) { return pair.state == PairState::parked; };
-    if (std::ranges::count_if(meant, is_parked) == 1) return *std::ranges::find_if(meant, is_parked);
     const auto can_be_said = [verb](const Pair& pair) {
         const auto possible = possible_decisions(pair);
         return std::ranges::find(possible, verb) != possible.end();
     };
-    if (std::ranges::count_if(meant, can_be_said) == 1) return *std::ranges::find_if(meant, can_be_said);
+    std::vector<Pair> fitting;
+    const auto take = [&](const auto& is_it) {
+        if (fitting.empty()) std::ranges::copy_if(meant, std::back_inserter(fitting), is_it);
+    };
+    take([&](const Pair& pair) { return is_unfinished(pair) && can_be_said(pair); });
+    take(can_be_said);
+    take([](const Pair& pair) { return pair.state == PairState::parked; });  // it is told why not
+    if (fitting.size() == 1) return fitting.front();
     return unclear(key + ": which step? Give --step: " + steps);
 }
 

@@ -364,6 +364,13 @@ class Resolve(ResolveTest):
         self.kill_everything()
         self.mode("second", None)
         self.assertIn("applied: now parked", self.decided(job, "i1", "--park"))
+        # As if the step before were in doubt once more: now it can be said of both that they took effect, and of one that it is to be parked.
+        with sqlite3.connect(self.state / "pay.sqlite3") as journal:
+            journal.execute("UPDATE pairs SET state = 'first-begun', unfinished = 1 WHERE step = 'one'")
+        both = self.resolve(job, "i1", "--applied")
+        self.assertEqual((both.status, "which step? Give --step: one (first-begun), two (parked)" in both.err), (64, True), both.err)
+        self.assertIn("applied: now parked", self.decided(job, "i1", "--park"))
+        self.assertIn("applied: now done", self.decided(job, "i1", "--step", "one", "--applied"))
         self.assertIn("applied: now done", self.decided(job, "i1", "--applied"))
         unclear = self.resolve(job, "i1", "--again")
         self.assertEqual((unclear.status, "which step? Give --step: one (done), two (done)" in unclear.err), (64, True), unclear.err)
