@@ -17,9 +17,6 @@ constexpr std::string_view kDoing = "forgetting what is old";
 constexpr std::int64_t kBatch = 1000;
 constexpr int kBatchesToCheckpoint = 20;
 
-/// Of one pass. More than this waits for the next one, for nobody is to wait long for a pass.
-constexpr int kMostBatches = 300;
-
 /// Beyond kMostPasses, before they are cut down to it: not at every pass.
 constexpr std::int64_t kPassesTooMany = kMostPasses / 10;
 
@@ -40,7 +37,7 @@ class Pruning {
         if (new_day || rules_.keep_history < kDay || *passes > kMostPasses + kPassesTooMany) {
             if (auto gone = forget_history(); !gone) return gone;
         }
-        if (!new_day || batches_ == kMostBatches) return {};
+        if (!new_day || batches_ == rules_.batches_a_pass) return {};
         return db_.run(fmt::format("UPDATE pruned SET at_ms = {}", now_).c_str(), kDoing);
     }
 
@@ -100,7 +97,7 @@ class Pruning {
 
     /// @param sql  deletes kBatch rows, or more, as long as there are so many
     Result<void> in_batches(const std::string& sql) {
-        for (; batches_ < kMostBatches; ++batches_) {
+        for (; batches_ < rules_.batches_a_pass; ++batches_) {
             if (auto deleted = db_.run(sql.c_str(), kDoing); !deleted) return deleted;
             if (::sqlite3_changes64(db_.handle()) < kBatch) return {};
             if (batches_ % kBatchesToCheckpoint != 0) continue;

@@ -16,6 +16,8 @@ struct PruneRules {
     /// Items that ended longer ago in all their steps go, but none of which some steps are done and others not; one that comes
     /// again afterwards is carried out again. Unset: they stay for ever.
     std::optional<Millis> forget_items;
+    /// Of a thousand rows each. More than this waits for the next pass, for nobody is to wait long for one.
+    int batches_a_pass = 300;
 };
 
 inline constexpr std::int64_t kMostPasses = 100'000;

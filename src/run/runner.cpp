@@ -154,7 +154,10 @@ PassResult Runner::pass_under(DirectoryLock& lock) {
         const std::lock_guard guard(record_mutex_);
         lock_ = &lock;
     }
-    const PruneRules prune{job_.keep_history, !job_.items && !job_.key, job_.forget_items};
+    PruneRules prune;
+    prune.keep_history = job_.keep_history;
+    prune.items_come_once = !job_.items && !job_.key;
+    prune.forget_items = job_.forget_items;
     auto ended = Interrupt::create();
     if (!ended) return failed(ended.error());
     auto journal = open_sqlite_journal({options_.state_directory, job_.name, prune});
