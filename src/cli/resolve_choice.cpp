@@ -59,10 +59,7 @@ Result<Pair> choose_pair(const std::vector<Pair>& pairs, const std::string& key,
     if (pairs.empty()) return unclear(key + ": no item with this key was ever begun; lockstep status shows what is parked");
     if (meant.empty()) return unclear(key + ": it has no step " + step + " in the journal, but " + steps);
     if (meant.size() == 1) return meant.front();
-    const auto can_be_said = [verb](const Pair& pair) {
-        const auto possible = possible_decisions(pair);
-        return std::ranges::find(possible, verb) != possible.end();
-    };
+    const auto can_be_said = [verb](const Pair& pair) { return is_possible(pair, verb); };
     std::vector<Pair> fitting;
     const auto take = [&](const auto& is_it) {
         if (fitting.empty()) std::ranges::copy_if(meant, std::back_inserter(fitting), is_it);

@@ -215,6 +215,11 @@ std::vector<DecisionVerb> possible_decisions(const Pair& pair) {
     return {};
 }
 
+bool is_possible(const Pair& pair, DecisionVerb verb) {
+    const auto possible = possible_decisions(pair);
+    return std::ranges::find(possible, verb) != possible.end();
+}
+
 std::string parked_phase(const Pair& pair) {
     const auto phase = pair.state == parked ? phase_of(stage_of(pair)) : std::nullopt;
     return phase ? std::string(to_string(*phase)) : "";
@@ -245,14 +250,12 @@ Result<Pair> decide(const Pair& found, const Decision& decision) {
     Pair pair = found;
     if (redefined) pair.definition = decision.definition;
     const Stage stage = stage_of(pair);
-    const auto possible = possible_decisions(pair);
-    if (decision.verb == DecisionVerb::compensate && stage == Stage::second &&
-        std::ranges::find(possible, decision.verb) == possible.end()) {
+    if (decision.verb == DecisionVerb::compensate && stage == Stage::second && !is_possible(pair, decision.verb)) {
         return wrong(pair, std::string("no compensate is declared in ") +
                                (redefined ? "the job file" : "the definition that it began with") +
                                "; possible: --applied --not-applied --again");
     }
-    if (std::ranges::find(possible, decision.verb) == possible.end()) return not_possible(pair, decision.verb);
+    if (!is_possible(pair, decision.verb)) return not_possible(pair, decision.verb);
     if (redefined) {
         if (auto sound = check_new_definition(pair, stage); !sound) return std::unexpected(std::move(sound.error()));
     }

@@ -40,6 +40,7 @@ std::string parked_phase(const Pair& pair);
 
 /// The decisions that decide() accepts of this pair, in the order of the table.
 std::vector<DecisionVerb> possible_decisions(const Pair& pair);
+bool is_possible(const Pair& pair, DecisionVerb verb);
 
 /// What `applied` must say of the phase that the pair is parked, or in doubt, in. Empty if the definition cannot be read.
 std::vector<std::string> outputs_to_state(const Pair& pair);

@@ -49,20 +49,26 @@ Result<void> ItemPreview::show(const UnfinishedItem& item) {
     const auto oldest = pair_of(item.pairs.front());
     if (oldest == pairs->end()) return {};  // a run that is at work has been faster
     const Json inputs = parse_json(oldest->item).value_or(Json::object());
-    const auto waits_for_nobody = [](const UnfinishedPair& one) { return !is_open(one.state); };
-    if (!item.is_parked() && std::ranges::all_of(item.pairs, waits_for_nobody)) return show(item.key, inputs);
-    text_ += "# " + printable(item.key) + "\n";
     const StepOutputs outputs = outputs_of(*pairs);
+    if (item.is_parked()) {
+        text_ += "# " + printable(item.key) + "\n";
+        for (const UnfinishedPair& one : item.pairs) {
+            const auto pair = pair_of(one);
+            if (pair != pairs->end() && pair->state == PairState::parked) (void)go_on_with(*pair, inputs, outputs);
+        }
+        return {};
+    }
+    if (std::ranges::none_of(item.pairs, [](const UnfinishedPair& one) { return is_open(one.state); }))
+        return show(item.key, inputs);
+    text_ += "# " + printable(item.key) + "\n";
     std::set<std::string_view> gone_on;
     for (const UnfinishedPair& one : item.pairs) {
         const auto pair = pair_of(one);
-        const bool has_its_turn =
-            pair != pairs->end() && (item.is_parked() ? pair->state == PairState::parked : is_open(pair->state));
-        if (!has_its_turn) continue;
-        if (go_on_with(*pair, inputs, outputs) == Next::next_item && !item.is_parked()) return {};
+        if (pair == pairs->end() || !is_open(pair->state)) continue;
+        if (go_on_with(*pair, inputs, outputs) == Next::next_item) return {};
         gone_on.insert(one.step);
     }
-    if (!item.is_parked()) show_steps(item.key, inputs, *pairs, gone_on);
+    show_steps(item.key, inputs, *pairs, gone_on);
     return {};
 }
 
